@@ -1,0 +1,63 @@
+import type { CallId, JsonText, Origin } from './call.ts';
+import type { AccessRequest } from './decision.ts';
+import type { Code, Reason, StageName } from './error.ts';
+import type { Actor } from './principal.ts';
+
+/** Which layout of record this is; a reader refuses versions it does not know. */
+export const auditSchemaVersion = 1;
+
+/**
+ * What is written for one call. Plain data. `argumentsText` and `request` are the only confidential parts: the audit log
+ * stores a keyed hash of the first and a sealed (encrypted) form of the second, never either of them in the clear.
+ */
+export interface AuditRecord {
+  readonly schema: typeof auditSchemaVersion;
+  /** `outcome`: how a call ended. `intent`: written before dispatch where the tool demands it. */
+  readonly kind: 'outcome' | 'intent';
+  readonly callId: CallId;
+  readonly traceId: string;
+  readonly spanId: string;
+  /** When the call was received and how long it took, in milliseconds. */
+  readonly timeMs: number;
+  readonly durationMs: number;
+  readonly verb: 'invoke' | 'list' | 'listen' | 'reply' | 'unreadable';
+  readonly origin: Origin;
+  /** The principal, as far as it is known: absent when authentication refused. */
+  readonly subject?: string;
+  readonly actor?: Actor;
+  readonly client?: string;
+  readonly session?: string;
+  readonly tenant?: string;
+  readonly method?: string;
+  readonly credentialId?: string;
+  /** The name as asked for; `service` and the rest only if it resolved. */
+  readonly tool?: string;
+  readonly service?: string;
+  readonly toolVersion?: string;
+  readonly definitionHash?: string;
+  readonly instance?: string;
+  readonly scopesRequired?: readonly string[];
+  readonly policies?: readonly string[];
+  readonly policyRevision?: string;
+  readonly outcome: 'answered' | 'suspended' | 'refused' | 'intended';
+  /** For answered calls: the tool itself said it failed. */
+  readonly toolError?: boolean;
+  readonly code?: Code;
+  readonly reason?: Reason;
+  readonly stage?: StageName;
+  readonly inputBytes: number;
+  readonly outputBytes: number;
+  readonly argumentsText?: JsonText;
+  readonly request?: AccessRequest;
+}
+
+/** Refusals before authentication beyond the number recorded singly: counted, so that a flood cannot fill the log. */
+export interface RefusalCount {
+  readonly schema: typeof auditSchemaVersion;
+  readonly kind: 'refusals';
+  readonly peer: string;
+  readonly reason: Reason;
+  readonly count: number;
+  readonly fromMs: number;
+  readonly toMs: number;
+}

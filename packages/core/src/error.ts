@@ -1,0 +1,158 @@
+/** gRPC's closed set of codes, in snake case; what a program switches on. */
+export type Code =
+  | 'cancelled'
+  | 'unknown'
+  | 'invalid_argument'
+  | 'deadline_exceeded'
+  | 'not_found'
+  | 'already_exists'
+  | 'permission_denied'
+  | 'resource_exhausted'
+  | 'failed_precondition'
+  | 'aborted'
+  | 'out_of_range'
+  | 'unimplemented'
+  | 'internal'
+  | 'unavailable'
+  | 'data_loss'
+  | 'unauthenticated';
+
+interface ReasonRow {
+  readonly code: Code;
+  /** HTTP status on REST and Streamable HTTP. */
+  readonly http: number;
+  /** JSON-RPC error code. MCP 2026-07-28 forbids new ones in −32768…−32000, so where none fits it is the HTTP number. */
+  readonly jsonRpc: number;
+  /** Whether the same call may succeed later, unchanged. */
+  readonly retryable: boolean;
+  /** What the caller is told. Constant per reason: a refusal says nothing about what exists. */
+  readonly message: string;
+}
+
+/**
+ * Every way a call can be refused: the one closed table behind error answers, audit records and spans, which all use
+ * the same word. `docs/errors.md` is pinned to it.
+ */
+export const reasons = {
+  origin_refused: row('permission_denied', 403, 403, false, 'This Host or Origin is not allowed here.'),
+  payload_too_large: row('invalid_argument', 413, 413, false, 'The request is larger than this gateway accepts.'),
+  peer_limited: row('resource_exhausted', 429, 429, true, 'Too many requests from this address.'),
+  credential_missing: row('unauthenticated', 401, 401, false, 'Present a token in the Authorization header.'),
+  credential_invalid: row('unauthenticated', 401, 401, false, 'This token is not valid here.'),
+  credential_expired: row('unauthenticated', 401, 401, false, 'This token has expired.'),
+  credential_revoked: row('unauthenticated', 401, 401, false, 'This token has been revoked.'),
+  malformed_json: row('invalid_argument', 400, -32700, false, 'The request is not valid JSON.'),
+  malformed_request: row('invalid_argument', 400, -32600, false, 'The request is not a valid JSON-RPC request.'),
+  malformed_params: row('invalid_argument', 400, -32602, false, 'The parameters of the request are not valid.'),
+  header_mismatch: row('invalid_argument', 400, -32020, false, 'A header disagrees with the body.'),
+  version_unsupported: row('invalid_argument', 400, -32022, false, 'This protocol version is not supported.'),
+  method_unknown: row('unimplemented', 404, -32601, false, 'This method does not exist here.'),
+  unknown_tool: row('not_found', 404, -32602, false, 'Unknown tool.'),
+  unknown_question: row('not_found', 404, -32602, false, 'No call of yours waits for this answer.'),
+  insufficient_scope: row('permission_denied', 403, 403, false, 'The token lacks a scope for this tool.'),
+  contained: row('permission_denied', 403, 403, false, 'This call is blocked by an operator.'),
+  rate_limited: row('resource_exhausted', 429, 429, true, 'Too many calls.'),
+  invalid_input: row('invalid_argument', 400, -32602, false, 'The arguments do not match the schema of the tool.'),
+  policy_denied: row('permission_denied', 403, 403, false, 'Policy does not permit this call.'),
+  approval_rejected: row('permission_denied', 403, 403, false, 'A person rejected this call.'),
+  approval_unavailable: row('unavailable', 503, 503, true, 'The call needs an approval and nobody can be asked.'),
+  quota_exhausted: row('resource_exhausted', 429, 429, true, 'The quota is used up.'),
+  credential_unavailable: row('unavailable', 503, 503, true, 'No credential for the service could be had.'),
+  upstream_unavailable: row('unavailable', 503, 503, true, 'The service does not answer.'),
+  upstream_failed: row('unknown', 502, 502, false, 'The service failed.'),
+  upstream_timeout: row('deadline_exceeded', 504, 504, true, 'The service did not answer in time.'),
+  invalid_output: row(
+    'failed_precondition',
+    502,
+    502,
+    false,
+    'The service answered with something its schema forbids.',
+  ),
+  output_refused: row('failed_precondition', 502, 502, false, 'The answer may not be passed on.'),
+  cancelled: row('cancelled', 499, 499, false, 'The caller cancelled.'),
+  audit_unavailable: row('unavailable', 503, 503, true, 'The call could not be recorded.'),
+  conflict: row('aborted', 409, 409, false, 'Somebody changed this in the meantime, or it exists already.'),
+  not_found: row('not_found', 404, -32602, false, 'No such thing.'),
+  internal: row('internal', 500, -32603, false, 'Internal error.'),
+} as const satisfies Record<string, ReasonRow>;
+
+/** One word of the closed list above. */
+export type Reason = keyof typeof reasons;
+
+/** The stages of the one path, in order. `read` is where an unreadable request is refused. */
+export const stageNames = [
+  'admit',
+  'authenticate',
+  'read',
+  'resolve',
+  'entitle',
+  'rate',
+  'validate',
+  'authorize',
+  'approve',
+  'budget',
+  'credential',
+  'dispatch',
+  'filter',
+  'record',
+] as const;
+
+/** Where on the path something happened. */
+export type StageName = (typeof stageNames)[number];
+
+/** What a refusal may carry besides its reason; all of it is safe to tell the caller. */
+export interface ErrorDetails {
+  /** For `insufficient_scope`: any one of these is enough. */
+  readonly scopes?: readonly string[];
+  /** For limits: when to try again. */
+  readonly retryAfterMs?: number;
+  /** For bad input: what to fix, one sentence each, with JSON pointers into the arguments. */
+  readonly issues?: readonly string[];
+  /** For `version_unsupported`. */
+  readonly supported?: readonly string[];
+  readonly requested?: string;
+}
+
+/**
+ * The one error of the gateway. `code` and `reason` are for programs, `message` is safe for agents, `cause` is for the
+ * operator's log and never leaves.
+ */
+export class GatewayError extends Error {
+  override readonly name = 'GatewayError';
+  readonly code: Code;
+  readonly reason: Reason;
+  readonly details: ErrorDetails;
+  /** Set by the pipeline to the stage that was reached when it was thrown. */
+  readonly stage: StageName | undefined;
+
+  constructor(reason: Reason, details: ErrorDetails = {}, options: { cause?: unknown; stage?: StageName } = {}) {
+    super(reasons[reason].message, options.cause === undefined ? undefined : { cause: options.cause });
+    this.code = reasons[reason].code;
+    this.reason = reason;
+    this.details = details;
+    this.stage = options.stage;
+  }
+
+  get http(): number {
+    return reasons[this.reason].http;
+  }
+
+  get jsonRpc(): number {
+    return reasons[this.reason].jsonRpc;
+  }
+
+  get retryable(): boolean {
+    return reasons[this.reason].retryable;
+  }
+
+  /** Anything thrown becomes a gateway error of that stage. What is not one already is `internal`, its text kept as cause. */
+  static from(thrown: unknown, stage: StageName): GatewayError {
+    if (!(thrown instanceof GatewayError)) return new GatewayError('internal', {}, { cause: thrown, stage });
+    if (thrown.stage !== undefined) return thrown;
+    return new GatewayError(thrown.reason, thrown.details, { cause: thrown.cause, stage });
+  }
+}
+
+function row(code: Code, http: number, jsonRpc: number, retryable: boolean, message: string): ReasonRow {
+  return { code, http, jsonRpc, retryable, message };
+}

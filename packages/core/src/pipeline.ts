@@ -1,0 +1,226 @@
+import type { AnyRequest, Call, Input, InvokeRequest } from './call.ts';
+import type { AccessRequest } from './decision.ts';
+import { GatewayError } from './error.ts';
+import { findTool, listTools } from './listing.ts';
+import type { Answer, Answered, Listing, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
+import { grantPermit, type Permit } from './permit.ts';
+import type { Hold } from './ports/hold.ts';
+import type { Principal } from './principal.ts';
+import type { CallOf, Stages } from './stages.ts';
+import type { Tool } from './tool.ts';
+import { Trail } from './trail.ts';
+
+/** The four verbs, and the refusal of what is none of them. Every transport ends here and nowhere else. */
+export interface Pipeline {
+  invoke(call: CallOf<'invoke'>): Promise<Outcome<Answer>>;
+  list(call: CallOf<'list'>): Promise<Outcome<Listing>>;
+  listen(call: CallOf<'listen'>): Promise<Outcome<Subscription>>;
+  reply(call: CallOf<'reply'>): Promise<Outcome<Answer>>;
+  /** Authenticates, records and refuses a request that could not be read. */
+  decline(call: CallOf<'unreadable'>): Promise<Refused>;
+}
+
+/** Puts the stages in their order. Nothing thrown inside comes out: every call ends as an outcome, and is recorded. */
+export function createPipeline(stages: Stages): Pipeline {
+  return {
+    invoke: (call) => recorded(stages, call, (trail) => invoke(stages, call, trail)),
+    list: (call) => recorded(stages, call, (trail) => list(stages, call, trail)),
+    listen: (call) => recorded(stages, call, (trail) => listen(stages, call, trail)),
+    reply: (call) => recorded(stages, call, (trail) => reply(stages, call, trail)),
+    decline: (call) => recorded<never>(stages, call, (trail) => decline(stages, call, trail)) as Promise<Refused>,
+  };
+}
+
+/** The one path. Facts are local variables: a stage cannot run before what it needs is known. */
+async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Promise<Answered<Answer> | Suspended> {
+  const principal = await identify(stages, call, trail);
+
+  trail.stage = 'resolve';
+  const tool = findTool(await stages.view(principal), call.request.name);
+  trail.tool = tool;
+
+  trail.stage = 'entitle';
+  const refusal = stages.entitle(principal, tool);
+  if (refusal) throw refusal;
+
+  trail.stage = 'rate';
+  await stages.rate(call, principal, tool);
+
+  trail.stage = 'validate';
+  const input = await stages.validate(call, tool);
+  trail.input = input;
+
+  trail.stage = 'authorize';
+  const request = accessRequest(call, principal, tool, input);
+  trail.request = request;
+  const decision = await stages.authorize(request);
+  trail.decision = decision;
+  if (decision.effect !== 'permit') throw new GatewayError('policy_denied');
+  const permit = grantPermit({ call, principal, tool, input, decision });
+
+  trail.stage = 'approve';
+  const approval = await stages.approve(permit);
+  if ('kind' in approval) return approval;
+
+  return held(approval, trail, async () => {
+    trail.stage = 'budget';
+    const reservation = await stages.budget(permit);
+    return held(reservation, trail, async () => {
+      const answer = await send(stages, { call, permit, trail });
+      trail.fate = 'answered';
+      return { kind: 'answered', content: answer };
+    });
+  });
+}
+
+interface Departure {
+  readonly call: CallOf<'invoke'>;
+  readonly permit: Permit;
+  readonly trail: Trail;
+}
+
+async function send(stages: Stages, { call, permit, trail }: Departure): Promise<Answer> {
+  trail.stage = 'credential';
+  const credential = await stages.credential(permit);
+  if (permit.tool.auditRequired) {
+    trail.stage = 'record';
+    await stages.record(trail.intent(stages.nowMs()));
+  }
+
+  trail.stage = 'dispatch';
+  const { trace, signal, origin } = call;
+  const { timeoutMs, onProgress } = call.request;
+  const answer = await stages.dispatch(permit, {
+    credential,
+    trace,
+    signal,
+    sent: () => {
+      trail.fate = 'unknown';
+    },
+    transport: origin.transport,
+    timeoutMs: Math.min(timeoutMs ?? permit.tool.timeoutMs, permit.tool.timeoutMs),
+    ...(onProgress && { onProgress }),
+  });
+
+  trail.stage = 'filter';
+  const cleaned = await stages.filter(permit, answer);
+  trail.answer = cleaned;
+  return cleaned;
+}
+
+async function list(stages: Stages, call: CallOf<'list'>, trail: Trail): Promise<Answered<Listing>> {
+  const principal = await identify(stages, call, trail);
+  trail.stage = 'resolve';
+  const view = await stages.view(principal);
+  trail.stage = 'entitle';
+  const listing = listTools(view, (tool) => stages.entitle(principal, tool) === undefined, call.request);
+  return { kind: 'answered', content: listing };
+}
+
+async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trail): Promise<Answered<Subscription>> {
+  await identify(stages, call, trail);
+  trail.stage = 'resolve';
+  const stop = stages.onCatalogChange(() => {
+    // A revoked token must not go on learning that something changed.
+    Promise.resolve(call)
+      .then(stages.authenticate)
+      .then(call.request.onCatalogChange, () => {
+        stop();
+        call.request.onClosed();
+      });
+  });
+  return { kind: 'answered', content: { close: stop } };
+}
+
+async function reply(stages: Stages, call: CallOf<'reply'>, trail: Trail): Promise<never> {
+  await identify(stages, call, trail);
+  trail.stage = 'resolve';
+  throw new GatewayError('unknown_question');
+}
+
+async function decline(stages: Stages, call: CallOf<'unreadable'>, trail: Trail): Promise<never> {
+  await identify(stages, call, trail);
+  trail.stage = 'read';
+  throw call.request.error;
+}
+
+async function identify(stages: Stages, call: Call, trail: Trail): Promise<Principal> {
+  trail.stage = 'admit';
+  await stages.admit(call);
+  trail.stage = 'authenticate';
+  const principal = await stages.authenticate(call);
+  trail.principal = principal;
+  return principal;
+}
+
+/** The bracket round everything: one record for each call, whatever happens inside; and no answer without its record. */
+async function recorded<Content>(
+  stages: Stages,
+  call: Call<AnyRequest>,
+  body: (trail: Trail) => Promise<Outcome<Content>>,
+): Promise<Outcome<Content>> {
+  const trail = new Trail(call);
+  let outcome: Outcome<Content>;
+  try {
+    outcome = await body(trail);
+  } catch (thrown) {
+    outcome = { kind: 'refused', error: await refusalFor(stages, trail, thrown) };
+  }
+  try {
+    await stages.record(trail.outcome(outcome, stages.nowMs()));
+    return outcome;
+  } catch (thrown) {
+    return { kind: 'refused', error: new GatewayError('audit_unavailable', {}, { cause: thrown, stage: 'record' }) };
+  }
+}
+
+async function refusalFor(stages: Stages, trail: Trail, thrown: unknown): Promise<GatewayError> {
+  const { stage, principal } = trail;
+  const error = GatewayError.from(thrown, stage);
+  if (principal === undefined || (stage !== 'resolve' && stage !== 'entitle')) return error;
+  try {
+    return GatewayError.from(await stages.rateDenied(principal, error), stage);
+  } catch (failed) {
+    return GatewayError.from(failed, stage);
+  }
+}
+
+/** Runs the body under a hold and settles it by what became of the call, whatever happens. */
+async function held<T>(hold: Hold, trail: Trail, body: () => Promise<T>): Promise<T> {
+  try {
+    return await body();
+  } finally {
+    await hold.settle(trail.fate);
+  }
+}
+
+/** The complete question for policy: everything it may look at, and nothing it may not. */
+function accessRequest(call: Call<InvokeRequest>, principal: Principal, tool: Tool, input: Input): AccessRequest {
+  return {
+    subject: accessSubject(principal),
+    action: 'invoke',
+    resource: accessResource(tool),
+    context: { timeMs: call.receivedAtMs, transport: call.origin.transport, arguments: input.value },
+  };
+}
+
+/** The policy-relevant part of a principal. */
+export function accessSubject(principal: Principal): AccessRequest['subject'] {
+  const { subject, client, kind, scopes, attributes, actor, session, tenant } = principal;
+  return {
+    subject,
+    client,
+    kind,
+    scopes,
+    attributes,
+    ...(actor && { actor }),
+    ...(session !== undefined && { session }),
+    ...(tenant !== undefined && { tenant }),
+  };
+}
+
+/** The policy-relevant part of a tool. */
+export function accessResource(tool: Tool): AccessRequest['resource'] {
+  const { name, service, definitionHash, sideEffect, classification, risk, internal } = tool;
+  return { type: 'tool', id: name, service, definitionHash, sideEffect, classification, risk, internal };
+}

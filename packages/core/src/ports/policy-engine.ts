@@ -1,0 +1,17 @@
+import type { AccessRequest } from '../decision.ts';
+
+/** One engine's part of a decision. `abstain`: no policy of this engine applies. */
+export interface Verdict {
+  readonly effect: 'permit' | 'deny' | 'abstain';
+  readonly policies: readonly string[];
+  readonly explanation?: string;
+}
+
+/**
+ * Decides access requests. Pure: the same request under the same revision is decided the same, always.
+ * A deny of any engine denies; an error of any engine denies.
+ */
+export interface PolicyEngine {
+  decide(request: AccessRequest): Verdict | Promise<Verdict>;
+  revision(): string;
+}

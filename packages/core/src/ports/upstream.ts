@@ -1,0 +1,38 @@
+import type { TraceContext } from '@sallyport/protocol';
+import type { CancelSignal, Origin } from '../call.ts';
+import type { Answer, Progress } from '../outcome.ts';
+import type { Permit } from '../permit.ts';
+
+/** What the gateway shows to the upstream. Never the caller's own credential. */
+export type OutboundCredential = { readonly kind: 'none' } | { readonly kind: 'bearer'; readonly token: string };
+
+/** Everything about one crossing that is not in the permit. */
+export interface Hop {
+  readonly credential: OutboundCredential;
+  readonly trace: TraceContext;
+  readonly signal: CancelSignal;
+  readonly transport: Origin['transport'];
+  readonly timeoutMs: number;
+  readonly onProgress?: (progress: Progress) => void;
+  /** To be called right before the first byte leaves. */
+  readonly sent: () => void;
+}
+
+/** What an upstream says about itself. */
+export interface UpstreamDescription {
+  readonly service: string;
+  readonly kind: string;
+}
+
+/**
+ * One service behind the gateway, however many instances it has.
+ *
+ * `open` spends the permit before its first byte leaves, sends `permit.argumentsText` and nothing else as arguments, and
+ * ends within `hop.timeoutMs` and when `hop.signal` fires. It throws `GatewayError` `upstream_unavailable` (nothing was
+ * sent), `upstream_failed`, `upstream_timeout` or `cancelled`; a tool that reports failure is an answer, not an error.
+ */
+export interface Upstream {
+  describe(): UpstreamDescription;
+  open(permit: Permit, hop: Hop): Promise<Answer>;
+  close(): Promise<void>;
+}

@@ -1,0 +1,29 @@
+/** A plain value that policies may read. */
+export type AttributeValue = string | number | boolean | readonly string[];
+
+/** Who acts for the subject (RFC 8693 `act`); an agent, usually. May nest: an agent that another agent called. */
+export interface Actor {
+  readonly subject: string;
+  readonly actor?: Actor;
+}
+
+/**
+ * Who is calling, from verified credentials only. Nothing in it can come from arguments, `_meta`, `clientInfo` or unsigned headers.
+ */
+export interface Principal {
+  /** On whose behalf: an account, a user, a service (RFC 8693 `sub`). */
+  readonly subject: string;
+  readonly actor?: Actor;
+  /** The program holding the credential (OAuth `client_id`). */
+  readonly client: string;
+  readonly session?: string;
+  readonly tenant?: string;
+  /** What kind of account: only `service` and `owner` reach tools marked internal. */
+  readonly kind: 'person' | 'agent' | 'service' | 'owner';
+  readonly scopes: readonly string[];
+  readonly attributes: Readonly<Record<string, AttributeValue>>;
+  /** The authenticator that vouches for this: `api-token`, `local-owner`, … */
+  readonly method: string;
+  /** Names the credential itself, for revocation and audit. Not a secret. */
+  readonly credentialId: string;
+}

@@ -1,0 +1,45 @@
+import type { AuditRecord } from './audit-record.ts';
+import type { AnyRequest, Call, Input, InvokeRequest } from './call.ts';
+import type { AccessRequest, Decision } from './decision.ts';
+import type { GatewayError } from './error.ts';
+import type { Answer, Suspended } from './outcome.ts';
+import type { Permit } from './permit.ts';
+import type { Hold } from './ports/hold.ts';
+import type { Hop, OutboundCredential } from './ports/upstream.ts';
+import type { Principal } from './principal.ts';
+import type { Tool, View } from './tool.ts';
+
+type Awaitable<T> = T | Promise<T>;
+
+/**
+ * The stages of the one path, as functions. Each learns one thing or refuses by throwing a `GatewayError`; none sees
+ * more than its parameters. The gateway builds one of these from its kinds; the order is the pipeline's, not theirs.
+ */
+export interface Stages {
+  /** Size, Host, Origin and floods, before anybody is known. */
+  readonly admit: (call: Call) => Awaitable<void>;
+  readonly authenticate: (call: Call) => Awaitable<Principal>;
+  /** What this principal may know of. Argument-free, so it can be cached. */
+  readonly view: (principal: Principal) => Awaitable<View>;
+  /** Scopes and containment. Returns the refusal, so that lists and calls ask the same question. */
+  readonly entitle: (principal: Principal, tool: Tool) => GatewayError | undefined;
+  readonly rate: (call: Call, principal: Principal, tool: Tool) => Awaitable<void>;
+  /** Charges a refusal at `resolve` or `entitle` to a budget of its own; returns what to refuse with. */
+  readonly rateDenied: (principal: Principal, refusal: GatewayError) => Awaitable<GatewayError>;
+  readonly validate: (call: Call<InvokeRequest>, tool: Tool) => Awaitable<Input>;
+  readonly authorize: (request: AccessRequest) => Awaitable<Decision>;
+  readonly approve: (permit: Permit) => Awaitable<Suspended | Hold>;
+  readonly budget: (permit: Permit) => Awaitable<Hold>;
+  readonly credential: (permit: Permit) => Awaitable<OutboundCredential>;
+  readonly dispatch: (permit: Permit, hop: Hop) => Promise<Answer>;
+  /** Takes away from an answer what may not leave; never adds. */
+  readonly filter: (permit: Permit, answer: Answer) => Awaitable<Answer>;
+  /** Resolves when the record is as durable as it must be for the answer to be sent. */
+  readonly record: (record: AuditRecord) => Promise<void>;
+  /** Tells the listener of every change of the catalog, until the returned function is called. */
+  readonly onCatalogChange: (listener: () => void) => () => void;
+  readonly nowMs: () => number;
+}
+
+/** Which requests a pipeline function takes. */
+export type CallOf<Verb extends AnyRequest['verb']> = Call<Extract<AnyRequest, { verb: Verb }>>;

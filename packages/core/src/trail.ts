@@ -1,0 +1,91 @@
+import { type AuditRecord, auditSchemaVersion } from './audit-record.ts';
+import type { Call, Input } from './call.ts';
+import type { AccessRequest, Decision } from './decision.ts';
+import type { StageName } from './error.ts';
+import type { Answer, Outcome } from './outcome.ts';
+import type { Fate } from './ports/hold.ts';
+import type { Principal } from './principal.ts';
+import type { Tool } from './tool.ts';
+
+/**
+ * What became known on the way, for the record. The pipeline writes it; only `record` reads it. Stages never see it:
+ * they get what they need as parameters.
+ */
+export class Trail {
+  stage: StageName = 'admit';
+  /** Whether anything left for the service: what was held for the call is settled by it. */
+  fate: Fate = 'unsent';
+  principal: Principal | undefined;
+  tool: Tool | undefined;
+  input: Input | undefined;
+  request: AccessRequest | undefined;
+  decision: Decision | undefined;
+  answer: Answer | undefined;
+  /** For lists and other answers that are not a service's. */
+  outputBytes = 0;
+  readonly call: Call;
+
+  constructor(call: Call) {
+    this.call = call;
+  }
+
+  /** The record of how the call ended. */
+  outcome(outcome: Outcome<unknown>, nowMs: number): AuditRecord {
+    const error = outcome.kind === 'refused' ? outcome.error : undefined;
+    return {
+      ...this.#facts(nowMs),
+      kind: 'outcome',
+      outcome: outcome.kind,
+      ...(this.answer && { toolError: this.answer.isError, instance: this.answer.instance }),
+      ...(error && { code: error.code, reason: error.reason, stage: error.stage ?? this.stage }),
+      outputBytes: this.answer?.text.length ?? this.outputBytes,
+    };
+  }
+
+  /** The record that the call is about to leave. */
+  intent(nowMs: number): AuditRecord {
+    return { ...this.#facts(nowMs), kind: 'intent', outcome: 'intended', outputBytes: 0 };
+  }
+
+  #facts(nowMs: number): Omit<AuditRecord, 'kind' | 'outcome' | 'outputBytes'> {
+    const { call, principal, tool, decision } = this;
+    const { request } = call;
+    return {
+      schema: auditSchemaVersion,
+      callId: call.id,
+      traceId: call.trace.traceId,
+      spanId: call.trace.spanId,
+      timeMs: call.receivedAtMs,
+      durationMs: Math.max(0, nowMs - call.receivedAtMs),
+      verb: request.verb,
+      origin: call.origin,
+      inputBytes: call.receivedBytes,
+      ...(principal && identityFacts(principal)),
+      ...(request.verb === 'invoke' && { tool: tool?.name ?? request.name, argumentsText: request.argumentsText }),
+      ...(tool && toolFacts(tool)),
+      ...(decision && { policies: decision.policies, policyRevision: decision.revision }),
+      ...(this.request && { request: this.request }),
+    };
+  }
+}
+
+function identityFacts(principal: Principal): Partial<AuditRecord> {
+  return {
+    subject: principal.subject,
+    client: principal.client,
+    method: principal.method,
+    credentialId: principal.credentialId,
+    ...(principal.actor && { actor: principal.actor }),
+    ...(principal.session !== undefined && { session: principal.session }),
+    ...(principal.tenant !== undefined && { tenant: principal.tenant }),
+  };
+}
+
+function toolFacts(tool: Tool): Partial<AuditRecord> {
+  return {
+    service: tool.service,
+    toolVersion: tool.version,
+    definitionHash: tool.definitionHash,
+    scopesRequired: tool.scopes,
+  };
+}
