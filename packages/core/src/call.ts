@@ -1,6 +1,7 @@
 import type { JsonObject, TraceContext } from '@sallyport/protocol';
 import type { GatewayError } from './error.ts';
 import type { Progress } from './outcome.ts';
+import type { Principal } from './principal.ts';
 
 /**
  * A cancel signal, as every platform's `AbortSignal` satisfies it. Core names no platform, so it names only what it uses.
@@ -23,15 +24,29 @@ export type Presented =
   | { readonly kind: 'none' }
   | { readonly kind: 'bearer'; readonly token: string }
   /** The peer of a Unix socket only its owner may open: the operating system vouches for it. */
-  | { readonly kind: 'local-owner'; readonly user: string };
+  | { readonly kind: 'local-owner'; readonly user: string }
+  /**
+   * A service on its own authenticated hop, calling another one. `onBehalfOf` is the principal of the call it is
+   * serving, from the gateway's own memory of calls in flight; a service cannot make one up.
+   */
+  | {
+      readonly kind: 'service';
+      readonly service: string;
+      readonly instance: string;
+      readonly onBehalfOf?: Principal;
+    };
 
-/** How a call came in. Facts about the connection, none of them claimed by the caller except `client`. */
+/** How a call came in. Facts about the connection, as the transport saw them. */
 export interface Origin {
-  readonly transport: 'http' | 'ws' | 'stdio' | 'rest' | 'embedded' | 'admin';
+  readonly transport: 'http' | 'ws' | 'stdio' | 'rest' | 'embedded' | 'admin' | 'hop';
   /** The peer's address (a trusted proxy's word for it, if one is configured), or `local`. */
   readonly peer: string;
   /** Which generation of MCP the caller speaks; `none` for REST, embedding and administration. */
   readonly era: 'legacy' | 'modern' | 'none';
+  /** The `Host` header, where the transport has one. */
+  readonly host?: string;
+  /** The `Origin` header a browser sends. */
+  readonly browserOrigin?: string;
 }
 
 /** A tool call, resource read, prompt get or completion. Only tools have services behind them so far. */

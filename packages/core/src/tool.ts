@@ -1,10 +1,4 @@
-import type { JsonObject } from '@sallyport/protocol';
-
-/** How sensitive what a tool takes or gives is. */
-export type Classification = 'public' | 'internal' | 'confidential' | 'restricted';
-
-/** What calling a tool does to the world. Undeclared means `write`: the careful reading. */
-export type SideEffect = 'read' | 'write' | 'destructive';
+import type { Classification, JsonObject, SideEffect } from '@sallyport/protocol';
 
 /**
  * One tool on offer: what its service declared, with the gateway's configuration already applied.

@@ -1,2 +1,3 @@
 export * from './json.ts';
+export * from './manifest.ts';
 export * from './trace-context.ts';
