@@ -1,0 +1,5 @@
+import type { PolicyEngine } from '@sallyport/core';
+import { internalTools } from './internal-tools.ts';
+
+/** The policy engines every gateway asks. */
+export const policyEngines: readonly PolicyEngine[] = [internalTools];
