@@ -1,0 +1,35 @@
+/** The version of the hop protocol between gateway and services, sent in the challenge. */
+export const hopVersion = 1;
+
+/** Longest line after the proof, in UTF-16 code units. Whoever sends a longer one is cut off. */
+export const maxLineLength = 8 * 1024 * 1024;
+
+/** Longest line before the proof is done: a stranger may not make us hold more than this. */
+export const maxProofLineLength = 4 * 1024;
+
+/** The whole proof, from the connection to the acceptor's answer, takes at most this long. */
+export const proofTimeoutMs = 2_000;
+
+/** How often the gateway pings a service. */
+export const pingIntervalMs = 1_000;
+
+/** No answer to a ping for this long: the instance is suspected, and asked only if there is no other. */
+export const suspectedAfterMs = 2_000;
+
+/** Nothing heard for this long: the connection is destroyed, by either side. */
+export const silentAfterMs = 5_000;
+
+/**
+ * The cipher of hops over TLS, for both sides: authenticated by the pre-shared key, with forward secrecy (RFC 8442's
+ * key exchange with RFC 7905's cipher). Both sides also pin TLS 1.2, the newest whose pre-shared keys Node supports.
+ */
+export const hopCiphers = 'ECDHE-PSK-CHACHA20-POLY1305';
+
+/** What a service may be called: it is a path segment, a name prefix and a file name in places. */
+export const serviceNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
+
+/** What a tool of a kit service may be called: `Handler.Method`. */
+export const toolNamePattern = /^[A-Za-z][A-Za-z0-9]{0,62}\.[A-Za-z][A-Za-z0-9]{0,62}$/;
+
+/** The `_meta` key under which a tool error carries its code. */
+export const errorMetaKey = 'dev.sallyport/error';
