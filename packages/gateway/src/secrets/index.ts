@@ -1,0 +1,2 @@
+export { type AnnounceCredential, mintCredential, readCredentialFile, writeCredentialFile } from './credential-file.ts';
+export { deriveKey, type KeyPurpose, loadMasterKey } from './master-key.ts';

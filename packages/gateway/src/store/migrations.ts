@@ -1,0 +1,60 @@
+import type { DatabaseSync } from 'node:sqlite';
+
+/**
+ * The schema of the state database, one step per version; `PRAGMA user_version` says how many were taken. A step that was
+ * released is never changed, only followed by another.
+ */
+const steps: readonly string[] = [
+  `CREATE TABLE accounts (
+     id TEXT PRIMARY KEY,
+     name TEXT NOT NULL UNIQUE COLLATE NOCASE,
+     kind TEXT NOT NULL CHECK (kind IN ('person', 'agent', 'service', 'owner')),
+     tenant TEXT,
+     created_at_ms INTEGER NOT NULL,
+     disabled_at_ms INTEGER
+   ) STRICT;
+   CREATE TABLE tokens (
+     id TEXT PRIMARY KEY,
+     account_id TEXT NOT NULL REFERENCES accounts (id),
+     label TEXT NOT NULL,
+     scopes TEXT NOT NULL CHECK (json_type(scopes) = 'array'),
+     secret_hash TEXT NOT NULL CHECK (length(secret_hash) = 64),
+     created_at_ms INTEGER NOT NULL,
+     expires_at_ms INTEGER NOT NULL,
+     revoked_at_ms INTEGER
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX tokens_by_account ON tokens (account_id);`,
+];
+
+/** The newest schema this program knows. */
+export const schemaVersion: number = steps.length;
+
+/**
+ * Brings a database to the newest schema. Safe when several processes open it at once: one of them does it.
+ *
+ * @throws Error when the database was written by a newer program; nothing is touched then.
+ */
+export function migrate(database: DatabaseSync, path: string): void {
+  if (versionOf(database, path) === schemaVersion) return;
+  database.exec('BEGIN IMMEDIATE');
+  try {
+    // Asked again under the lock: another process may have migrated while this one waited.
+    for (const step of steps.slice(versionOf(database, path))) database.exec(step);
+    database.exec(`PRAGMA user_version = ${schemaVersion}`);
+    database.exec('COMMIT');
+  } catch (error) {
+    database.exec('ROLLBACK');
+    throw error;
+  }
+}
+
+function versionOf(database: DatabaseSync, path: string): number {
+  const version = Number(database.prepare('PRAGMA user_version').get()?.user_version);
+  if (version > schemaVersion) {
+    throw new Error(
+      `${path} was written by a newer version of Sallyport (schema ${version}; this one knows ${schemaVersion}). ` +
+        'Upgrade Sallyport, or use another data folder.',
+    );
+  }
+  return version;
+}

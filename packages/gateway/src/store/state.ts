@@ -1,0 +1,46 @@
+import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { dirname } from 'node:path';
+import { DatabaseSync } from 'node:sqlite';
+import { type Accounts, createAccounts } from './accounts.ts';
+import { migrate } from './migrations.ts';
+import { createTokenStore, type TokenStore } from './tokens.ts';
+
+/** What the gateway remembers between starts. Several processes may have the same one open. */
+export interface State {
+  readonly accounts: Accounts;
+  readonly tokens: TokenStore;
+  close(): void;
+}
+
+/** Where the state is, and the clock for what is created in it. */
+export interface StateOptions {
+  /** Path of `state.db`. */
+  readonly path: string;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+}
+
+/**
+ * Opens the state database, making or migrating it if need be: 0600, in a folder that is made with 0700.
+ *
+ * @throws Error when it cannot be opened or was written by a newer version.
+ */
+export function openState({ path, nowMs }: StateOptions): State {
+  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  closeSync(openSync(path, 'a', 0o600));
+  // An older umask or a restored backup may have opened it up. The files SQLite puts beside it take their mode from it.
+  chmodSync(path, 0o600);
+  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
+  try {
+    database.exec('PRAGMA journal_mode = WAL');
+    // A revocation that was acknowledged must survive a power cut; writes are rare here, so that costs nothing.
+    database.exec('PRAGMA synchronous = FULL');
+    database.exec('PRAGMA trusted_schema = OFF');
+    migrate(database, path);
+    const accounts = createAccounts(database, nowMs);
+    return { accounts, tokens: createTokenStore(database), close: () => database.close() };
+  } catch (error) {
+    database.close();
+    throw error;
+  }
+}
