@@ -1,0 +1,145 @@
+import { type Answer, GatewayError, type Hop, type Permit, spendPermit } from '@sallyport/core';
+import { callFrame, formatTraceparent, type HopFrame, maxLineLength, notificationFrame } from '@sallyport/protocol';
+import { toHopPrincipal } from './hop-principal.ts';
+import { errorOf, readToolResult } from './kit-answer.ts';
+import { type CallInFlight, createPendingCalls, type Departing, type PendingCall } from './pending-calls.ts';
+
+/** The part of a hop connection that calls need: an ordered, authenticated way to one instance. */
+export interface HopLine {
+  /** Queues a frame; frames of one tick leave together. */
+  send(frame: string): void;
+  /** What was queued and has not left this process yet, in bytes. */
+  readonly bufferedBytes: number;
+}
+
+/** The calls of the gateway to one instance of a kit service, over its one connection. */
+export interface KitInstance {
+  readonly id: string;
+  /** How many calls wait for an answer. */
+  readonly load: number;
+  /** It did not answer something; it is asked only when no other is there. */
+  readonly suspected: boolean;
+  /** It takes no new calls any more, ever. */
+  readonly draining: boolean;
+  /** It has as much to do, or to read, as may be waiting for it. */
+  readonly full: boolean;
+  /**
+   * Sends the call and waits for its answer, at most `timeoutMs`. Spends the permit right before the frame is queued.
+   *
+   * @throws GatewayError as `Upstream.open` says.
+   */
+  call(permit: Permit, hop: Hop, timeoutMs: number): Promise<Answer>;
+  /** Takes an answer or a notification that came in on the connection; what belongs to no call is ignored. */
+  receive(frame: HopFrame): void;
+  /** The call with this id, if this instance serves it now. */
+  inFlight(callId: string): CallInFlight | undefined;
+  suspect(): void;
+  /** It gave a sign of life. */
+  trust(): void;
+  /** The connection is gone: nobody knows what became of the calls in flight. */
+  lost(): void;
+}
+
+/** What an instance needs to know of its surroundings. */
+export interface KitInstanceOptions {
+  readonly id: string;
+  readonly service: string;
+  readonly line: HopLine;
+  readonly maxInFlight: number;
+  readonly maxBufferedBytes: number;
+  /** Called when `suspected` or `draining` changed. */
+  readonly onStatus: () => void;
+}
+
+/** Keeps the calls of one connection apart by their sequence numbers, which only ever increase. */
+export function createKitInstance(options: KitInstanceOptions): KitInstance {
+  const { id, line } = options;
+  let lastSeq = 0;
+  let suspected = false;
+  let draining = false;
+
+  const setSuspected = (value: boolean): void => {
+    const changed = suspected !== value;
+    suspected = value;
+    if (changed) options.onStatus();
+  };
+  const drain = (): void => {
+    draining = true;
+    options.onStatus();
+  };
+
+  const pending = createPendingCalls((seq, why) => {
+    line.send(notificationFrame('cancel', { id: seq }));
+    if (why === 'upstream_timeout') setSuspected(true);
+  });
+
+  const receive = (frame: HopFrame): void => {
+    if (frame.kind === 'notification') {
+      if (frame.method === 'draining') drain();
+      if (frame.method === 'progress') pending.relay(frame.params);
+      return;
+    }
+    if (frame.kind === 'request' || typeof frame.id !== 'number') return;
+    if (frame.kind === 'error' && frame.error.data?.reason === 'draining') drain();
+    const call = pending.take(frame.id);
+    if (call) end(call, frame, id);
+  };
+
+  return {
+    id,
+    get load() {
+      return pending.size;
+    },
+    get suspected() {
+      return suspected;
+    },
+    get draining() {
+      return draining;
+    },
+    get full() {
+      return pending.size >= options.maxInFlight || line.bufferedBytes >= options.maxBufferedBytes;
+    },
+    async call(permit, hop, timeoutMs) {
+      const departing = { seq: lastSeq + 1, permit, hop, timeoutMs };
+      const frame = writeCall(departing, options.service);
+      spendPermit(permit);
+      lastSeq = departing.seq;
+      const answer = pending.add(departing);
+      hop.sent();
+      line.send(frame);
+      return answer;
+    },
+    receive,
+    inFlight: pending.find,
+    suspect: () => setSuspected(true),
+    trust: () => setSuspected(false),
+    lost: pending.lose,
+  };
+}
+
+/** An answer of any kind is a sign of life: whatever it says, it casts no suspicion on the instance. */
+function end(call: PendingCall, frame: Extract<HopFrame, { kind: 'result' | 'error' }>, instance: string): void {
+  if (frame.kind === 'error') return call.reject(errorOf(frame.error));
+  const result = readToolResult(frame.resultText);
+  if (result) call.resolve({ ...result, instance });
+  else call.reject(new GatewayError('upstream_failed', {}, { cause: 'the answer is not a tool result' }));
+}
+
+function writeCall({ seq, permit, hop, timeoutMs }: Departing, audience: string): string {
+  const { traceState } = hop.trace;
+  const claims = {
+    tool: permit.tool.remoteName,
+    call: permit.callId,
+    seq,
+    audience,
+    traceparent: formatTraceparent(hop.trace),
+    ...(traceState !== undefined && { tracestate: traceState }),
+    timeoutMs,
+    transport: hop.transport,
+    ...(hop.onProgress && { progress: true }),
+    principal: toHopPrincipal(permit.principal),
+  };
+  const frame = callFrame(claims, permit.argumentsText);
+  if (frame.length > maxLineLength) throw new GatewayError('payload_too_large');
+  return frame;
+}
