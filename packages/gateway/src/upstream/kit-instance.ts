@@ -119,9 +119,9 @@ export function createKitInstance(options: KitInstanceOptions): KitInstance {
 
 /** An answer of any kind is a sign of life: whatever it says, it casts no suspicion on the instance. */
 function end(call: PendingCall, frame: Extract<HopFrame, { kind: 'result' | 'error' }>, instance: string): void {
-  if (frame.kind === 'error') return call.reject(errorOf(frame.error));
-  const result = readToolResult(frame.resultText);
-  if (result) call.resolve({ ...result, instance });
+  const result = frame.kind === 'result' ? readToolResult(frame.resultText) : undefined;
+  if (frame.kind === 'error') call.reject(errorOf(frame.error));
+  else if (result) call.resolve({ ...result, instance });
   else call.reject(new GatewayError('upstream_failed', {}, { cause: 'the answer is not a tool result' }));
 }
 

@@ -58,6 +58,7 @@ export function createKitUpstream(options: KitUpstreamOptions): KitUpstream {
       if (closed || leftMs <= 0 || waiting.size >= maxWaiting) throw new GatewayError('upstream_unavailable');
       await pause(waiting, hop, leftMs);
     }
+    if (hop.signal.aborted) throw new GatewayError('cancelled');
     const chosen = choose(instances, turn);
     if (chosen === undefined) throw new GatewayError('upstream_unavailable');
     turn = chosen.index + 1;

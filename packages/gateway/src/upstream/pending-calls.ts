@@ -89,7 +89,8 @@ export function createPendingCalls(onGivenUp: (seq: number, why: GivenUp) => voi
     },
     relay(params) {
       const told = readProgress(params);
-      const call = told && calls.get(told.id);
+      if (told === undefined) return;
+      const call = calls.get(told.id);
       // Progress must grow (MCP basic/patterns/progress); what does not is dropped.
       if (call === undefined || told.progress.progress <= call.lastProgress) return;
       call.lastProgress = told.progress.progress;
