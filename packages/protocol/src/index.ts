@@ -1,4 +1,24 @@
+export * from './header-value.ts';
 export * from './hop/index.ts';
 export * from './json.ts';
+export * from './json-rpc.ts';
 export * from './manifest.ts';
+export * from './mcp.ts';
+export * from './mcp-inbound.ts';
+export * from './mcp-result.ts';
+export * from './names.ts';
+export * from './splice.ts';
+export {
+  type Envelope,
+  isJsonObject,
+  jsonRpcEnvelope,
+  type Member,
+  membersOf,
+  memberText,
+  parseStrict,
+  type StrictJson,
+  StrictJsonError,
+  type StrictJsonProblem,
+  type StrictOptions,
+} from './strict-json.ts';
 export * from './trace-context.ts';
