@@ -1,0 +1,83 @@
+import {
+  type Approver,
+  type Authenticator,
+  createPipeline,
+  type CredentialSource,
+  type OutputFilter,
+  type Pipeline,
+  type PolicyEngine,
+  type Quota,
+  type Stages,
+  type Upstream,
+} from '@sallyport/core';
+import { approvers } from './approval/index.ts';
+import { createApprove } from './approval/stage.ts';
+import { createAuthenticate } from './authentication/stage.ts';
+import { policyEngines } from './authorization/index.ts';
+import { createAuthorize } from './authorization/stage.ts';
+import type { LiveCatalog } from './catalog/live.ts';
+import { createView } from './catalog/stage.ts';
+import { credentialSources } from './credentials/index.ts';
+import { createCredential } from './credentials/stage.ts';
+import { type Containment, createEntitle } from './entitlement/stage.ts';
+import { createBudget } from './limits/budget.ts';
+import { outputFilters } from './output/index.ts';
+import { createFilter } from './output/stage.ts';
+import { createDispatch } from './upstream/stage.ts';
+import { createSchemas } from './validation/schemas.ts';
+import { createValidate } from './validation/stage.ts';
+
+/** Kinds that an embedder adds to the ones every gateway has. They can only make it stricter. */
+export interface ExtraKinds {
+  readonly policyEngines?: readonly PolicyEngine[];
+  readonly approvers?: readonly Approver[];
+  readonly quotas?: readonly Quota[];
+  readonly credentialSources?: readonly CredentialSource[];
+  readonly outputFilters?: readonly OutputFilter[];
+  readonly containments?: readonly Containment[];
+}
+
+/** What the stages are built from. */
+export interface Parts extends ExtraKinds {
+  readonly admit: Stages['admit'];
+  readonly authenticators: readonly Authenticator[];
+  readonly catalog: LiveCatalog;
+  readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
+  readonly find: (service: string) => Upstream | undefined;
+  readonly record: Stages['record'];
+  readonly nowMs: () => number;
+}
+
+/** Builds each stage from its kinds. The order they run in is the pipeline's. */
+export function composeStages(parts: Parts): Stages {
+  const schemas = createSchemas();
+  const engines = [...policyEngines, ...(parts.policyEngines ?? [])];
+  const authorize = createAuthorize(engines);
+  return {
+    admit: parts.admit,
+    authenticate: createAuthenticate(parts.authenticators),
+    view: createView({
+      current: parts.catalog.current,
+      decide: authorize,
+      policyRevision: () => engines.map((engine) => engine.revision()).join(' '),
+      nowMs: parts.nowMs,
+    }),
+    entitle: createEntitle(parts.containments ?? []),
+    ...parts.rate,
+    validate: createValidate(schemas),
+    authorize,
+    approve: createApprove([...approvers, ...(parts.approvers ?? [])]),
+    budget: createBudget(parts.quotas ?? []),
+    credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
+    dispatch: createDispatch({ find: parts.find }),
+    filter: createFilter(schemas.check, [...outputFilters, ...(parts.outputFilters ?? [])]),
+    record: parts.record,
+    onCatalogChange: parts.catalog.onChange,
+    nowMs: parts.nowMs,
+  };
+}
+
+/** The pipeline over stages built from these parts. */
+export function composePipeline(parts: Parts): Pipeline {
+  return createPipeline(composeStages(parts));
+}
