@@ -1,0 +1,59 @@
+import { existsSync } from 'node:fs';
+import { DatabaseSync } from 'node:sqlite';
+import { pathToFileURL } from 'node:url';
+import type { AccessRequest } from '@sallyport/core';
+import { readPlainText } from './entry.ts';
+import type { Row, StoredRecord } from './row.ts';
+import { type AuditKeys, unseal } from './seal.ts';
+
+/** One row as readers get it. */
+export interface AuditRow {
+  readonly seq: number;
+  readonly record: StoredRecord;
+  /** The encrypted access request and arguments, if any: `openSealed` opens them for whoever has the key. */
+  readonly sealed?: Uint8Array;
+  /** SHA-256 that chains this row to all before it, hex. */
+  readonly hash: string;
+}
+
+/** Opens a log for reading only; works while the gateway writes, and on a copy on a medium that cannot be written. */
+export function openForReading(path: string): DatabaseSync {
+  if (!existsSync(path)) throw new Error(`there is no audit log at ${path}`);
+  const db = new DatabaseSync(path, { readOnly: true, timeout: 2000 });
+  try {
+    db.prepare('SELECT count(*) FROM sqlite_schema').get();
+    return db;
+  } catch (error) {
+    db.close();
+    if (existsSync(`${path}-wal`)) throw error;
+    // Without a WAL there is nothing beside the file to coordinate with, and perhaps no place to put it.
+    const url = pathToFileURL(path);
+    url.searchParams.set('immutable', '1');
+    return new DatabaseSync(url, { readOnly: true });
+  }
+}
+
+/** Reads a row of the table. @throws Error when its record is not JSON. */
+export function toAuditRow({ seq, record, sealed, hash }: Row): AuditRow {
+  return {
+    seq,
+    record: JSON.parse(record) as StoredRecord,
+    ...(sealed && { sealed }),
+    hash: Buffer.from(hash).toString('hex'),
+  };
+}
+
+/**
+ * Opens the confidential part of a row: the complete access request and the arguments as they were received. `undefined`
+ * when the row has none.
+ *
+ * @throws Error when the key is not the one it was sealed with, or the bytes are not this row's.
+ */
+export function openSealed(
+  { record, sealed }: AuditRow,
+  keys: Pick<AuditKeys, 'seal'>,
+): { readonly request?: AccessRequest; readonly argumentsText?: string } | undefined {
+  if (sealed === undefined || record.kind === 'refusals') return undefined;
+  const { callId, tenant, timeMs } = record;
+  return readPlainText(unseal(keys.seal, sealed, { callId, tenant, timeMs }));
+}

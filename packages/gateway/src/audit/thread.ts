@@ -1,0 +1,126 @@
+import { Worker } from 'node:worker_threads';
+import type { Logger } from 'pino';
+import { AuditLogDamaged, type ChainSettings } from './chain.ts';
+import type { FromWriter, ToWriter } from './writer.ts';
+
+/** Who is told what the writer does. */
+export interface WriterEvents {
+  readonly onDone: (message: Extract<FromWriter, { kind: 'done' }>) => void;
+  /** Everything sent and not yet done is lost, as far as anybody knows. */
+  readonly onLost: () => void;
+}
+
+/** The writer's thread, whichever incarnation of it is alive. */
+export interface WriterThread {
+  /** Whether there is a writer to send to. */
+  isUp(): boolean;
+  send(message: ToWriter): void;
+  /** Whether the process must stay alive for the writer's sake. */
+  hold(needed: boolean): void;
+  restarts(): number;
+  /** Lets the writer finish what it was sent, and ends it. */
+  close(): Promise<void>;
+}
+
+const firstBackoffMs = 100;
+const mostBackoffMs = 10_000;
+
+/**
+ * Starts the writer; when it dies, tells so and starts another after a while, twice as long each time in a row.
+ *
+ * @throws AuditLogDamaged or Error when the first start does not succeed.
+ */
+export async function startWriter(
+  settings: ChainSettings,
+  { onDone, onLost }: WriterEvents,
+  log: Logger,
+): Promise<WriterThread> {
+  let worker: Worker | undefined;
+  let closing = false;
+  let restarts = 0;
+  let inARow = 0;
+
+  const hear = (message: FromWriter): void => {
+    if (message.kind === 'head-failed') log.error({ detail: message.message }, 'the audit head could not be written');
+    if (message.kind !== 'done') return;
+    inARow = 0;
+    onDone(message);
+  };
+  const adopt = (fresh: Worker): void => {
+    worker = fresh;
+    fresh.unref();
+    fresh.on('message', hear);
+    fresh.on('error', (err) => log.error({ err }, 'the audit writer failed'));
+    fresh.once('exit', (code) => {
+      worker = undefined;
+      onLost();
+      if (closing) return;
+      log.error({ code }, 'the audit writer is gone: until it is back every call is refused');
+      restart();
+    });
+  };
+  const restart = (): void => {
+    const afterMs = Math.min(mostBackoffMs, firstBackoffMs * 2 ** Math.min(inARow, 16));
+    inARow++;
+    restarts++;
+    setTimeout(() => {
+      if (closing) return;
+      spawn(settings).then(
+        (fresh) => (closing ? void fresh.terminate() : adopt(fresh)),
+        (err: unknown) => {
+          log.error({ err }, 'the audit writer could not be restarted');
+          restart();
+        },
+      );
+    }, afterMs).unref();
+  };
+
+  adopt(await spawn(settings));
+  return {
+    isUp: () => worker !== undefined,
+    send: (message) => worker?.postMessage(message),
+    hold: (needed) => (needed ? worker?.ref() : worker?.unref()),
+    restarts: () => restarts,
+    close: () => {
+      closing = true;
+      const last = worker;
+      if (last === undefined) return Promise.resolve();
+      last.ref();
+      return new Promise((resolve) => {
+        last.once('exit', () => resolve());
+        last.postMessage({ kind: 'close' } satisfies ToWriter);
+      });
+    },
+  };
+}
+
+/** A writer that has opened the log and found it in order. */
+function spawn(settings: ChainSettings): Promise<Worker> {
+  // The sources run as they are; what is built has the other extension.
+  const fromSource = import.meta.url.endsWith('.ts');
+  const worker = new Worker(new URL(fromSource ? './writer.ts' : './writer.js', import.meta.url), {
+    workerData: settings,
+    // Nothing in the environment is the writer's business.
+    env: {},
+    execArgv: fromSource ? ['--conditions=sallyport-source'] : [],
+  });
+  return new Promise((resolve, reject) => {
+    const forget = (): void => {
+      worker.off('message', hear).off('error', fail).off('exit', gone);
+    };
+    const fail = (error: unknown): void => {
+      forget();
+      reject(error instanceof Error ? error : new Error(String(error)));
+    };
+    const gone = (): void => fail(new Error('the audit writer ended while it started'));
+    const hear = (message: FromWriter): void => {
+      if (message.kind === 'unready') {
+        fail(message.findings ? new AuditLogDamaged(message.findings) : new Error(message.message));
+      }
+      if (message.kind !== 'ready') return;
+      forget();
+      resolve(worker);
+    };
+    worker.on('message', hear).on('error', fail).on('exit', gone);
+  });
+}

@@ -1,0 +1,127 @@
+/** The writer's thread: takes packed entries, commits what has gathered in one transaction, acknowledges. */
+import { open } from 'node:fs/promises';
+import { setTimeout as delay } from 'node:timers/promises';
+import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
+import { AuditLogDamaged, type Chain, type ChainSettings, openChain } from './chain.ts';
+import type { Finding } from './check.ts';
+import type { Cell } from './entry.ts';
+import { writeHead } from './head.ts';
+
+/** What the request thread sends: entries of one lane, or the wish to close after what was sent before. */
+export type ToWriter =
+  | { readonly kind: 'append'; readonly lane: 0 | 1; readonly count: number; readonly cells: readonly Cell[] }
+  | { readonly kind: 'close' };
+
+/** What the writer answers. `done` counts entries per lane, in the order they were sent. */
+export type FromWriter =
+  | { readonly kind: 'ready'; readonly seq: number }
+  | { readonly kind: 'unready'; readonly message: string; readonly findings?: readonly Finding[] }
+  | { readonly kind: 'done'; readonly done: readonly [number, number]; readonly seq: number; readonly failed?: string }
+  | { readonly kind: 'head-failed'; readonly message: string }
+  | { readonly kind: 'closed' };
+
+/** At most so many messages in one transaction, so that acknowledgements keep flowing. */
+const messagesPerCommit = 64;
+
+/** How often the head file is brought up to date at most, in milliseconds. */
+const headEveryMs = 200;
+
+type Append = Extract<ToWriter, { kind: 'append' }>;
+
+function createHeadKeeper(chain: Chain, { path, keys, durability }: ChainSettings) {
+  let written = chain.end().seq;
+  let running: Promise<void> | undefined;
+
+  const write = async (closed: boolean): Promise<void> => {
+    const end = chain.end();
+    // The head must never be ahead of the disk, or the loss of a machine's power would look like tampering.
+    if (durability === 'process') await syncWal(path);
+    await writeHead(path, { ...end, closed }, keys.head);
+    written = end.seq;
+  };
+  const keep = async (): Promise<void> => {
+    await delay(headEveryMs);
+    await write(false);
+  };
+  return {
+    touch: (): void => {
+      if (running || chain.end().seq === written) return;
+      running = keep()
+        .catch((error: unknown) => say({ kind: 'head-failed', message: String(error) }))
+        .finally(() => {
+          running = undefined;
+        });
+    },
+    close: async (): Promise<void> => {
+      await running;
+      await write(true);
+    },
+  };
+}
+
+async function syncWal(path: string): Promise<void> {
+  const wal = await open(`${path}-wal`, 'r+');
+  try {
+    await wal.datasync();
+  } finally {
+    await wal.close();
+  }
+}
+
+const port = parentPort;
+if (port === null) throw new Error('the audit writer runs in a worker thread');
+
+function say(message: FromWriter): void {
+  port?.postMessage(message);
+}
+
+/** Everything that waits in the port, up to a limit, beginning with what has just come. */
+function gather(first: ToWriter): ToWriter[] {
+  const messages = [first];
+  while (port !== null && messages.length < messagesPerCommit && messages.at(-1)?.kind !== 'close') {
+    const next = receiveMessageOnPort(port);
+    if (next === undefined) break;
+    messages.push(next.message);
+  }
+  return messages;
+}
+
+function commit(chain: Chain, appends: readonly Append[]): void {
+  const done: [number, number] = [0, 0];
+  for (const { lane, count } of appends) done[lane] += count;
+  try {
+    chain.commit(appends.map(({ cells }) => cells));
+    say({ kind: 'done', done, seq: chain.end().seq });
+  } catch (error) {
+    say({ kind: 'done', done, seq: chain.end().seq, failed: String(error) });
+  }
+}
+
+async function serve(settings: ChainSettings): Promise<void> {
+  const chain = await openChain(settings);
+  const head = createHeadKeeper(chain, settings);
+  const finish = async (): Promise<void> => {
+    await head.close().catch((error: unknown) => say({ kind: 'head-failed', message: String(error) }));
+    chain.close();
+    say({ kind: 'closed' });
+    port?.close();
+  };
+  port?.on('message', (first: ToWriter) => {
+    const messages = gather(first);
+    const appends = messages.filter((message) => message.kind === 'append');
+    if (appends.length > 0) commit(chain, appends);
+    if (messages.at(-1)?.kind === 'close') void finish();
+    else head.touch();
+  });
+  say({ kind: 'ready', seq: chain.end().seq });
+}
+
+serve(workerData).catch((error: unknown) => {
+  const findings = error instanceof AuditLogDamaged ? error.findings : undefined;
+  say({
+    kind: 'unready',
+    message: error instanceof Error ? error.message : String(error),
+    ...(findings && { findings }),
+  });
+  port.close();
+});
