@@ -1,0 +1,183 @@
+import { stat } from 'node:fs/promises';
+import { resolve } from 'node:path';
+import type { z } from 'zod';
+import { isLoopbackHost } from './fields.ts';
+import { dotted } from './findings.ts';
+import { configSchema, serviceSchema } from './schema.ts';
+import type { Finding } from './source.ts';
+import { nearest } from './suggest.ts';
+
+type Service = z.output<typeof serviceSchema>;
+type Path = readonly PropertyKey[];
+
+/** What has to hold across keys, and on the disk. Takes the data as read and skips what the schema already refused. */
+export async function checkConfig(data: unknown, folder: string): Promise<readonly Finding[]> {
+  if (typeof data !== 'object' || data === null) return [];
+  const services = readServices((data as Record<string, unknown>).services);
+  return [
+    ...checkListeners(data as Record<string, unknown>),
+    ...[...services].flatMap(([name, service]) => checkShape(service, ['services', name])),
+    ...checkDependencies(services),
+    ...checkLimits((data as Record<string, unknown>).tools),
+    ...(await checkFiles(filesIn(data as Record<string, unknown>, services), folder)),
+  ];
+}
+
+function readServices(data: unknown): ReadonlyMap<string, Service> {
+  const services = new Map<string, Service>();
+  for (const [name, value] of entries(data)) {
+    const parsed = serviceSchema.safeParse(value);
+    if (parsed.success) services.set(name, parsed.data);
+  }
+  return services;
+}
+
+function checkListeners(data: Record<string, unknown>): readonly Finding[] {
+  const { shape } = configSchema;
+  const listen = shape.listen.safeParse(data.listen).data;
+  const admin = shape.admin.safeParse(data.admin).data;
+  const proxies = shape.trustedProxies.safeParse(data.trustedProxies).data;
+  const findings: Finding[] = [];
+  if (listen && !isLoopbackHost(listen.host) && listen.tls === undefined && proxies?.length === 0) {
+    const message = `listen.host: ${listen.host} can be reached from other machines, and without TLS tokens could be read on the way; add listen.tls, or name the proxy that does TLS in trustedProxies`;
+    findings.push({ path: ['listen', 'host'], part: 'value', message });
+  }
+  if (admin && !isLoopbackHost(admin.host)) {
+    const message = `admin.host: ${admin.host} can be reached from other machines; administration is for this machine only, reach it through a tunnel`;
+    findings.push({ path: ['admin', 'host'], part: 'value', message });
+  }
+  if (listen && admin && listen.port !== 0 && listen.port === admin.port) {
+    const message = `admin.port: ${admin.port} is the port of listen; administration needs one of its own`;
+    findings.push({ path: ['admin', 'port'], part: 'value', message });
+  }
+  return findings;
+}
+
+function checkShape(service: Service, path: Path): readonly Finding[] {
+  const { command, address, credential } = service;
+  const where = dotted(path);
+  const at = (key: string, message: string): Finding => ({
+    path: [...path, key],
+    part: 'key',
+    message: `${where}: ${message}`,
+  });
+  if (command !== undefined && address !== undefined) return [at('address', 'has both command and address; keep one')];
+  if (command === undefined && address === undefined) {
+    return [{ path, part: 'key', message: `${where}: has neither command (to start it) nor address (where it runs)` }];
+  }
+  if (command !== undefined) {
+    return credential === undefined
+      ? []
+      : [at('credential', 'credential goes with address; a command gets one made for it')];
+  }
+  const findings = (['cwd', 'env', 'watch', 'instances'] as const)
+    .filter((key) => service[key] !== undefined)
+    .map((key) => at(key, `${key} goes with command; a service with an address is not started by us`));
+  const kit = !address?.startsWith('http');
+  if (kit && credential === undefined) findings.push(at('address', 'a unix: or tls: address needs a credential'));
+  if (!kit && credential !== undefined) findings.push(at('credential', 'credential goes with a unix: or tls: address'));
+  return findings;
+}
+
+function checkDependencies(services: ReadonlyMap<string, Service>): readonly Finding[] {
+  const findings: Finding[] = [];
+  const done = new Set<string>();
+  for (const [name, { dependsOn }] of services) {
+    for (const [index, needed] of dependsOn.entries()) {
+      if (services.has(needed)) continue;
+      const near = nearest(needed, [...services.keys()]);
+      const hint = near === undefined ? '' : `; did you mean "${near}"?`;
+      const message = `services.${name}: depends on "${needed}", which is not in services${hint}`;
+      findings.push({ path: ['services', name, 'dependsOn', index], part: 'value', message });
+    }
+    const cycle = findCycle(name, services, done);
+    if (cycle) {
+      const message = `services.${name}: these wait for each other: ${cycle.join(' → ')}`;
+      findings.push({ path: ['services', name, 'dependsOn'], part: 'value', message });
+    }
+  }
+  return findings;
+}
+
+/** The first circle that can be reached from here; what was walked before is not walked again, so each is told once. */
+function findCycle(start: string, services: ReadonlyMap<string, Service>, done: Set<string>): string[] | undefined {
+  const trail: string[] = [];
+  const walk = (name: string): string[] | undefined => {
+    const at = trail.indexOf(name);
+    if (at !== -1) return [...trail.slice(at), name];
+    if (done.has(name)) return undefined;
+    trail.push(name);
+    for (const next of services.get(name)?.dependsOn ?? []) {
+      const cycle = walk(next);
+      if (cycle) return cycle;
+    }
+    trail.pop();
+    done.add(name);
+    return undefined;
+  };
+  const cycle = walk(start);
+  for (const name of trail) done.add(name);
+  return cycle;
+}
+
+function checkLimits(tools: unknown): readonly Finding[] {
+  return [...entries(tools)].flatMap(([pattern, override]) => {
+    const limit = new Map(entries(override)).get('limit');
+    const keys = new Map(entries(limit));
+    const path = ['tools', pattern, 'limit'];
+    if (keys.has('preset') && keys.has('rate')) {
+      return [
+        {
+          path: [...path, 'rate'],
+          part: 'key' as const,
+          message: `${dotted(path)}: has both preset and rate; keep one`,
+        },
+      ];
+    }
+    if (keys.has('burst') && !keys.has('rate')) {
+      return [{ path: [...path, 'burst'], part: 'key' as const, message: `${dotted(path)}: burst needs a rate` }];
+    }
+    return [];
+  });
+}
+
+interface NamedFile {
+  readonly path: Path;
+  readonly file: string;
+  readonly kind: 'file' | 'folder';
+  readonly what: string;
+}
+
+function filesIn(data: Record<string, unknown>, services: ReadonlyMap<string, Service>): readonly NamedFile[] {
+  const { shape } = configSchema;
+  const tls = shape.listen.safeParse(data.listen).data?.tls;
+  const announce = shape.announce.safeParse(data.announce).data;
+  const files: NamedFile[] = [];
+  for (const key of ['cert', 'key', 'clientCa'] as const) {
+    const file = tls?.[key];
+    if (file !== undefined) files.push({ path: ['listen', 'tls', key], file, kind: 'file', what: 'PEM file' });
+  }
+  for (const [index, { file }] of (announce?.credentials ?? []).entries()) {
+    files.push({ path: ['announce', 'credentials', index, 'file'], file, kind: 'file', what: 'credential file' });
+  }
+  for (const [name, { credential, cwd }] of services) {
+    const path = ['services', name];
+    if (credential !== undefined)
+      files.push({ path: [...path, 'credential'], file: credential, kind: 'file', what: 'credential file' });
+    if (cwd !== undefined) files.push({ path: [...path, 'cwd'], file: cwd, kind: 'folder', what: 'folder' });
+  }
+  return files;
+}
+
+async function checkFiles(files: readonly NamedFile[], folder: string): Promise<readonly Finding[]> {
+  const checked = files.map(async ({ path, file, kind, what }): Promise<readonly Finding[]> => {
+    const found = await stat(resolve(folder, file)).catch(() => undefined);
+    if (kind === 'file' ? found?.isFile() : found?.isDirectory()) return [];
+    return [{ path, part: 'value', message: `${dotted(path)}: there is no ${what} ${resolve(folder, file)}` }];
+  });
+  return (await Promise.all(checked)).flat();
+}
+
+function entries(data: unknown): readonly [string, unknown][] {
+  return typeof data === 'object' && data !== null ? Object.entries(data) : [];
+}

@@ -1,0 +1,30 @@
+import { readFileSync } from 'node:fs';
+import { expect, test } from 'vitest';
+import { configurationPage } from './docs.ts';
+import { configJsonSchema, configJsonSchemaText, type SchemaNode } from './json-schema.ts';
+
+const hint = 'run: node --conditions=sallyport-source packages/gateway/src/config/publish.ts';
+
+test('the published JSON Schema is that of the code', () => {
+  const published = readFileSync(new URL('../../sallyport.schema.json', import.meta.url), 'utf8');
+  expect(published, hint).toBe(configJsonSchemaText());
+});
+
+test('the reference page is that of the code', () => {
+  const published = readFileSync(new URL('../../../../docs/configuration.md', import.meta.url), 'utf8');
+  expect(published, hint).toBe(configurationPage());
+});
+
+test('every field says what it means', () => {
+  const silent: string[] = [];
+  const walk = (node: SchemaNode, path: string) => {
+    for (const [key, child] of Object.entries(node.properties ?? {})) {
+      if (child.description === undefined) silent.push(`${path}.${key}`);
+      walk(child, `${path}.${key}`);
+    }
+    if (node.items) walk(node.items, `${path}[]`);
+    if (typeof node.additionalProperties === 'object') walk(node.additionalProperties, `${path}.*`);
+  };
+  walk(configJsonSchema(), '');
+  expect(silent).toEqual([]);
+});

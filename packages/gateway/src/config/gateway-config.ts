@@ -1,0 +1,106 @@
+import type { RateLimit } from '@sallyport/core';
+
+/** Files of a TLS listener, absolute paths, PEM. */
+export interface TlsFiles {
+  readonly cert: string;
+  readonly key: string;
+  /** When present, clients must show a certificate of one of these authorities. */
+  readonly clientCa?: string;
+  readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
+}
+
+/** A service that `sallyport run` starts and that then announces itself. */
+export interface CommandService {
+  readonly kind: 'command';
+  readonly command: readonly string[];
+  readonly cwd: string;
+  readonly env: Readonly<Record<string, string>>;
+  /** Absolute paths. */
+  readonly watch: readonly string[];
+  readonly dependsOn: readonly string[];
+  readonly instances: number;
+  readonly scopes: readonly string[];
+}
+
+/** A kit service that runs already; the gateway dials it. */
+export interface StaticService {
+  readonly kind: 'static';
+  /** `unix:/absolute/path` or `tls:host:port`. */
+  readonly address: string;
+  /** Absolute path of the credential file. */
+  readonly credential: string;
+  readonly dependsOn: readonly string[];
+  readonly scopes: readonly string[];
+}
+
+/** Any MCP server over HTTP. */
+export interface McpService {
+  readonly kind: 'mcp';
+  /** `http:` or `https:` URL. */
+  readonly address: string;
+  readonly dependsOn: readonly string[];
+  readonly scopes: readonly string[];
+}
+
+/** A service of the file. */
+export type ServiceConfig = CommandService | StaticService | McpService;
+
+/** Names of the limits by kind of tool. */
+export type PresetName = 'read' | 'write' | 'expensive' | 'internal';
+
+/** A tool's own limits; what is absent comes from the preset that fits the tool. */
+export interface ToolLimit {
+  readonly preset?: PresetName;
+  /** Of one principal. */
+  readonly perPrincipal?: RateLimit;
+  /** Of all together. */
+  readonly perTool?: RateLimit;
+}
+
+/** What replaces the declaration of the tools that a pattern matches. */
+export interface ToolOverride {
+  readonly pattern: string;
+  readonly scopes?: readonly string[];
+  readonly limit?: ToolLimit;
+  readonly internal?: boolean;
+  readonly auditRequired?: boolean;
+  readonly timeoutMs?: number;
+}
+
+/**
+ * The whole configuration as the gateway uses it. Total: every default is filled in, every path is absolute, durations
+ * are milliseconds, sizes are bytes.
+ */
+export interface GatewayConfig {
+  readonly version: 1;
+  /** Folder of databases and sockets. */
+  readonly data: string;
+  readonly masterKeyFile: string;
+  readonly listen: { readonly host: string; readonly port: number; readonly tls?: TlsFiles };
+  readonly admin: { readonly host: string; readonly port: number };
+  readonly publicUrl?: string;
+  /** CIDRs. */
+  readonly trustedProxies: readonly string[];
+  readonly allowedHosts: readonly string[];
+  readonly allowedOrigins: readonly string[];
+  readonly announce: {
+    readonly socket: string;
+    readonly listen?: { readonly host: string; readonly port: number };
+    readonly credentials: readonly { readonly file: string }[];
+  };
+  /** By name, in the order of the file; has no prototype, so any name can be looked up safely. */
+  readonly services: Readonly<Record<string, ServiceConfig>>;
+  /** In the order of the file: later ones win, key by key. */
+  readonly tools: readonly ToolOverride[];
+  readonly limits: {
+    readonly denied: RateLimit;
+    readonly peer: RateLimit;
+    readonly maxRequestBytes: number;
+    readonly maxConnections: number;
+    readonly headersTimeoutMs: number;
+    readonly requestTimeoutMs: number;
+    readonly presets: Readonly<Record<PresetName, RateLimit>>;
+  };
+  readonly auth: { readonly maxTokenLifeMs: number };
+  readonly audit: { readonly refusalsPerPeer: number; readonly refusalWindowMs: number };
+}

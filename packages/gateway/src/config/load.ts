@@ -1,0 +1,108 @@
+import { createHash } from 'node:crypto';
+import { readFile, stat } from 'node:fs/promises';
+import { dirname, resolve } from 'node:path';
+import { checkConfig } from './check.ts';
+import { completeConfig } from './complete.ts';
+import { toFindings } from './findings.ts';
+import type { GatewayConfig } from './gateway-config.ts';
+import { configSchema } from './schema.ts';
+import { type Problem, parseSource, type Source } from './source.ts';
+
+/** A configuration that may be used. */
+export interface LoadedConfig {
+  readonly config: GatewayConfig;
+  /** Absolute paths of all files whose contents it depends on; the first is the configuration itself. */
+  readonly files: readonly string[];
+  /** SHA-256 over the contents of those files, hex: equal revisions are equal configurations. */
+  readonly revision: string;
+}
+
+/** Everything that is wrong with a configuration, at once. The message is for a terminal: one problem after the other. */
+export class ConfigError extends Error {
+  override readonly name = 'ConfigError';
+  readonly problems: readonly Problem[];
+  /** What would have to change: for watching. */
+  readonly files: readonly string[];
+
+  constructor(problems: readonly Problem[], files: readonly string[]) {
+    super(problems.map(formatProblem).join('\n\n'));
+    this.problems = problems;
+    this.files = files;
+  }
+}
+
+const largestFile = 8 * 1024 * 1024;
+
+/**
+ * Reads and checks `sallyport.yaml`. Executes nothing, fetches nothing, writes nothing.
+ *
+ * @throws ConfigError naming every problem with file, line and column.
+ */
+export async function loadConfig(path: string): Promise<LoadedConfig> {
+  const file = resolve(path);
+  const text = await readText(file, path);
+  const source = parseSource(text, path);
+  if (source.problems.length > 0) throw new ConfigError(source.problems, [file]);
+  const folder = dirname(file);
+  const parsed = configSchema.safeParse(source.value);
+  const findings = [
+    ...(parsed.success ? [] : toFindings(parsed.error.issues, source.value)),
+    ...(await checkConfig(source.value, folder)),
+  ];
+  if (!parsed.success || findings.length > 0)
+    throw new ConfigError(problemsOf(findings, source), [file, ...credentialsIn(source.value, folder)]);
+  const config = completeConfig(parsed.data, folder);
+  const credentials = credentialFiles(config);
+  return { config, files: [file, ...credentials], revision: await revisionOf(text, credentials) };
+}
+
+/** `file:line:column message`, and under it the line. */
+export function formatProblem({ file, line, column, message, frame }: Problem): string {
+  return frame === '' ? `${file}:${line}:${column} ${message}` : `${file}:${line}:${column} ${message}\n${frame}`;
+}
+
+async function readText(file: string, name: string): Promise<string> {
+  const refuse = (message: string) => new ConfigError([{ file: name, line: 1, column: 1, message, frame: '' }], [file]);
+  const found = await stat(file).catch(() => undefined);
+  if (!found?.isFile()) throw refuse('there is no such file');
+  if (found.size > largestFile) throw refuse('the file is larger than 8 MiB');
+  try {
+    return new TextDecoder('utf-8', { fatal: true }).decode(await readFile(file));
+  } catch (error) {
+    throw refuse(error instanceof TypeError ? 'the file is not UTF-8 text' : 'the file cannot be read');
+  }
+}
+
+function problemsOf(findings: Parameters<Source['locate']>[0][], source: Source): readonly Problem[] {
+  return findings.map(source.locate).sort((a, b) => a.line - b.line || a.column - b.column);
+}
+
+function credentialFiles(config: GatewayConfig): readonly string[] {
+  const announced = config.announce.credentials.map((credential) => credential.file);
+  const dialled = Object.values(config.services).flatMap((service) =>
+    service.kind === 'static' ? [service.credential] : [],
+  );
+  return [...new Set([...announced, ...dialled])];
+}
+
+/** The same from data that was refused: when a missing credential file appears, the configuration is worth another look. */
+function credentialsIn(data: unknown, folder: string): readonly string[] {
+  const parsed = { announce: configSchema.shape.announce, services: configSchema.shape.services };
+  const { announce, services } = (data ?? {}) as Record<string, unknown>;
+  const files = [
+    ...(parsed.announce.safeParse(announce).data?.credentials ?? []).map((credential) => credential.file),
+    ...Object.values(parsed.services.safeParse(services).data ?? {}).map((service) => service.credential),
+  ];
+  return files.filter((file) => file !== undefined).map((file) => resolve(folder, file));
+}
+
+async function revisionOf(text: string, files: readonly string[]): Promise<string> {
+  const hash = createHash('sha256').update(text);
+  for (const file of files) {
+    const content = createHash('sha256')
+      .update(await readFile(file))
+      .digest('hex');
+    hash.update(`\0${file}\0${content}`);
+  }
+  return hash.digest('hex');
+}
