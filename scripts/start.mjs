@@ -1,0 +1,25 @@
+// `npm start`: the example blog behind the gateway. `npm start -- --story blog` plays it through and checks it.
+import { inRoot, launch } from './launch.mjs';
+
+const args = process.argv.slice(2);
+const at = args.indexOf('--story');
+
+if (at === -1) {
+  await launch('runtime', [
+    inRoot('packages/cli/src/main.ts'),
+    'run',
+    '--config',
+    inRoot('examples/blog/sallyport.yaml'),
+    ...args,
+  ]);
+} else {
+  const [, story = ''] = args.splice(at, 2);
+  const stories = { blog: 'examples/blog/story.ts' };
+  if (Object.hasOwn(stories, story)) {
+    // A story is told by a real client, which only developing needs.
+    await launch('full', [inRoot(stories[story]), ...args]);
+  } else {
+    process.stderr.write(`There is no story "${story}"; there is: ${Object.keys(stories).join(', ')}.\n`);
+    process.exitCode = 2;
+  }
+}
