@@ -1,0 +1,53 @@
+import type { Account } from '@sallyport/core';
+import type { JsonObject } from '@sallyport/protocol';
+import type { Accounts } from '../store/accounts.ts';
+import { changing, type Operation, reading } from './operation.ts';
+import * as schemas from './schemas.ts';
+
+/** What the operations on accounts lean on. */
+export interface AccountOperationDeps {
+  readonly accounts: Accounts;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+}
+
+const scope = 'admin:accounts';
+
+/** List, disable and enable accounts. They are made when their first token is. */
+export function accountOperations({ accounts, nowMs }: AccountOperationDeps): readonly Operation[] {
+  const byName = schemas.strictObject({ name: schemas.accountName });
+  const outputSchema = schemas.strictObject(schemas.accountFacts);
+  return [
+    {
+      tool: reading('accounts.list', scope, {
+        description: 'Lists all accounts by name.',
+        inputSchema: schemas.strictObject({}),
+        outputSchema: schemas.strictObject({ accounts: { type: 'array', items: outputSchema } }),
+      }),
+      handler: async () => ({ accounts: accounts.list().map(shown) }),
+    },
+    {
+      tool: changing('accounts.disable', scope, {
+        description: 'Ends all tokens of an account from the next call on, until it is enabled again.',
+        inputSchema: byName,
+        outputSchema,
+        sideEffect: 'destructive',
+        idempotent: true,
+      }),
+      handler: async ({ name }) => shown(accounts.disable(String(name), nowMs())),
+    },
+    {
+      tool: changing('accounts.enable', scope, {
+        description: 'Makes the tokens of an account valid again, except those revoked or expired.',
+        inputSchema: byName,
+        outputSchema,
+        idempotent: true,
+      }),
+      handler: async ({ name }) => shown(accounts.enable(String(name))),
+    },
+  ];
+}
+
+function shown({ name, kind, disabledAtMs }: Account): JsonObject {
+  return { name, kind, state: disabledAtMs === undefined ? 'active' : 'disabled' };
+}

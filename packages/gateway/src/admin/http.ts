@@ -1,0 +1,161 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import {
+  type Answer,
+  type Call,
+  type CallId,
+  GatewayError,
+  type Origin,
+  type Outcome,
+  type Pipeline,
+  type Presented,
+} from '@sallyport/core';
+import type { TraceContext } from '@sallyport/protocol';
+import { sendFrontPage, sendOutcome, sendState } from './answer.ts';
+import { type LoopbackAddress, listenOnLoopback, listenOnSocket } from './listen.ts';
+import { adminService } from './operations.ts';
+import { pathOf, readBearer, readOperation } from './request.ts';
+
+/** What the admin listener leans on. */
+export interface AdminHttpDeps {
+  /** The pipeline that administration, and nothing else, is behind. */
+  readonly pipeline: Pick<Pipeline, 'invoke' | 'decline'>;
+  readonly newCallId: () => CallId;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** The trace of a call, from the `traceparent` and `tracestate` headers if there were any. */
+  readonly newTrace: (traceparent?: string, tracestate?: string) => TraceContext;
+  /** Whether the gateway can serve calls. */
+  readonly isReady: () => boolean;
+}
+
+/** Where to listen. */
+export interface AdminAddresses {
+  /** Absent: administration is reached over the socket only. */
+  readonly tcp?: LoopbackAddress;
+  /** Path of `admin.sock`. */
+  readonly socketPath: string;
+  /** The user of the operating system that this process runs as: the peer of the socket. */
+  readonly user: string;
+}
+
+/** Administration, listening. */
+export interface AdminListener {
+  /** `http://host:port`; absent without TCP. */
+  readonly url?: string;
+  /** Takes no new requests and resolves when those in progress are answered. */
+  close(): Promise<void>;
+}
+
+/** Facts of one way in. */
+interface Entrance {
+  readonly present: (request: IncomingMessage) => Presented;
+  readonly isLocal: boolean;
+}
+
+/**
+ * Listens for administration on a 0600 Unix socket, whose peer is the owner, and on a loopback port, whose peers need a
+ * token. Both lead to the same pipeline.
+ *
+ * @throws Error when it cannot listen; nothing is left listening then.
+ */
+export async function listenForAdmin(deps: AdminHttpDeps, addresses: AdminAddresses): Promise<AdminListener> {
+  const { tcp, socketPath, user } = addresses;
+  const local = serverFor(deps, { present: () => ({ kind: 'local-owner', user }), isLocal: true });
+  const remote = serverFor(deps, { present: readBearer, isLocal: false });
+  await listenOnSocket(local, socketPath);
+  try {
+    const url = tcp && (await listenOnLoopback(remote, tcp));
+    return {
+      ...(url !== undefined && { url }),
+      close: async () => {
+        await Promise.all([closed(local), url === undefined ? undefined : closed(remote)]);
+      },
+    };
+  } catch (error) {
+    await closed(local);
+    throw error;
+  }
+}
+
+function serverFor(deps: AdminHttpDeps, entrance: Entrance): Server {
+  const limits = { headersTimeout: 10_000, requestTimeout: 30_000, keepAliveTimeout: 5_000, maxHeaderSize: 16_384 };
+  const server = createServer({ ...limits, connectionsCheckingInterval: 5_000 }, (request, response) => {
+    // A socket that breaks while the answer is written is the caller's loss: the call is on record already.
+    response.on('error', () => undefined);
+    serve(deps, entrance, { request, response }).catch(() => response.destroy());
+  });
+  server.maxConnections = 100;
+  return server;
+}
+
+interface Exchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+async function serve(deps: AdminHttpDeps, entrance: Entrance, { request, response }: Exchange): Promise<void> {
+  if (request.method === 'GET') {
+    const path = pathOf(request);
+    if (path === '/') return sendFrontPage(response);
+    if (path === '/health') return sendState(response, true, 'ok');
+    if (path === '/ready') return sendState(response, deps.isReady(), deps.isReady() ? 'ready' : 'starting');
+  }
+  const facts = { ...callFacts(deps, entrance, request), signal: abortedWith(response) };
+  sendOutcome(response, facts.id, await outcomeOf(deps, entrance, { request, facts }));
+}
+
+type CallFacts = Omit<Call, 'request' | 'receivedBytes'>;
+
+interface Asked {
+  readonly request: IncomingMessage;
+  readonly facts: CallFacts;
+}
+
+async function outcomeOf(deps: AdminHttpDeps, entrance: Entrance, { request, facts }: Asked): Promise<Outcome<Answer>> {
+  try {
+    const { operation, argumentsText, bytes } = await readOperation(request, entrance.isLocal);
+    const name = `${adminService}.${operation}`;
+    const asked = { verb: 'invoke', capability: 'tool', name, argumentsText, paramHeaders: new Map() } as const;
+    return await deps.pipeline.invoke({ ...facts, request: asked, receivedBytes: bytes });
+  } catch (thrown) {
+    const error = GatewayError.from(thrown, 'read');
+    return deps.pipeline.decline({ ...facts, request: { verb: 'unreadable', error }, receivedBytes: 0 });
+  }
+}
+
+function callFacts(deps: AdminHttpDeps, entrance: Entrance, request: IncomingMessage): Omit<CallFacts, 'signal'> {
+  const { host, origin: browserOrigin, traceparent, tracestate } = request.headers;
+  const origin: Origin = {
+    transport: 'admin',
+    peer: entrance.isLocal ? 'local' : (request.socket.remoteAddress ?? 'unknown'),
+    era: 'none',
+    ...(host !== undefined && { host }),
+    ...(browserOrigin !== undefined && { browserOrigin }),
+  };
+  return {
+    id: deps.newCallId(),
+    presented: entrance.present(request),
+    origin,
+    trace: deps.newTrace(single(traceparent), single(tracestate)),
+    receivedAtMs: deps.nowMs(),
+  };
+}
+
+function single(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : undefined;
+}
+
+function abortedWith(response: ServerResponse): AbortSignal {
+  const controller = new AbortController();
+  response.once('close', () => {
+    if (!response.writableFinished) controller.abort();
+  });
+  return controller.signal;
+}
+
+function closed(server: Server): Promise<void> {
+  return new Promise((resolve) => {
+    server.close(() => resolve());
+    server.closeIdleConnections();
+  });
+}

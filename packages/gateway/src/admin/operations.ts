@@ -1,0 +1,27 @@
+import type { ServiceManifest } from '@sallyport/protocol';
+import { accountOperations } from './account-operations.ts';
+import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
+import type { AdminOperations, OperationHandler } from './operation.ts';
+import { type TokenOperationDeps, tokenOperations } from './token-operations.ts';
+
+/** What all operations together lean on. */
+export type AdminDeps = TokenOperationDeps & GatewayOperationDeps;
+
+/** The name of the service that administration is; its tools are called `admin.tokens.create` and so on. */
+export const adminService = 'admin';
+
+/**
+ * Administration as a service like any other: its operations are tools with schemas and scopes, to be put behind a
+ * pipeline of their own. They never appear in the catalog that agents see.
+ */
+export function adminOperations(deps: AdminDeps): AdminOperations {
+  const operations = [...tokenOperations(deps), ...accountOperations(deps), ...gatewayOperations(deps)];
+  const manifest: ServiceManifest = {
+    service: adminService,
+    version: '1.0.0',
+    owner: 'sallyport',
+    tools: operations.map(({ tool }) => tool),
+  };
+  const handlers = new Map<string, OperationHandler>(operations.map(({ tool, handler }) => [tool.name, handler]));
+  return { manifest, handlers };
+}
