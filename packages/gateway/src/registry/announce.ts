@@ -1,0 +1,178 @@
+import type { Registry } from '@sallyport/core';
+import type { HopCredential } from '@sallyport/protocol';
+import type { Logger } from 'pino';
+import type { Announcement, Verdict } from './announcement.ts';
+import { createChanges } from './changes.ts';
+import { type HopListener, listenOnSocket, listenWithKeys, type TlsAddress } from './hop-listener.ts';
+import { type HopTiming, serveHopPeer } from './hop-peer.ts';
+import type { OnInvoke } from './invocations.ts';
+import { createLastKnown, type LastKnown } from './last-known.ts';
+import type { CreatePool } from './pool.ts';
+import { type Arrival, createReception } from './reception.ts';
+import { createServiceTable, type ServiceTable, type VersionStatus } from './service-table.ts';
+
+/** What the registry of announced services needs. */
+export interface AnnounceOptions {
+  /** Path of the Unix socket, in a folder of mode 0700. */
+  readonly socket: string;
+  /** Also listens here, with TLS under the credentials' keys. */
+  readonly tls?: TlsAddress;
+  /** The credentials that are good now; asked at every connection, so new ones work at once. */
+  readonly credentials: () => readonly HopCredential[];
+  /** Where to remember the services over a restart; absent: nowhere. */
+  readonly lastKnownFile?: string;
+  readonly createPool: CreatePool;
+  readonly onInvoke: OnInvoke;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly timing?: AnnounceTiming;
+  /** Connections that have not announced themselves yet. Default 64. */
+  readonly maxStrangers?: number;
+  /** Connected instances of one service. Default 256. */
+  readonly maxInstances?: number;
+}
+
+/** Times of the registry, in milliseconds; all have defaults. */
+export interface AnnounceTiming extends HopTiming {
+  /** How long services of before a restart are expected back. Default 10,000. */
+  readonly settleMs?: number;
+  /** How long a version stays listed without instances. Default 500. */
+  readonly lingerMs?: number;
+}
+
+/** The registry of services that announce themselves on a held, authenticated connection. */
+export interface AnnounceRegistry extends Registry {
+  /** The port of the TLS listener, if there is one. */
+  readonly port?: number;
+  /** All versions, those that get no calls included. */
+  versions(): readonly VersionStatus[];
+  /** Cuts connections whose credential is not among the good ones any more. */
+  dropRevoked(): void;
+}
+
+interface Guest extends Arrival {
+  readonly destroy: () => void;
+}
+
+/**
+ * Listens for services. A connection that closes takes its instance out of rotation at once; what cannot prove that it
+ * holds a credential for the name it announces changes nothing.
+ *
+ * @throws Error when it cannot listen.
+ */
+export async function createAnnounceRegistry(options: AnnounceOptions): Promise<AnnounceRegistry> {
+  const { log, timing = {}, credentials } = options;
+  const { lingerMs } = timing;
+  const table = createServiceTable({
+    createPool: options.createPool,
+    log,
+    ...(lingerMs !== undefined && { lingerMs }),
+  });
+  const guests = new Set<Guest>();
+  const find = (id: string) => credentials().find((credential) => credential.id === id);
+  const memory = options.lastKnownFile === undefined ? undefined : createLastKnown(options.lastKnownFile, log);
+  const settling = startSettling({ table, memory, credentials: credentials(), settleMs: timing.settleMs ?? 10_000 });
+
+  const judge = ({ manifest, instance }: Announcement): Verdict => {
+    const others = [...guests].filter((guest) => guest.manifest.service === manifest.service);
+    // The same instance again: its connection before is dead, though nobody has noticed yet.
+    for (const guest of others) if (guest.instance === instance) guest.destroy();
+    return others.length < (options.maxInstances ?? 256) ? undefined : { refuse: 'there are too many instances' };
+  };
+  const onArrival = (arrival: Arrival): void => {
+    const { link, manifest, instance } = arrival;
+    const guest: Guest = { ...arrival, destroy: link.destroy };
+    guests.add(guest);
+    link.onDown(() => guests.delete(guest));
+    const member = table.join({ manifest, instance, line: link });
+    const { onInvoke, nowMs } = options;
+    serveHopPeer({ link, service: manifest.service, instance, member, onInvoke, log, nowMs, timing });
+    log.info({ service: manifest.service, version: manifest.version, instance }, 'instance announced itself');
+  };
+  const maxStrangers = options.maxStrangers ?? 64;
+  const reception = createReception({ find, judge, onArrival, log, timing, maxStrangers });
+  const listeners = await listen(options, find, reception.receive);
+  const port = listeners.find((listener) => listener.port !== undefined)?.port;
+
+  return {
+    ...(port !== undefined && { port }),
+    registrations: table.registrations,
+    versions: table.versions,
+    onChange: settling.onChange,
+    get settling() {
+      return settling.now();
+    },
+    dropRevoked() {
+      for (const guest of [...guests]) if (find(guest.credential.id)?.key !== guest.credential.key) guest.destroy();
+    },
+    async close() {
+      // First, so that services leaving because the gateway does are remembered.
+      settling.stop();
+      await Promise.all([...listeners.map((listener) => listener.close()), closeAll(reception, guests)]);
+      await table.close();
+      await memory?.settled();
+    },
+  };
+}
+
+async function closeAll(reception: { close(): void }, guests: ReadonlySet<Guest>): Promise<void> {
+  reception.close();
+  for (const guest of [...guests]) guest.destroy();
+}
+
+async function listen(
+  { socket, tls }: AnnounceOptions,
+  find: (id: string) => HopCredential | undefined,
+  onConnection: Parameters<typeof listenOnSocket>[1],
+): Promise<readonly HopListener[]> {
+  const local = await listenOnSocket(socket, onConnection);
+  if (tls === undefined) return [local];
+  try {
+    return [local, await listenWithKeys(tls, find, onConnection)];
+  } catch (error) {
+    await local.close();
+    throw error;
+  }
+}
+
+interface SettlingOptions {
+  readonly table: ServiceTable;
+  readonly memory: LastKnown | undefined;
+  readonly credentials: readonly HopCredential[];
+  readonly settleMs: number;
+}
+
+interface Settling {
+  now(): boolean;
+  onChange(listener: () => void): () => void;
+  /** Nothing is forgotten or remembered any more. */
+  stop(): void;
+}
+
+/** Lists what was there before a restart, until it is back or the time is over; and remembers what is there now. */
+function startSettling({ table, memory, credentials, settleMs }: SettlingOptions): Settling {
+  const changes = createChanges();
+  for (const manifest of memory?.read() ?? []) {
+    // A service whose credential was taken away meanwhile is not expected.
+    if (credentials.some((credential) => credential.service === manifest.service)) table.expect(manifest);
+  }
+  let settling = table.hasStale;
+  const over = setTimeout(() => {
+    settling = false;
+    table.forgetStale();
+    changes.note();
+  }, settleMs);
+  const unfollow = table.onChange(() => {
+    settling &&= table.hasStale;
+    memory?.write(table.registrations().map(({ manifest }) => manifest));
+    changes.note();
+  });
+  return {
+    now: () => settling,
+    onChange: changes.onChange,
+    stop() {
+      clearTimeout(over);
+      unfollow();
+    },
+  };
+}

@@ -1,0 +1,83 @@
+import type { Duplex } from 'node:stream';
+import { createLineSplitter, maxLineLength, maxProofLineLength } from '@sallyport/protocol';
+
+/** More than this waiting to be written means that the peer does not read; the connection is cut. */
+const maxUnreadBytes = 64 * 1024 * 1024;
+
+/** A connection as lines. Not authenticated by itself. */
+export interface HopLink {
+  /** Queues a frame, newline included; frames of one tick leave in one write. Does nothing once the link is down. */
+  send(frame: string): void;
+  readonly bufferedBytes: number;
+  /** From the next line on, lines go to this reader, also those that arrived together with the current one. */
+  read(reader: (line: string) => void): void;
+  /** The peer has proved itself: long lines are welcome from now on. */
+  trust(): void;
+  /** Sends what is queued, then closes. */
+  end(): void;
+  destroy(): void;
+  /** Calls back once, when nothing can be sent or received any more; at once if that is so already. */
+  onDown(listener: () => void): void;
+}
+
+/** Makes lines of a connected stream. Too long a line, an error or the end of either direction takes it down. */
+export function createHopLink(socket: Duplex): HopLink {
+  const downListeners: (() => void)[] = [];
+  let reader: (line: string) => void = () => undefined;
+  let queued: string[] = [];
+  let queuedLength = 0;
+  let down = false;
+
+  const goDown = (): void => {
+    if (down) return;
+    down = true;
+    queued = [];
+    splitter.close();
+    socket.destroy();
+    for (const listener of downListeners) listener();
+  };
+  const flush = (): void => {
+    if (down || queued.length === 0) return;
+    const text = queued.length === 1 ? queued[0] : queued.join('');
+    queued = [];
+    queuedLength = 0;
+    socket.write(text);
+    if (socket.writableLength > maxUnreadBytes) goDown();
+  };
+  const splitter = createLineSplitter(maxProofLineLength, (line) => reader(line));
+
+  socket.setEncoding('utf8');
+  socket.on('data', (chunk: string) => {
+    if (!splitter.push(chunk)) goDown();
+  });
+  socket.on('error', goDown);
+  socket.on('end', goDown);
+  socket.on('close', goDown);
+
+  return {
+    send(frame) {
+      if (down) return;
+      // After the poll phase every call that came in with it has queued its frame: one write carries them all.
+      if (queued.length === 0) setImmediate(flush);
+      queued.push(frame);
+      queuedLength += frame.length;
+    },
+    get bufferedBytes() {
+      return socket.writableLength + queuedLength;
+    },
+    read(next) {
+      reader = next;
+    },
+    trust: () => splitter.allow(maxLineLength),
+    end() {
+      flush();
+      splitter.close();
+      socket.end(goDown);
+    },
+    destroy: goDown,
+    onDown(listener) {
+      if (down) listener();
+      else downListeners.push(listener);
+    },
+  };
+}

@@ -1,0 +1,142 @@
+import { GatewayError, type JsonText, type Principal } from '@sallyport/core';
+import {
+  errorFrame,
+  formatTraceparent,
+  type HopError,
+  type HopId,
+  type JsonValue,
+  parseTraceparent,
+  resultFrame,
+  type TraceContext,
+} from '@sallyport/protocol';
+
+/** A service asks for a tool of another service. Who it is comes from its connection, not from what it says. */
+export interface ServiceInvocation {
+  readonly service: string;
+  readonly instance: string;
+  /** The principal of the call that the service is serving meanwhile; from the gateway's own memory. */
+  readonly onBehalfOf?: Principal;
+  /** The full name: `service.Handler.Method`. */
+  readonly tool: string;
+  readonly argumentsText: JsonText;
+  readonly traceparent?: string;
+  readonly timeoutMs?: number;
+  /** Fires when the service cancels, or its connection is gone. */
+  readonly signal: AbortSignal;
+}
+
+/** What became of it: the `CallToolResult` as text, or the refusal. */
+export type InvocationEnd = { readonly ok: string } | { readonly error: GatewayError };
+
+/** Sends a service's request down the one path. */
+export type OnInvoke = (request: ServiceInvocation) => Promise<InvocationEnd>;
+
+/** The requests of one connection. */
+export interface Invocations {
+  start(id: HopId, params: JsonValue | undefined): void;
+  cancel(params: JsonValue | undefined): void;
+  /** The connection is gone. */
+  abortAll(): void;
+}
+
+/** What the invocations of one connection need. */
+export interface InvocationsOptions {
+  readonly service: string;
+  readonly instance: string;
+  readonly onInvoke: OnInvoke;
+  readonly send: (frame: string) => void;
+  /** The call with this id, if it is in flight on this very connection. */
+  readonly inFlight: (callId: string) => { readonly principal: Principal; readonly trace: TraceContext } | undefined;
+}
+
+const maxRunning = 256;
+
+/** Serves `invoke` requests of one service instance, a bounded number at a time. */
+export function createInvocations(options: InvocationsOptions): Invocations {
+  const running = new Map<HopId, AbortController>();
+
+  const run = async (id: HopId, params: JsonValue | undefined): Promise<string> => {
+    if (running.size >= maxRunning || running.has(id)) {
+      return errorFrame(id, toHopError(new GatewayError('peer_limited')));
+    }
+    const controller = new AbortController();
+    running.set(id, controller);
+    try {
+      const end = await options.onInvoke(readInvocation(params, options, controller.signal));
+      return 'ok' in end ? resultFrame(id, end.ok) : errorFrame(id, toHopError(end.error));
+    } catch (thrown) {
+      return errorFrame(id, toHopError(GatewayError.from(thrown, 'read')));
+    } finally {
+      running.delete(id);
+    }
+  };
+
+  return {
+    start(id, params) {
+      void run(id, params).then(options.send);
+    },
+    cancel(params) {
+      const { id } = members(params);
+      if (typeof id === 'string') running.get(id)?.abort();
+    },
+    abortAll() {
+      for (const controller of running.values()) controller.abort();
+    },
+  };
+}
+
+function readInvocation(
+  params: JsonValue | undefined,
+  { service, instance, inFlight }: InvocationsOptions,
+  signal: AbortSignal,
+): ServiceInvocation {
+  const { tool, parent, traceparent, timeoutMs, arguments: args } = members(params);
+  if (typeof tool !== 'string') throw malformed('tool: a text is needed');
+  if (typeof args !== 'object' || args === null || Array.isArray(args))
+    throw malformed('arguments: an object is needed');
+  const served = parent === undefined ? undefined : inFlight(String(parent));
+  // Going on as the service itself would act for nobody where somebody was meant.
+  if (parent !== undefined && !served) throw malformed('parent: no such call is being served on this connection');
+  const trace = chooseTrace(traceparent, served?.trace);
+  return {
+    service,
+    instance,
+    ...(served && { onBehalfOf: served.principal }),
+    tool,
+    argumentsText: JSON.stringify(args) as JsonText,
+    ...(trace !== undefined && { traceparent: trace }),
+    ...(typeof timeoutMs === 'number' && timeoutMs > 0 && { timeoutMs }),
+    signal,
+  };
+}
+
+/** The service's own span, if it belongs to the trace of the call it serves; else that call's span. */
+function chooseTrace(said: JsonValue | undefined, served: TraceContext | undefined): string | undefined {
+  const own = typeof said === 'string' ? parseTraceparent(said) : undefined;
+  if (typeof said === 'string' && own && (served === undefined || served.traceId === own.traceId)) return said;
+  return served && formatTraceparent(served);
+}
+
+function malformed(issue: string): GatewayError {
+  return new GatewayError('malformed_params', { issues: [issue] });
+}
+
+function toHopError({ jsonRpc, message, code, reason, details }: GatewayError): HopError {
+  return {
+    code: jsonRpc,
+    message,
+    data: {
+      code,
+      reason,
+      ...(details.scopes && { scopes: details.scopes }),
+      ...(details.retryAfterMs !== undefined && { retryAfterMs: details.retryAfterMs }),
+      ...(details.issues && { issues: details.issues }),
+    },
+  };
+}
+
+function members(value: JsonValue | undefined): Readonly<Record<string, JsonValue | undefined>> {
+  return typeof value === 'object' && value !== null && !Array.isArray(value)
+    ? (value as Readonly<Record<string, JsonValue>>)
+    : {};
+}
