@@ -53,7 +53,8 @@ function sendRefusal(response: ServerResponse, callId: CallId, error: GatewayErr
   const { code, reason, message, details, http } = error;
   if (http === 401) response.setHeader('WWW-Authenticate', 'Bearer');
   if (http === 413) response.setHeader('Connection', 'close');
-  if (details.retryAfterMs !== undefined) response.setHeader('Retry-After', Math.ceil(details.retryAfterMs / 1000));
+  if (details.retryAfterMs !== undefined)
+    response.setHeader('Retry-After', Math.max(1, Math.ceil(details.retryAfterMs / 1000)));
   sendJson(response, http, { error: { code, reason, message, ...(details as JsonObject) }, trace_id: callId });
 }
 

@@ -112,15 +112,14 @@ interface Asked {
 }
 
 async function outcomeOf(deps: AdminHttpDeps, entrance: Entrance, { request, facts }: Asked): Promise<Outcome<Answer>> {
-  try {
-    const { operation, argumentsText, bytes } = await readOperation(request, entrance.isLocal);
-    const name = `${adminService}.${operation}`;
-    const asked = { verb: 'invoke', capability: 'tool', name, argumentsText, paramHeaders: new Map() } as const;
-    return await deps.pipeline.invoke({ ...facts, request: asked, receivedBytes: bytes });
-  } catch (thrown) {
-    const error = GatewayError.from(thrown, 'read');
-    return deps.pipeline.decline({ ...facts, request: { verb: 'unreadable', error }, receivedBytes: 0 });
+  const read = await readOperation(request, entrance.isLocal).catch((thrown) => GatewayError.from(thrown, 'read'));
+  if (read instanceof GatewayError) {
+    return deps.pipeline.decline({ ...facts, request: { verb: 'unreadable', error: read }, receivedBytes: 0 });
   }
+  const { operation, argumentsText, bytes } = read;
+  const name = `${adminService}.${operation}`;
+  const asked = { verb: 'invoke', capability: 'tool', name, argumentsText, paramHeaders: new Map() } as const;
+  return deps.pipeline.invoke({ ...facts, request: asked, receivedBytes: bytes });
 }
 
 function callFacts(deps: AdminHttpDeps, entrance: Entrance, request: IncomingMessage): Omit<CallFacts, 'signal'> {

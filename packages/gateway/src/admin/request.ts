@@ -1,5 +1,6 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError, type JsonText, type Presented } from '@sallyport/core';
+import { type Envelope, parseStrict, StrictJsonError } from '@sallyport/protocol';
 
 const maxBodyBytes = 64 * 1024;
 const operationPath = /^\/admin\/v1\/([a-z]+\.[a-z]+)$/;
@@ -75,13 +76,16 @@ async function readBody(request: IncomingMessage): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
+/** The body is the arguments and nothing else: no member of it means anything here. */
+const plainBody: Envelope = { members: [], inside: '', inner: [] };
+
 function toArguments(body: Buffer): JsonText {
-  let text: string;
   try {
-    text = new TextDecoder('utf-8', { fatal: true }).decode(body);
-    JSON.parse(text);
+    const text = new TextDecoder('utf-8', { fatal: true }).decode(body);
+    parseStrict(text, { envelope: plainBody });
+    return text as JsonText;
   } catch (cause) {
-    throw new GatewayError('malformed_json', {}, { cause });
+    const issues = cause instanceof StrictJsonError ? [cause.message] : [];
+    throw new GatewayError('malformed_json', { issues }, { cause });
   }
-  return text as JsonText;
 }
