@@ -1,0 +1,44 @@
+/**
+ * Compiles a tool-name pattern: `*` stands for any run of characters (dots too, and none at all), everything else for
+ * itself. `posts.*`, `*.Delete`, `posts.PostService.*`, or one exact name.
+ *
+ * No regular expression is made from it: each piece between stars is looked for once, from left to right, so matching
+ * cannot be made to backtrack.
+ */
+export function compilePattern(pattern: string): (name: string) => boolean {
+  const pieces = pattern.split('*');
+  const [first = '', ...rest] = pieces;
+  const last = rest.pop();
+  if (last === undefined) return (name) => name === pattern;
+  const middle = rest.filter((piece) => piece !== '');
+  return (name) => {
+    if (name.length < first.length + last.length || !name.startsWith(first) || !name.endsWith(last)) return false;
+    const end = name.length - last.length;
+    let from = first.length;
+    for (const piece of middle) {
+      const at = name.indexOf(piece, from);
+      if (at === -1 || at + piece.length > end) return false;
+      from = at + piece.length;
+    }
+    return true;
+  };
+}
+
+/** Something that goes for all tools that a pattern matches. */
+export interface Patterned {
+  readonly pattern: string;
+}
+
+/**
+ * Joins all overrides that match a name, in their order: later ones win, key by key. Compile once, ask often.
+ */
+export function compileOverrides<Override extends Patterned>(
+  overrides: readonly Override[],
+): (name: string) => Partial<Omit<Override, 'pattern'>> {
+  const compiled = overrides.map(({ pattern, ...keys }) => ({ matches: compilePattern(pattern), keys }));
+  return (name) => {
+    const joined: Partial<Omit<Override, 'pattern'>> = {};
+    for (const { matches, keys } of compiled) if (matches(name)) Object.assign(joined, keys);
+    return joined;
+  };
+}
