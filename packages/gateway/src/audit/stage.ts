@@ -96,5 +96,7 @@ export function createRecord(options: RecordOptions): RecordStage {
   };
 
   const record = (entry: AuditRecord) => (entry.subject === undefined ? recordStranger(entry) : write(entry));
-  return Object.assign(record, { close: flush });
+  // What an earlier window could not write is back in the table only when its attempt has ended.
+  const close = () => flushed.then(flush);
+  return Object.assign(record, { close });
 }

@@ -31,6 +31,7 @@ type Append = Extract<ToWriter, { kind: 'append' }>;
 function createHeadKeeper(chain: Chain, { path, keys, durability }: ChainSettings) {
   let written = chain.end().seq;
   let running: Promise<void> | undefined;
+  const hurry = new AbortController();
 
   const write = async (closed: boolean): Promise<void> => {
     const end = chain.end();
@@ -40,8 +41,8 @@ function createHeadKeeper(chain: Chain, { path, keys, durability }: ChainSetting
     written = end.seq;
   };
   const keep = async (): Promise<void> => {
-    await delay(headEveryMs);
-    await write(false);
+    await delay(headEveryMs, undefined, { signal: hurry.signal }).catch(() => undefined);
+    if (!hurry.signal.aborted) await write(false);
   };
   return {
     touch: (): void => {
@@ -53,6 +54,7 @@ function createHeadKeeper(chain: Chain, { path, keys, durability }: ChainSetting
         });
     },
     close: async (): Promise<void> => {
+      hurry.abort();
       await running;
       await write(true);
     },
