@@ -1,0 +1,32 @@
+import type { CallId, JsonText, Pipeline, Tool } from '@sallyport/core';
+import type { JsonValue, ServerInfo, TraceContext } from '@sallyport/protocol';
+import type { Logger } from 'pino';
+
+/** Whether the gateway can serve, and what else is worth telling to whoever asks. */
+export interface Readiness {
+  readonly ready: boolean;
+  readonly [more: string]: JsonValue;
+}
+
+/** All that transports lean on. They decide nothing: every message ends in the pipeline. */
+export interface TransportDeps {
+  readonly pipeline: Pipeline;
+  readonly newCallId: () => CallId;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** Continues the caller's trace with a new span; a missing or broken `traceparent` starts a new one. */
+  readonly newTrace: (traceparent?: string, tracestate?: string) => TraceContext;
+  readonly serverInfo: ServerInfo;
+  readonly log: Logger;
+  /** Largest message, in bytes. */
+  readonly maxRequestBytes: number;
+  /** Tools in one page of a list. */
+  readonly pageSize: number;
+  /** Whether an address belongs to a proxy whose forwarded headers are believed. */
+  readonly trustedProxies: (address: string) => boolean;
+  readonly ready: () => Readiness;
+  /** The entry of a tool in MCP's `tools/list`, as JSON text. */
+  readonly toolText: (tool: Tool) => JsonText;
+  /** Where OAuth clients learn which authorization server to ask (RFC 9728), if there is one. */
+  readonly resourceMetadataUrl?: string;
+}

@@ -1,0 +1,95 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+
+/** What every answer says to browsers and caches: nothing here is a page, and nothing is for keeping. */
+const securityHeaders: Readonly<Record<string, string>> = {
+  'Cache-Control': 'no-store',
+  'X-Content-Type-Options': 'nosniff',
+  'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
+  'Referrer-Policy': 'no-referrer',
+};
+
+/** Bytes of answers that may wait for a slow reader before notifications are dropped, and before it is cut off. */
+const maxWaitingBytes = 1024 * 1024;
+
+/** How an answer is sent on one exchange, and how long its reader may take. */
+export interface Responder {
+  send(answer: {
+    readonly status: number;
+    readonly headers: Readonly<Record<string, string>>;
+    readonly body?: string;
+  }): void;
+  /** Sends an event ahead of the answer, which then comes as the last event of the same stream. The first opens it. */
+  notify(message: string, headers: Readonly<Record<string, string>>): void;
+}
+
+/** One request and the means to answer it, as every route gets them. */
+export interface HttpExchange {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly responder: Responder;
+}
+
+/** What a responder needs to know of its server. */
+export interface ResponderOptions {
+  readonly isTls: boolean;
+  /** A reader that has not taken the whole answer after this many milliseconds is cut off. */
+  readonly sendTimeoutMs: number;
+  /** Time between comments on a quiet event stream, in milliseconds. */
+  readonly keepAliveMs: number;
+}
+
+/** Answers one request, as JSON or, once something was sent ahead, as an event stream. */
+export function createResponder(response: ServerResponse, options: ResponderOptions): Responder {
+  const common = options.isTls
+    ? { ...securityHeaders, 'Strict-Transport-Security': 'max-age=31536000' }
+    : securityHeaders;
+  let keepAlive: NodeJS.Timeout | undefined;
+
+  const end = (body: string | undefined): void => {
+    clearInterval(keepAlive);
+    if (response.destroyed) return;
+    response.end(body);
+    if (response.writableFinished) return;
+    const timer = setTimeout(() => response.socket?.destroy(), options.sendTimeoutMs);
+    timer.unref();
+    response.once('close', () => clearTimeout(timer));
+  };
+  const openStream = (headers: Readonly<Record<string, string>>): void => {
+    response.writeHead(200, {
+      ...common,
+      ...headers,
+      'Content-Type': 'text/event-stream',
+      'Cache-Control': 'no-cache, no-transform',
+      'X-Accel-Buffering': 'no',
+    });
+    keepAlive = setInterval(() => write(': keep-alive\n\n'), options.keepAliveMs);
+    keepAlive.unref();
+    response.once('close', () => clearInterval(keepAlive));
+  };
+  const write = (event: string): void => {
+    if (response.writableLength > maxWaitingBytes) response.socket?.destroy();
+    else response.write(event);
+  };
+
+  return {
+    send({ status, headers, body }) {
+      if (response.headersSent) {
+        end(body === undefined ? undefined : toEvent(body));
+        return;
+      }
+      const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
+      response.writeHead(status, { ...common, ...headers, ...length });
+      end(body);
+    },
+    notify(message, headers) {
+      if (response.destroyed || response.writableEnded) return;
+      if (!response.headersSent) openStream(headers);
+      write(toEvent(message));
+    },
+  };
+}
+
+/** JSON text has newlines only where white space may be, but an event stream would end a line there. */
+function toEvent(message: string): string {
+  return `event: message\ndata: ${message.replace(/[\r\n]+/g, ' ')}\n\n`;
+}

@@ -1,0 +1,174 @@
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
+import type { AddressInfo } from 'node:net';
+import type { TransportDeps } from './deps.ts';
+import { createHttpMcp } from './http-mcp.ts';
+import { createResponder, type HttpExchange, type Responder } from './http-response.ts';
+import { createRest } from './rest.ts';
+import { type TlsSettings, toSecureContext } from './tls.ts';
+import { createWs } from './ws.ts';
+
+/** How long and how many, and over what. Times are in milliseconds. */
+export interface HttpOptions {
+  readonly tls?: TlsSettings;
+  readonly maxConnections?: number;
+  /** A client must have sent its headers after this long, and the whole request after `requestTimeoutMs`. */
+  readonly headersTimeoutMs?: number;
+  readonly requestTimeoutMs?: number;
+  readonly keepAliveTimeoutMs?: number;
+  /** A client must have taken an answer after this long. */
+  readonly sendTimeoutMs?: number;
+}
+
+/** A listening transport. */
+export interface HttpTransport {
+  /** Resolves with the address once connections are accepted; port 0 takes a free one. */
+  listen(address: {
+    readonly host: string;
+    readonly port: number;
+  }): Promise<{ readonly host: string; readonly port: number }>;
+  /** Uses other certificates for new connections. Throws when they are unusable; the ones before then stay. */
+  reload(tls: TlsSettings): void;
+  /** Takes no more calls, lets those in flight finish for at most `graceMs`, then cuts what is left. */
+  close(graceMs?: number): Promise<void>;
+}
+
+type Route = (exchange: HttpExchange) => void | Promise<void>;
+
+const defaults = {
+  maxConnections: 1000,
+  headersTimeoutMs: 10_000,
+  requestTimeoutMs: 30_000,
+  keepAliveTimeoutMs: 60_000,
+  sendTimeoutMs: 30_000,
+};
+const defaultGraceMs = 5_000;
+const keepAliveCommentMs = 15_000;
+const maxHeaderBytes = 16 * 1024;
+
+/** Makes the HTTP face of a gateway: MCP, WebSocket, REST and probes. Nothing listens yet. */
+export function createHttp(deps: TransportDeps, options: HttpOptions = {}): HttpTransport {
+  const limits = { ...defaults, ...options };
+  const ending = new AbortController();
+  const server = createNodeServer(limits, options.tls);
+  const routes = routesOf(deps, ending.signal);
+  const ws = createWs(deps, ending.signal);
+  const isTls = options.tls !== undefined;
+
+  server.maxConnections = limits.maxConnections;
+  server.headersTimeout = limits.headersTimeoutMs;
+  server.requestTimeout = limits.requestTimeoutMs;
+  server.keepAliveTimeout = limits.keepAliveTimeoutMs;
+  server.on('request', (request: IncomingMessage, response: ServerResponse) => {
+    const responder = createResponder(response, {
+      ...{ isTls, sendTimeoutMs: limits.sendTimeoutMs, keepAliveMs: keepAliveCommentMs },
+    });
+    serve(routes, { request, response, responder }).catch((error: unknown) => {
+      deps.log.error({ err: error }, 'a request could not be answered');
+      response.socket?.destroy();
+    });
+  });
+  server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
+    if (pathOf(request) === '/mcp/ws') ws.upgrade(request, socket, head);
+    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+  });
+
+  return {
+    listen: (address) => listen(server, address),
+    reload: (tls) => {
+      if (!isTlsServer(server)) throw new Error('this transport was started without TLS');
+      server.setSecureContext(toSecureContext(tls));
+    },
+    close: async (graceMs = defaultGraceMs) => {
+      ending.abort();
+      ws.close(graceMs);
+      await closeServer(server, graceMs);
+    },
+  };
+}
+
+function routesOf(deps: TransportDeps, ending: AbortSignal): ReadonlyMap<string, Route> {
+  const mcp = createHttpMcp(deps, ending);
+  const rest = createRest(deps);
+  return new Map<string, Route>([
+    ['POST /mcp', mcp],
+    ['GET /mcp/tools', rest.listTools],
+    ['POST /mcp/call', rest.callTool],
+    ['GET /health', ({ responder }) => sendJson(responder, 200, { status: 'alive' })],
+    [
+      'GET /ready',
+      ({ responder }) => {
+        const readiness = deps.ready();
+        sendJson(responder, readiness.ready ? 200 : 503, readiness);
+      },
+    ],
+  ]);
+}
+
+async function serve(routes: ReadonlyMap<string, Route>, exchange: HttpExchange): Promise<void> {
+  const { request, responder } = exchange;
+  const path = pathOf(request);
+  const method = request.method === 'HEAD' ? 'GET' : request.method;
+  const route = routes.get(`${method} ${path}`);
+  if (route !== undefined) {
+    await route(exchange);
+    return;
+  }
+  const allowed = ['GET', 'POST'].filter((other) => routes.has(`${other} ${path}`));
+  if (allowed.length === 0) sendJson(responder, 404, { error: { code: 'not_found', message: 'No such path.' } });
+  else sendNotAllowed(responder, allowed.join(', '));
+}
+
+function sendJson(responder: Responder, status: number, value: object): void {
+  responder.send({ status, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) });
+}
+
+function sendNotAllowed(responder: Responder, allow: string): void {
+  const body = JSON.stringify({ error: { code: 'unimplemented', message: 'This path has no such method.' } });
+  responder.send({ status: 405, headers: { 'Content-Type': 'application/json', Allow: allow }, body });
+}
+
+function pathOf(request: IncomingMessage): string {
+  const url = request.url ?? '';
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+}
+
+function createNodeServer(limits: typeof defaults, tls: TlsSettings | undefined): Server | TlsServer {
+  const common = {
+    maxHeaderSize: maxHeaderBytes,
+    // How often Node looks for clients that are too slow: often enough for the limits to mean what they say.
+    connectionsCheckingInterval: Math.max(50, Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs) / 4),
+  };
+  if (tls === undefined) return createServer(common);
+  const isMutual = tls.clientCa !== undefined;
+  return createTlsServer({ ...common, ...toSecureContext(tls), requestCert: isMutual, rejectUnauthorized: isMutual });
+}
+
+function isTlsServer(server: Server | TlsServer): server is TlsServer {
+  return 'setSecureContext' in server;
+}
+
+function listen(
+  server: Server,
+  { host, port }: { readonly host: string; readonly port: number },
+): Promise<{ readonly host: string; readonly port: number }> {
+  return new Promise((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve({ host, port: (server.address() as AddressInfo).port });
+    });
+  });
+}
+
+async function closeServer(server: Server, graceMs: number): Promise<void> {
+  if (!server.listening) return;
+  const closed = new Promise<void>((resolve) => {
+    server.close(() => resolve());
+  });
+  server.closeIdleConnections();
+  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  await closed;
+  clearTimeout(timer);
+}

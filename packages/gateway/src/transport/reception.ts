@@ -1,0 +1,34 @@
+import type { AnyRequest, Call, CallId, Origin, Presented } from '@sallyport/core';
+import type { TransportDeps } from './deps.ts';
+
+/** How one message came in: the facts of a call that are the transport's to know. */
+export interface Reception {
+  readonly callId: CallId;
+  readonly presented: Presented;
+  readonly origin: Origin;
+  /** Fires when the caller goes away or cancels. */
+  readonly signal: AbortSignal;
+  /** Size of the message, in bytes. */
+  readonly receivedBytes: number;
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
+}
+
+/** Makes the call of a request that was received like this. */
+export function toCall<Request extends AnyRequest>(
+  deps: TransportDeps,
+  reception: Reception,
+  request: Request,
+): Call<Request> {
+  const { callId, presented, origin, signal, receivedBytes, traceparent, tracestate } = reception;
+  return {
+    id: callId,
+    request,
+    presented,
+    origin,
+    trace: deps.newTrace(traceparent, tracestate),
+    receivedAtMs: deps.nowMs(),
+    signal,
+    receivedBytes,
+  };
+}

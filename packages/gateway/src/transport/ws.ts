@@ -1,0 +1,197 @@
+import { type IncomingMessage, STATUS_CODES } from 'node:http';
+import type { Duplex } from 'node:stream';
+import { GatewayError, type Origin, type Presented } from '@sallyport/core';
+import { type RawData, type WebSocket, WebSocketServer } from 'ws';
+import type { TransportDeps } from './deps.ts';
+import { originOf, presentedIn } from './http-facts.ts';
+import { headerTrace } from './http-mcp.ts';
+import { createConnection, type McpConnection } from './mcp-connection.ts';
+import { toCall } from './reception.ts';
+import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
+
+/**
+ * MCP over WebSocket at `/mcp/ws`: one JSON-RPC message per text frame, no subprotocol. The token comes with the upgrade, or,
+ * for browsers, which cannot send it there, as `_token` in the `params` of each message.
+ */
+export interface WsTransport {
+  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  /** Lets what is in flight finish, says goodbye, and cuts what is left after `graceMs`. */
+  close(graceMs: number): void;
+}
+
+/** How a client learns that the credential of its connection is no longer good. */
+const unauthenticatedClose = 4401;
+const goingAwayClose = 1001;
+
+const pingIntervalMs = 15_000;
+
+/** Sockets that came without a token: how many there may be, and how long each may stay without showing a good one. */
+const maxAnonymous = 64;
+const anonymousMs = 10_000;
+
+interface Caller {
+  readonly presented: Presented;
+  readonly origin: Omit<Origin, 'era'>;
+}
+
+/** Makes the WebSocket transport; the HTTP server hands it the upgrades. */
+export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport {
+  // Twice the limit, so that a message a little too large is refused like on any other transport. Beyond, the socket is cut.
+  const maxPayload = deps.maxRequestBytes * 2;
+  const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
+  const connections = new Map<WebSocket, McpConnection>();
+  let anonymous = 0;
+
+  const accept = (ws: WebSocket, caller: Caller): void => {
+    const isAnonymous = caller.presented.kind === 'none';
+    if (isAnonymous) anonymous++;
+    connections.set(ws, serveSocket(deps, ws, { ...caller, ending }));
+    ws.once('close', () => {
+      if (isAnonymous) anonymous--;
+      connections.delete(ws);
+    });
+  };
+  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
+    const caller = { presented: presentedIn(request), origin: originOf(request, 'ws', deps.trustedProxies) };
+    const refusal = await greet(deps, request, { caller, socket });
+    if (refusal === undefined || (refusal.error.reason === 'credential_missing' && anonymous < maxAnonymous)) {
+      server.handleUpgrade(request, socket, head, (ws) => accept(ws, caller));
+    } else {
+      refuseUpgrade(deps, socket, refusal);
+    }
+  };
+
+  return {
+    upgrade: (request, socket, head) => {
+      socket.on('error', () => socket.destroy());
+      upgrade(request, socket, head).catch((error: unknown) => {
+        deps.log.error({ err: error }, 'a WebSocket could not be opened');
+        socket.destroy();
+      });
+    },
+    close: (graceMs) => {
+      for (const [ws, connection] of connections) farewell(ws, connection, graceMs);
+    },
+  };
+}
+
+interface UpgradeRefusal {
+  readonly callId: string;
+  readonly error: GatewayError;
+}
+
+/** A connection is opened by a list of no tools: its maker is admitted, authenticated and recorded before anything is accepted. */
+async function greet(
+  deps: TransportDeps,
+  request: IncomingMessage,
+  { caller, socket }: { readonly caller: Caller; readonly socket: Duplex },
+): Promise<UpgradeRefusal | undefined> {
+  const callId = deps.newCallId();
+  const gone = new AbortController();
+  socket.once('close', () => gone.abort());
+  const reception = {
+    ...{ callId, presented: caller.presented, signal: gone.signal, receivedBytes: 0 },
+    origin: { ...caller.origin, era: 'none' as const },
+    ...headerTrace(request),
+  };
+  const outcome = await deps.pipeline.list(toCall(deps, reception, { verb: 'list', capability: 'tool', limit: 0 }));
+  return outcome.kind === 'refused' ? { callId, error: outcome.error } : undefined;
+}
+
+function refuseUpgrade(deps: TransportDeps, socket: Duplex, { callId, error }: UpgradeRefusal): void {
+  const body = JSON.stringify({ error: { ...refusalData(error, callId), message: error.message } });
+  const headers = {
+    'Content-Type': 'application/json',
+    'Content-Length': String(Buffer.byteLength(body)),
+    Connection: 'close',
+    [traceIdHeader]: callId,
+    ...refusalHeaders(error, deps.resourceMetadataUrl),
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
+  socket.end([`HTTP/1.1 ${error.http} ${STATUS_CODES[error.http] ?? 'Refused'}`, ...lines, '', body].join('\r\n'));
+}
+
+function serveSocket(
+  deps: TransportDeps,
+  ws: WebSocket,
+  { presented, origin, ending }: Caller & { readonly ending: AbortSignal },
+): McpConnection {
+  const maxWaitingBytes = deps.maxRequestBytes * 4;
+  const connection = createConnection(deps, {
+    ...{ presented, origin, ending },
+    send: (message) => {
+      if (ws.bufferedAmount > maxWaitingBytes) ws.terminate();
+      else ws.send(message);
+    },
+    onAnswered: ({ refusal }, isOwnCredential) => {
+      const isUnauthenticated = refusal?.code === 'unauthenticated';
+      if (!isUnauthenticated) clearTimeout(probation);
+      else if (isOwnCredential && presented.kind !== 'none') ws.close(unauthenticatedClose, refusal.reason);
+    },
+    onBusy: (isBusy) => (isBusy ? ws.pause() : ws.resume()),
+  });
+  const probation = setTimeout(() => ws.close(unauthenticatedClose, 'credential_missing'), anonymousMs);
+  probation.unref();
+  if (presented.kind !== 'none') clearTimeout(probation);
+  const stopPings = keepAlive(ws);
+
+  ws.on('message', (data, isBinary) => {
+    const bytes = byteLength(data);
+    if (isBinary) connection.refuse(new GatewayError('malformed_request', { issues: ['send text frames'] }), bytes);
+    else connection.receive(toText(data), bytes);
+  });
+  ws.on('error', (error) => {
+    const refusal = refusalOf(error);
+    if (refusal !== undefined) connection.refuse(refusal, 0);
+  });
+  ws.once('close', () => {
+    clearTimeout(probation);
+    stopPings();
+    connection.close();
+  });
+  return connection;
+}
+
+/** What the protocol library cut the socket for is recorded like any other bad message. */
+function refusalOf(error: Error & { readonly code?: string }): GatewayError | undefined {
+  if (error.code === 'WS_ERR_UNSUPPORTED_MESSAGE_LENGTH') return new GatewayError('payload_too_large');
+  return error.code === 'WS_ERR_INVALID_UTF8' ? new GatewayError('malformed_json') : undefined;
+}
+
+/** Pings, and cuts the socket when a ping was not answered before the next. Returns what stops it. */
+function keepAlive(ws: WebSocket): () => void {
+  let isAlive = true;
+  ws.on('pong', () => {
+    isAlive = true;
+  });
+  const timer = setInterval(() => {
+    // A socket that is not being read cannot be seen to answer.
+    if (ws.isPaused) return;
+    if (!isAlive) ws.terminate();
+    isAlive = false;
+    ws.ping();
+  }, pingIntervalMs);
+  timer.unref();
+  return () => clearInterval(timer);
+}
+
+function farewell(ws: WebSocket, connection: McpConnection, graceMs: number): void {
+  const timer = setTimeout(() => ws.terminate(), graceMs);
+  ws.once('close', () => clearTimeout(timer));
+  ws.pause();
+  const sayGoodbye = (): void => {
+    ws.resume();
+    ws.close(goingAwayClose, 'the gateway is closing');
+  };
+  connection.settled().then(sayGoodbye, sayGoodbye);
+}
+
+function toText(data: RawData): string {
+  if (Array.isArray(data)) return Buffer.concat(data).toString('utf8');
+  return data instanceof ArrayBuffer ? Buffer.from(data).toString('utf8') : data.toString('utf8');
+}
+
+function byteLength(data: RawData): number {
+  if (Array.isArray(data)) return data.reduce((sum, part) => sum + part.length, 0);
+  return data.byteLength;
+}
