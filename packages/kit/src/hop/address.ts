@@ -1,0 +1,17 @@
+/** Where a hop is: a Unix socket, or TLS with a pre-shared key. */
+export type HopAddress =
+  | { readonly kind: 'unix'; readonly path: string }
+  | { readonly kind: 'tls'; readonly host: string; readonly port: number };
+
+/** Reads `unix:/path` or `tls:host:port` (`tls:[::1]:port`). Throws `TypeError` for anything else, plain TCP included. */
+export function parseHopAddress(text: string): HopAddress {
+  const unix = /^unix:(.+)$/.exec(text)?.[1];
+  if (unix !== undefined) return { kind: 'unix', path: unix };
+  const [, bracketed, plain, portText] = /^tls:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const host = bracketed ?? plain;
+  const port = Number(portText);
+  if (host === undefined || port > 65_535) {
+    throw new TypeError(`${JSON.stringify(text)} is no hop address: write unix:/path or tls:host:port`);
+  }
+  return { kind: 'tls', host, port };
+}

@@ -1,0 +1,158 @@
+// biome-ignore-all lint/suspicious/noExplicitAny: tests look into what they receive without declaring it
+import { randomBytes, randomUUID } from 'node:crypto';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import {
+  type CallClaims,
+  callFrame,
+  createAcceptor,
+  createDialer,
+  createLineSplitter,
+  type HopCredential,
+  type HopFrame,
+  maxLineLength,
+  readFrame,
+  requestFrame,
+  resultFrame,
+} from '@sallyport/protocol';
+import { nodeCrypto } from './node-crypto.ts';
+
+/** A folder with a credential in it, for one test. */
+export function createHopFolder(service: string) {
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-kit-'));
+  const credential: HopCredential = { id: service, service, key: randomBytes(32).toString('base64url') };
+  const credentialFile = join(folder, 'credential.json');
+  writeFileSync(credentialFile, JSON.stringify(credential), { mode: 0o600 });
+  return {
+    folder,
+    credential,
+    credentialFile,
+    socket: join(folder, 'hop.sock'),
+    remove: () => rmSync(folder, { recursive: true, force: true }),
+  };
+}
+
+/** The gateway's end of one proved connection, with nothing clever in it. */
+export interface GatewayEnd {
+  readonly announcement: Promise<any>;
+  readonly frames: HopFrame[];
+  readonly closed: Promise<void>;
+  /** Calls, with every claim right unless overridden; resolves with the answer. */
+  call(tool: string, args: unknown, claims?: Partial<CallClaims>): Promise<HopFrame>;
+  /** Sends any text. */
+  send(text: string): void;
+  /** Waits for the next frame that matches, those already seen included. */
+  next(matches: (frame: HopFrame) => boolean): Promise<HopFrame>;
+  /** What an `invoke` is answered with; by default nothing. */
+  onInvoke: (id: string | number, params: any) => void;
+  takesAnnouncements: boolean;
+  readonly socket: Socket;
+}
+
+function createEnd(socket: Socket, audience: string, prove: 'accept' | 'dial', credential: HopCredential): GatewayEnd {
+  const acceptor = createAcceptor(nodeCrypto, (id) => (id === credential.id ? credential : undefined));
+  const dialer = createDialer(nodeCrypto, credential);
+  const announcement = Promise.withResolvers<any>();
+  const listeners = new Set<(frame: HopFrame) => void>();
+  let stage: 'challenge' | 'proof' | 'open' = prove === 'accept' ? 'proof' : 'challenge';
+  let seq = 0;
+  const end: GatewayEnd = {
+    announcement: announcement.promise,
+    frames: [],
+    closed: new Promise((resolve) => socket.once('close', () => resolve())),
+    call(tool, args, claims = {}) {
+      seq += 1;
+      const all: CallClaims = {
+        tool,
+        call: randomUUID(),
+        seq,
+        audience,
+        traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+        timeoutMs: 5_000,
+        transport: 'http',
+        principal: { subject: 'alice', client: 'agent', kind: 'agent', scopes: ['x:y'], attributes: {} },
+        ...claims,
+      };
+      const answer = end.next((frame) => 'id' in frame && frame.id === all.seq && frame.kind !== 'request');
+      end.send(callFrame(all, JSON.stringify(args)));
+      return answer;
+    },
+    send: (text) => void socket.write(text),
+    next(matches) {
+      const seen = end.frames.find(matches);
+      if (seen !== undefined) {
+        end.frames.splice(end.frames.indexOf(seen), 1);
+        return Promise.resolve(seen);
+      }
+      return new Promise((resolve) => {
+        const listener = (frame: HopFrame) => {
+          if (!matches(frame)) return;
+          listeners.delete(listener);
+          end.frames.splice(end.frames.indexOf(frame), 1);
+          resolve(frame);
+        };
+        listeners.add(listener);
+      });
+    },
+    onInvoke: () => undefined,
+    takesAnnouncements: true,
+    socket,
+  };
+  const splitter = createLineSplitter(maxLineLength, (line) => {
+    if (stage === 'challenge') {
+      stage = 'proof';
+      end.send(dialer.answer(line) ?? '');
+    } else if (stage === 'proof') {
+      stage = 'open';
+      if (prove === 'accept') end.send(acceptor.accept(line).reply);
+      else if (!dialer.verify(line)) socket.destroy();
+    } else receive(readFrame(line));
+  });
+  const receive = (frame: HopFrame | undefined): void => {
+    if (frame === undefined) throw new Error('The service sent something that is no frame');
+    if (frame.kind === 'request' && frame.method === 'announce') {
+      announcement.resolve(frame.params);
+      const refusal = '{"jsonrpc":"2.0","id":0,"error":{"code":403,"message":"Not yours."}}\n';
+      end.send(end.takesAnnouncements ? resultFrame(0, '{}') : refusal);
+      return;
+    }
+    if (frame.kind === 'request' && frame.method === 'invoke') end.onInvoke(frame.id, frame.params);
+    end.frames.push(frame);
+    for (const listener of [...listeners]) listener(frame);
+  };
+  socket.setEncoding('utf8').on('data', (chunk) => splitter.push(String(chunk)));
+  socket.on('error', () => undefined);
+  const pings = setInterval(() => socket.writable && end.send(requestFrame('ping', 'ping')), 1_000).unref();
+  void end.closed.then(() => clearInterval(pings));
+  if (prove === 'accept') end.send(acceptor.challenge);
+  return end;
+}
+
+/** Listens like a gateway; `ends` grows with every connection. */
+export async function listenAsGateway(path: string, credential: HopCredential, refuse = false) {
+  const ends: GatewayEnd[] = [];
+  const waiting: ((end: GatewayEnd) => void)[] = [];
+  const server = createServer((socket) => {
+    const end = createEnd(socket, credential.service, 'accept', credential);
+    end.takesAnnouncements = !refuse;
+    ends.push(end);
+    waiting.shift()?.(end);
+  });
+  await new Promise<void>((resolve) => server.listen(path, resolve));
+  return {
+    ends,
+    nextEnd: () => new Promise<GatewayEnd>((resolve) => waiting.push(resolve)),
+    close: () =>
+      new Promise<void>((resolve) => {
+        server.close(() => resolve());
+        for (const { socket } of ends) socket.destroy();
+      }),
+  };
+}
+
+/** Dials a service that listens. */
+export function dialAsGateway(path: string, credential: HopCredential): GatewayEnd {
+  return createEnd(connect(path), credential.service, 'dial', credential);
+}

@@ -1,0 +1,140 @@
+import { randomUUID } from 'node:crypto';
+import type { Logger } from 'pino';
+import type { CallScope } from './call-context.ts';
+import type { Environment } from './environment.ts';
+import { parseHopAddress } from './hop/address.ts';
+import { readCredentialFile } from './hop/credential-file.ts';
+import { accept, dial, type LinkOptions, type Links } from './hop/links.ts';
+import { nodeCrypto } from './hop/node-crypto.ts';
+import { type McpEndpoint, type McpOptions, startMcpEndpoint } from './mcp/endpoint.ts';
+import { obeySignals } from './process-signals.ts';
+import type { Runner } from './runner.ts';
+import { CallError } from './tool-error.ts';
+import type { CallTool } from './tool-options.ts';
+import type { ReadyTable } from './tool-table.ts';
+
+/** Where a service is to be reached. What is absent is taken from the environment that `sallyport run` sets. */
+export interface ListenOptions {
+  /** Dials this gateway: `unix:/path` or `tls:host:port`. Default: `SALLYPORT_HOP`. */
+  readonly hop?: string;
+  /** Listens here for a gateway that dials: `unix:/path` or `tls:host:port`. Default: `SALLYPORT_LISTEN`. */
+  readonly listen?: string;
+  /** A 0600 file with this service's credential. Default: `SALLYPORT_CREDENTIAL_FILE`. */
+  readonly credentialFile?: string;
+  /** Serves MCP clients directly, beside or without a gateway. */
+  readonly mcp?: McpOptions;
+  /** Whether SIGTERM and SIGINT drain and end the process. Default: true. */
+  readonly signals?: boolean;
+}
+
+/** A service that runs. */
+export interface Listening {
+  /** The URL for MCP clients, if asked for. */
+  readonly mcpUrl?: string;
+  /** Whether a gateway has taken the announcement, right now. */
+  readonly connected: boolean;
+  /** Calls another service in this one's own name. */
+  readonly call: CallTool;
+  /** Takes no new calls, finishes those in flight for up to ten seconds, then closes. */
+  close(): Promise<void>;
+}
+
+/** What listening needs of a service. */
+export interface Served {
+  readonly table: ReadyTable;
+  readonly runner: Runner;
+  readonly log: Logger;
+  readonly environment: Environment;
+  readonly nowMs: () => number;
+}
+
+const drainTimeoutMs = 10_000;
+
+/** Opens the faces that are asked for. Throws when there is none, or one cannot be opened. */
+export async function listen(served: Served, options: ListenOptions): Promise<Listening> {
+  const { table, runner, log } = served;
+  const links: Links[] = [];
+  const close = async (): Promise<void> => {
+    restore();
+    const sessions = links.flatMap((each) => each.sessions());
+    await Promise.all(links.map((each) => each.stop()));
+    for (const session of sessions) session.announceDraining();
+    await within(drainTimeoutMs, runner.drain());
+    for (const session of sessions) session.close();
+    await mcp?.close();
+  };
+  const callTool = (scope: CallScope | undefined): CallTool => {
+    const session = links.flatMap((each) => each.sessions())[0];
+    // A call that did not come over a hop has no parent that a gateway would know of.
+    return session === undefined ? noGateway : session.callTool(scope);
+  };
+
+  const hops = hopOptions(served, options);
+  if (hops.length === 0 && options.mcp === undefined) throw new Error(nowhere);
+  for (const { open, ...link } of hops) {
+    await link.credential();
+    links.push(await open(link));
+  }
+  const { mcp: mcpOptions } = options;
+  const { manifest } = table;
+  const mcp: McpEndpoint | undefined =
+    mcpOptions && (await startMcpEndpoint({ ...mcpOptions, manifest, runner, log, callTool }));
+  const restore = options.signals === false ? (): void => undefined : obeySignals(close, log);
+  log.info({ tools: manifest.tools.length, ...(mcp && { mcp: mcp.url }) }, 'listening');
+  return {
+    ...(mcp && { mcpUrl: mcp.url }),
+    get connected() {
+      return links.some((each) => each.sessions().length > 0);
+    },
+    call: (tool, args, callOptions) => callTool(undefined)(tool, args, callOptions),
+    close,
+  };
+}
+
+const nowhere =
+  'There is nowhere to listen: start the service with `sallyport run`, set SALLYPORT_HOP or SALLYPORT_LISTEN and ' +
+  'SALLYPORT_CREDENTIAL_FILE, or pass { mcp: { port, token } }.';
+
+type Hop = LinkOptions & { readonly open: (options: LinkOptions) => Promise<Links> };
+
+function hopOptions({ table, runner, log, environment, nowMs }: Served, options: ListenOptions): readonly Hop[] {
+  const { manifest } = table;
+  const file = options.credentialFile ?? environment.credentialFile;
+  const instance = randomUUID();
+  const hop = (text: string, open: Hop['open']): Hop => {
+    if (file === undefined) throw new Error('A hop needs a credential: set SALLYPORT_CREDENTIAL_FILE');
+    const address = parseHopAddress(text);
+    const credential = () => readCredentialFile(file, manifest.service);
+    return {
+      manifest,
+      instance,
+      runner,
+      log,
+      nowMs,
+      address,
+      credential,
+      crypto: nodeCrypto,
+      random: Math.random,
+      open,
+    };
+  };
+  const dialed = options.hop ?? environment.hop;
+  const listened = options.listen ?? environment.listen;
+  return [
+    ...(dialed === undefined ? [] : [hop(dialed, dial)]),
+    ...(listened === undefined ? [] : [hop(listened, accept)]),
+  ];
+}
+
+const noGateway: CallTool = async () => {
+  throw new CallError('No gateway is connected.', { code: 'unavailable', reason: 'no_gateway' });
+};
+
+async function within(ms: number, work: Promise<void>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const limit = new Promise<void>((resolve) => {
+    timer = setTimeout(resolve, ms);
+  });
+  await Promise.race([work, limit]);
+  clearTimeout(timer);
+}

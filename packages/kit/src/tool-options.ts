@@ -1,0 +1,92 @@
+import type { Classification, HopPrincipal, JsonObject, JsonValue, SideEffect } from '@sallyport/protocol';
+import type { Logger } from 'pino';
+import type { InputOf, OutputOf, Schema } from './schema.ts';
+
+/** Who is calling, as the gateway verified it. */
+export type Principal = HopPrincipal;
+
+/** How far a call is. */
+export interface Progress {
+  readonly progress: number;
+  readonly total?: number;
+  readonly message?: string;
+}
+
+/** What a tool says of itself, but for its schemas. Absent fields get the careful default at the gateway. */
+export interface ToolDescription {
+  readonly title?: string;
+  /** What it does and when to use it; agents choose by this. Required in the end, here or in a later description. */
+  readonly description?: string;
+  /** Any one of these lets a caller in; none means any authenticated caller. */
+  readonly scopes?: readonly string[];
+  /** What calling it does to the world; undeclared means `write`. */
+  readonly sideEffect?: SideEffect;
+  /** Costs much to run: gets the tightest rate preset. */
+  readonly expensive?: boolean;
+  /** Reachable only by other services and the owner. */
+  readonly internal?: boolean;
+  readonly idempotent?: boolean;
+  readonly classification?: Classification;
+  readonly risk?: 'low' | 'medium' | 'high';
+  readonly owner?: string;
+  readonly stability?: 'experimental' | 'stable' | 'deprecated';
+  /** The intent to call must be durable in the audit before the call is made. */
+  readonly auditRequired?: boolean;
+  /** How long a call may take, in milliseconds. */
+  readonly timeoutMs?: number;
+  /** Calls to learn from, checked against the schemas at start. */
+  readonly examples?: readonly { readonly input: JsonObject; readonly output?: JsonObject }[];
+}
+
+/** A description with the schemas that a handler is typed by. */
+export interface ToolOptions<In extends Schema, Out extends Schema | undefined> extends ToolDescription {
+  readonly input: In;
+  /** What it answers. Without it, anything JSON can be returned and nothing is checked. */
+  readonly output?: Out;
+}
+
+/** How a tool is written: checked input in, output to be checked out. */
+export type Handler<In extends Schema, Out extends Schema | undefined> = (
+  input: OutputOf<In>,
+  ctx: ToolContext,
+) => Returned<Out> | Promise<Returned<Out>>;
+
+type Returned<Out> = Out extends Schema ? InputOf<Out> : unknown;
+
+/** Choices for one call to another service. */
+export interface CallOptions<S extends Schema | undefined = Schema | undefined> {
+  /** Checks and types the answer. */
+  readonly output?: S;
+  /** Less time than what is left of the call being served, in milliseconds. */
+  readonly timeoutMs?: number;
+}
+
+/** Calls a tool of another service, `service.Handler.Method`, through the gateway. Throws `CallError`. */
+export type CallTool = <S extends Schema | undefined = undefined>(
+  tool: string,
+  args: object,
+  options?: CallOptions<S>,
+) => Promise<S extends Schema ? OutputOf<S> : JsonValue>;
+
+/** What a handler knows of the call it serves. */
+export interface ToolContext {
+  /** The call's id: the same in the answer, the audit and every log line. */
+  readonly traceId: string;
+  /** The W3C `traceparent` to send with whatever this call causes. */
+  readonly trace: string;
+  /** The tool's name at this service: `Handler.Method`. */
+  readonly tool: string;
+  readonly principal: Principal;
+  /** When the caller stops waiting. */
+  readonly deadline: Date;
+  /** Fires at the deadline and when the caller cancels. */
+  readonly signal: AbortSignal;
+  /** A logger whose lines name this call. */
+  readonly log: Logger;
+  /** `Mcp-Trace-Id`, `Mcp-Tool-Name` and `Mcp-Account-Id`, for code that passes on headers. */
+  readonly metadata: Readonly<Record<string, string>>;
+  /** Tells the caller how far it is; does nothing when the caller did not ask. */
+  progress(progress: Progress): void;
+  /** Calls another service's tool on behalf of the same principal: trace, deadline and cancel go with it. */
+  readonly call: CallTool;
+}
