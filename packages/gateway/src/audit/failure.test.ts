@@ -1,0 +1,67 @@
+import { randomBytes } from 'node:crypto';
+import type { Worker } from 'node:worker_threads';
+import { describe, expect, it, vi } from 'vitest';
+import { killRepeatedly, startChild } from './kill.fuzz.ts';
+import { openAuditLog } from './log.ts';
+import { answered, logFolder, silent, someKeys } from './record.fuzz.ts';
+import { searchAudit } from './search.ts';
+import { verifyAudit } from './verify.ts';
+
+describe('an audit log whose process is killed', () => {
+  it('has every record that was acknowledged, and verifies', { timeout: 120_000 }, async () => {
+    const { acknowledged, missing, verifications } = await killRepeatedly(10);
+    expect(missing).toEqual([]);
+    expect(verifications.map(({ findings }) => findings)).toEqual(verifications.map(() => []));
+    expect(acknowledged).toBeGreaterThan(100);
+  });
+});
+
+describe('an audit log without room on its disk', () => {
+  it('refuses what it cannot write and keeps what it acknowledged', { timeout: 60_000 }, async () => {
+    const place = logFolder();
+    const key = randomBytes(32).toString('hex');
+    // No file of the process may grow beyond 400 KB; the signal that comes with it is ignored.
+    const command = ['bash', '-c', 'trap "" XFSZ; ulimit -f 400; exec "$@"', 'limited'];
+    const { child, closed, said } = startChild({ path: place.path, key, command });
+    await vi.waitFor(() => expect(said().filter((line) => line === 'no failed').length).toBeGreaterThan(20), 30_000);
+    child.stdin.end();
+    await closed;
+    const kept = said().filter((line) => line.startsWith('ok '));
+    const rows = searchAudit(place.path, {}, { limit: 100_000 });
+    expect(rows.map(({ record }) => record.kind !== 'refusals' && `ok ${record.callId}`).toSorted()).toEqual(
+      kept.toSorted(),
+    );
+    expect((await verifyAudit(place.path)).findings).toEqual([]);
+    place.remove();
+  });
+});
+
+describe('an audit log whose writer dies', () => {
+  it('rejects what was under way and what comes, and writes again when a new writer is there', async () => {
+    const place = logFolder();
+    const keys = someKeys();
+    const workers: Worker[] = [];
+    const notice = (worker: Worker) => workers.push(worker);
+    process.on('worker', notice);
+    const log = await openAuditLog({ path: place.path, keys, log: silent });
+    await log.append(answered());
+    const dead = workers[0]!.terminate();
+    const under = await Promise.allSettled([log.append(answered()), log.append(answered())]);
+    expect(under.map((each) => each.status === 'rejected' && each.reason.why)).toEqual(['down', 'down']);
+    await dead;
+    await expect(log.append(answered())).rejects.toMatchObject({ why: 'down' });
+    expect(log.stats().state).toBe('down');
+    await vi.waitFor(() => expect(log.stats()).toMatchObject({ state: 'up', restarts: 1 }), 10_000);
+    await log.append(answered());
+    await log.close();
+    process.off('worker', notice);
+    const { ok, rows } = await verifyAudit(place.path, keys);
+    expect(ok).toBe(true);
+    expect(rows).toBeGreaterThanOrEqual(2);
+    place.remove();
+  });
+
+  it('cannot be opened where no file can be', async () => {
+    await expect(openAuditLog({ path: '/nowhere/audit.db', keys: someKeys(), log: silent })).rejects.toThrow();
+  });
+});
