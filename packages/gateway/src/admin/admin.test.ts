@@ -74,7 +74,6 @@ function composeAdmin() {
     authenticators: authenticatorKinds.map((kind) => kind.create(deps)),
     catalog: createLiveCatalog({ registry, overrideFor: () => ({}), log }),
     rate: { rate: () => undefined, rateDenied: (_principal, refusal) => refusal },
-    find: () => registry.registrations()[0]?.upstream,
     record: async (record) => {
       records.push(record);
     },

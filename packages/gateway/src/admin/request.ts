@@ -60,7 +60,6 @@ function refuseForeignPages({ headers }: IncomingMessage, isLocal: boolean): voi
 }
 
 async function readBody(request: IncomingMessage): Promise<Buffer> {
-  if (Number(request.headers['content-length'] ?? 0) > maxBodyBytes) throw new GatewayError('payload_too_large');
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
