@@ -52,7 +52,7 @@ export function readJsonRpc({ text, value, members }: StrictJson): JsonRpcMessag
   const idText = isJsonRpcId(id) ? memberText(text, members, 'id') : undefined;
   const invalid = (issue: string): NotJsonRpc => ({ kind: 'invalid', issue, ...(idText !== undefined && { idText }) });
 
-  if (value['jsonrpc'] !== '2.0') return invalid('/jsonrpc: must be "2.0"');
+  if (value.jsonrpc !== '2.0') return invalid('/jsonrpc: must be "2.0"');
   if (method === undefined && ('result' in value || 'error' in value)) return { kind: 'response' };
   if (typeof method !== 'string') return invalid('/method: must be a string');
   if (params !== undefined && !isJsonObject(params)) return invalid('/params: must be an object');

@@ -40,7 +40,7 @@ type Message = JsonRpcRequest | JsonRpcNotification;
  * none, and the header rules do not apply.
  */
 export function classifyInbound(message: Message, headers?: WireHeaders): Classified {
-  const meta = message.params?.['_meta'];
+  const meta = message.params?._meta;
   const claimed = isJsonObject(meta) ? meta[metaKeys.protocolVersion] : undefined;
   const headerVersion = headers?.get(mcpHeaders.protocolVersion);
   const isClaim = claimed !== undefined;

@@ -30,23 +30,30 @@ export function locateFault(text: string, isFault: (token: LocatedToken) => bool
   let at = 0;
   while (at < text.length) {
     const char = text.charCodeAt(at);
-    const isString = char === 0x22;
-    if (!isString && !isNumberStart(char)) {
+    if (char !== 0x22 && !isNumberStart(char)) {
       follow(frames, text.charAt(at));
       at++;
       continue;
     }
-    const end = isString ? stringEnd(text, at) : numberEnd(text, at);
-    const decoded = isString ? readString(text, at, end) : text.slice(at, end);
     const frame = frames.at(-1);
-    const isKey = isString && frame?.expectsKey === true;
-    const kind = isKey ? 'key' : isString ? 'string' : 'number';
-    const found = isFault({ kind, offset: at, decoded, seen: frame?.seen ?? noKeys });
-    if (isKey) enterMember(frame, decoded);
-    if (found) return pointer(frames);
+    const { token, end } = tokenAt(text, at, frame);
+    const isFound = isFault(token);
+    if (token.kind === 'key' && frame !== undefined) enterMember(frame, token.decoded);
+    if (isFound) return pointer(frames);
     at = end;
   }
   return undefined;
+}
+
+function tokenAt(text: string, offset: number, frame: Frame | undefined): { token: LocatedToken; end: number } {
+  const seen = frame?.seen ?? noKeys;
+  if (text.charCodeAt(offset) !== 0x22) {
+    const end = numberEnd(text, offset);
+    return { token: { kind: 'number', offset, decoded: text.slice(offset, end), seen }, end };
+  }
+  const end = stringEnd(text, offset);
+  const kind = frame?.expectsKey === true ? 'key' : 'string';
+  return { token: { kind, offset, decoded: readString(text, offset, end), seen }, end };
 }
 
 function enterMember(frame: Frame, key: string): void {

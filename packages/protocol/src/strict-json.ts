@@ -127,14 +127,8 @@ function parse(text: string): JsonValue {
   }
 }
 
-interface Scanned {
+interface Scanned extends Readonly<Found> {
   readonly tooDeep: boolean;
-  /** Offset of the first number that does not survive, or −1. */
-  readonly badNumber: number;
-  /** Members of all objects in the text. */
-  readonly count: number;
-  readonly members: readonly Member[];
-  readonly inner: readonly Member[];
 }
 
 const quote = 0x22;
@@ -147,76 +141,104 @@ const closeBrace = 0x7d;
 
 /** One pass over the characters. Strings are skipped by searching for their end, which the engine does fast. */
 function scan(text: string, envelope: Envelope, maxDepth: number): Scanned {
-  const members: Member[] = [];
-  const inner: Member[] = [];
-  let count = 0;
+  const tracker = createTracker(text, envelope);
   let depth = 0;
-  let badNumber = -1;
-  let isInside = false;
-  // The member being read at depth 1 and at depth 2, and where the last token ended.
+  let at = 0;
+  while (at < text.length) {
+    const char = text.charCodeAt(at);
+    if (char === quote) {
+      at = tracker.takeString(at, depth);
+    } else if (isNumberStart(char)) {
+      at = tracker.takeNumber(at);
+    } else if (char <= 0x20) {
+      at++;
+    } else if (char === comma) {
+      tracker.endMember(depth);
+      at++;
+    } else {
+      if (char === openBrace || char === openBracket) depth++;
+      else if (char === closeBrace || char === closeBracket) tracker.endMember(depth--);
+      if (depth > maxDepth) return { ...tracker.found, tooDeep: true };
+      at = tracker.takeScalar(at + 1);
+    }
+  }
+  return { ...tracker.found, tooDeep: false };
+}
+
+interface Tracker {
+  readonly found: Found;
+  /** Takes the string at an offset, and the colon after it if it is a key; returns where to go on. */
+  takeString(at: number, depth: number): number;
+  takeNumber(at: number): number;
+  /** Takes anything else that a value can end with; returns where to go on. */
+  takeScalar(end: number): number;
+  endMember(depth: number): void;
+}
+
+interface Found {
+  readonly members: Member[];
+  readonly inner: Member[];
+  /** Members of all objects in the text. */
+  count: number;
+  /** Offset of the first number that does not survive, or −1. */
+  badNumber: number;
+}
+
+/** Follows which member is being read at depth 1, and at depth 2 inside the one that matters. */
+function createTracker(text: string, envelope: Envelope): Tracker {
+  const found: Found = { members: [], inner: [], count: 0, badNumber: -1 };
   let outerKey: string | undefined;
   let outerStart = 0;
   let innerKey: string | undefined;
   let innerStart = 0;
+  let isInside = false;
   let lastEnd = 0;
 
-  const endMember = (): void => {
-    if (depth === 1 && outerKey !== undefined) {
-      members.push({ key: outerKey, start: outerStart, end: lastEnd });
-      outerKey = undefined;
-      isInside = false;
-    } else if (depth === 2 && innerKey !== undefined) {
-      inner.push({ key: innerKey, start: innerStart, end: lastEnd });
-      innerKey = undefined;
+  const startMember = (key: string, start: number, depth: number): void => {
+    if (depth === 1) {
+      outerKey = key;
+      outerStart = start;
+      isInside = key === envelope.inside && text.charCodeAt(start) === openBrace;
+    } else {
+      innerKey = key;
+      innerStart = start;
     }
   };
 
-  const length = text.length;
-  let at = 0;
-  while (at < length) {
-    const char = text.charCodeAt(at);
-    if (char === quote) {
+  return {
+    found,
+    takeString: (at, depth) => {
       const end = stringEnd(text, at);
       const after = skipSpace(text, end);
-      if (text.charCodeAt(after) === colon) {
-        count++;
-        const start = skipSpace(text, after + 1);
-        if (depth === 1) {
-          outerKey = readString(text, at, end);
-          outerStart = start;
-          isInside = outerKey === envelope.inside && text.charCodeAt(start) === openBrace;
-        } else if (depth === 2 && isInside) {
-          innerKey = readString(text, at, end);
-          innerStart = start;
-        }
-        at = start;
-      } else {
+      if (text.charCodeAt(after) !== colon) {
         lastEnd = end;
-        at = after;
+        return after;
       }
-      continue;
-    }
-    if (isNumberStart(char)) {
-      const end = numberEnd(text, at);
-      if (badNumber < 0 && !survives(text, at, end)) badNumber = at;
+      found.count++;
+      const start = skipSpace(text, after + 1);
+      if (depth === 1 || (depth === 2 && isInside)) startMember(readString(text, at, end), start, depth);
+      return start;
+    },
+    takeNumber: (at) => {
+      lastEnd = numberEnd(text, at);
+      if (found.badNumber < 0 && !survives(text, at, lastEnd)) found.badNumber = at;
+      return lastEnd;
+    },
+    takeScalar: (end) => {
       lastEnd = end;
-      at = end;
-      continue;
-    }
-    at++;
-    if (char === openBrace || char === openBracket) {
-      if (++depth > maxDepth) return { tooDeep: true, badNumber, count, members, inner };
-    } else if (char === closeBrace || char === closeBracket) {
-      endMember();
-      depth--;
-      lastEnd = at;
-    } else if (char === comma) {
-      endMember();
-    } else if (char > 0x20) {
-      lastEnd = at;
-    }
-  }
-  return { tooDeep: false, badNumber, count, members, inner };
+      return end;
+    },
+    endMember: (depth) => {
+      if (depth === 1 && outerKey !== undefined) {
+        found.members.push({ key: outerKey, start: outerStart, end: lastEnd });
+        outerKey = undefined;
+        isInside = false;
+      } else if (depth === 2 && innerKey !== undefined) {
+        found.inner.push({ key: innerKey, start: innerStart, end: lastEnd });
+        innerKey = undefined;
+      }
+    },
+  };
 }
 
 /**

@@ -15,12 +15,12 @@ export async function answerListen(request: McpRequest): Promise<McpAnswer> {
 
   const isWanted = filter.toolsListChanged === true;
   const ended = Promise.withResolvers<void>();
-  let isAcknowledged = false;
-  let isChanged = false;
+  // The acknowledgement must be the first message, and a change may come before it.
+  const early: string[] = [];
+  let send = (message: string): void => void early.push(message);
+  const changed = notificationMessage('notifications/tools/list_changed', subscriptionParams(id));
   const tellChange = (): void => {
-    isChanged = !isAcknowledged;
-    if (isAcknowledged && isWanted)
-      notify(notificationMessage('notifications/tools/list_changed', subscriptionParams(id)));
+    if (isWanted) send(changed);
   };
   const outcome = await deps.pipeline.listen(
     request.call({ verb: 'listen', onCatalogChange: tellChange, onClosed: () => ended.resolve() }),
@@ -31,8 +31,8 @@ export async function answerListen(request: McpRequest): Promise<McpAnswer> {
   notify(
     notificationMessage('notifications/subscriptions/acknowledged', subscriptionParams(id, { notifications: honored })),
   );
-  isAcknowledged = true;
-  if (isChanged) tellChange();
+  for (const message of early) notify(message);
+  send = notify;
   if (isWanted) await Promise.race([ended.promise, fired(exchange.signal), fired(exchange.ending)]);
   outcome.content.close();
   return request.answer(stamp.own('', exchange.callId, { [metaKeys.subscriptionId]: JSON.stringify(id) }));

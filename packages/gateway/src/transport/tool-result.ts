@@ -20,17 +20,17 @@ const codes: ReadonlySet<string> = new Set<Code>([
 export function readToolResult(resultText: string): ToolResult {
   const result = JSON.parse(resultText) as JsonValue;
   if (!isJsonObject(result)) return { text: resultText, message: '', code: 'unknown' };
-  const message = firstText(result['content']);
-  if (result['isError'] === true) return { text: resultText, message, code: errorCode(result['_meta']) };
+  const message = firstText(result.content);
+  if (result.isError === true) return { text: resultText, message, code: errorCode(result._meta) };
   const members = membersOf(resultText);
   const structured = memberText(resultText, members, 'structuredContent');
   if (structured !== undefined) return { text: structured, message };
-  return { text: plainText(result['content']) ?? memberText(resultText, members, 'content') ?? 'null', message };
+  return { text: plainText(result.content) ?? memberText(resultText, members, 'content') ?? 'null', message };
 }
 
 function errorCode(meta: JsonValue | undefined): Code {
   const error = isJsonObject(meta) ? meta[metaKeys.error] : undefined;
-  const code = isJsonObject(error) ? error['code'] : undefined;
+  const code = isJsonObject(error) ? error.code : undefined;
   return typeof code === 'string' && codes.has(code) ? (code as Code) : 'unknown';
 }
 
@@ -38,7 +38,7 @@ function errorCode(meta: JsonValue | undefined): Code {
 function plainText(content: JsonValue | undefined): string | undefined {
   if (!Array.isArray(content) || content.length !== 1) return undefined;
   const [block] = content as readonly JsonValue[];
-  const text = isJsonObject(block) && block['type'] === 'text' ? block['text'] : undefined;
+  const text = isJsonObject(block) && block.type === 'text' ? block.text : undefined;
   if (typeof text !== 'string') return undefined;
   try {
     JSON.parse(text);
@@ -51,7 +51,7 @@ function plainText(content: JsonValue | undefined): string | undefined {
 function firstText(content: JsonValue | undefined): string {
   if (!Array.isArray(content)) return '';
   for (const block of content as readonly JsonValue[]) {
-    if (isJsonObject(block) && typeof block['text'] === 'string') return block['text'];
+    if (isJsonObject(block) && typeof block.text === 'string') return block.text;
   }
   return '';
 }
