@@ -49,7 +49,7 @@ export async function runLoad(load: Load): Promise<LoadResult> {
   const client = () =>
     new Promise<void>((resolve, reject) => {
       const socket = connect({ port: load.port, host: '127.0.0.1', noDelay: true });
-      let pending = Buffer.alloc(0);
+      let pending: Buffer = Buffer.alloc(0);
       let sentAt = 0;
       const send = () => {
         if (performance.now() >= until || budget-- <= 0) {

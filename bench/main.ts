@@ -58,8 +58,9 @@ async function measure(contender: Contender, connections: number): Promise<LoadR
 const floor = await startTarget('floor');
 const foreign = await startTarget('mcp-server');
 const gateway = await startTarget('gateway', { FOREIGN: `http://127.0.0.1:${foreign.port}/mcp` });
-const { token = '', mcpPort = '0', mcpToken = '' } = gateway.details;
-const service: Target = { ...gateway, port: Number(mcpPort) };
+const { token = '', hop = '', credentialFile = '' } = gateway.details;
+const service = await startTarget('service', { SALLYPORT_HOP: hop, SALLYPORT_CREDENTIAL_FILE: credentialFile });
+const mcpToken = service.details['token'] ?? '';
 const authorized = { ...modern, Authorization: `Bearer ${token}` };
 
 const contenders: readonly Contender[] = [
@@ -101,7 +102,7 @@ for (let round = 0; round <= rounds; round++) {
     row.wrong += many.wrong + one.wrong;
   }
 }
-await Promise.all([floor.stop(), foreign.stop(), gateway.stop()]);
+await Promise.all([service.stop(), gateway.stop(), floor.stop(), foreign.stop()]);
 
 const base = measured.get(contenders[0]?.name ?? '');
 const rows = contenders.map(({ name }) => {

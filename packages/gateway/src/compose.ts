@@ -1,14 +1,13 @@
 import {
   type Approver,
   type Authenticator,
-  createPipeline,
   type CredentialSource,
+  createPipeline,
   type OutputFilter,
   type Pipeline,
   type PolicyEngine,
   type Quota,
   type Stages,
-  type Upstream,
 } from '@sallyport/core';
 import { approvers } from './approval/index.ts';
 import { createApprove } from './approval/stage.ts';
@@ -43,7 +42,6 @@ export interface Parts extends ExtraKinds {
   readonly authenticators: readonly Authenticator[];
   readonly catalog: LiveCatalog;
   readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
-  readonly find: (service: string) => Upstream | undefined;
   readonly record: Stages['record'];
   readonly nowMs: () => number;
 }
@@ -69,7 +67,13 @@ export function composeStages(parts: Parts): Stages {
     approve: createApprove([...approvers, ...(parts.approvers ?? [])]),
     budget: createBudget(parts.quotas ?? []),
     credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
-    dispatch: createDispatch({ find: parts.find }),
+    dispatch: createDispatch({
+      find: parts.catalog.find,
+      isCurrent: ({ name, definitionHash, version }) => {
+        const now = parts.catalog.current().byName.get(name);
+        return now?.definitionHash === definitionHash && now.version === version;
+      },
+    }),
     filter: createFilter(schemas.check, [...outputFilters, ...(parts.outputFilters ?? [])]),
     record: parts.record,
     onCatalogChange: parts.catalog.onChange,

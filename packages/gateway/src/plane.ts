@@ -1,0 +1,54 @@
+import type { Authenticator, Pipeline, Registry, Stages } from '@sallyport/core';
+import type { Logger } from 'pino';
+import type { ToolOverride } from './catalog/build.ts';
+import { createLiveCatalog, type LiveCatalog } from './catalog/live.ts';
+import { composePipeline, type ExtraKinds } from './compose.ts';
+
+/** One catalog and the pipeline in front of it. A gateway has two: one for agents, one for its owner. */
+export interface Plane {
+  readonly pipeline: Pipeline;
+  readonly catalog: LiveCatalog;
+  /** Takes new settings, all of them or none. Calls in flight end under the ones they began with. */
+  apply(settings: PlaneSettings): void;
+  close(): void;
+}
+
+/** What a reload of the configuration may change. */
+export interface PlaneSettings {
+  readonly admit: Stages['admit'];
+  readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
+  readonly overrideFor: (toolName: string) => ToolOverride;
+}
+
+/** What stays as it is as long as the plane lives. */
+export interface PlaneParts extends ExtraKinds {
+  readonly registry: Registry;
+  readonly authenticators: readonly Authenticator[];
+  readonly record: Stages['record'];
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** Builds a plane. */
+export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
+  const { registry, log } = parts;
+  const catalog = createLiveCatalog({ registry, overrideFor: settings.overrideFor, log });
+  const build = ({ admit, rate }: PlaneSettings) => composePipeline({ ...parts, admit, rate, catalog });
+  let current = build(settings);
+  return {
+    pipeline: {
+      invoke: (call) => current.invoke(call),
+      list: (call) => current.list(call),
+      listen: (call) => current.listen(call),
+      reply: (call) => current.reply(call),
+      decline: (call) => current.decline(call),
+    },
+    catalog,
+    apply(next) {
+      const built = build(next);
+      catalog.override(next.overrideFor);
+      current = built;
+    },
+    close: catalog.close,
+  };
+}

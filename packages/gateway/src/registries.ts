@@ -1,0 +1,85 @@
+import type { Registry } from '@sallyport/core';
+import type { HopCredential } from '@sallyport/protocol';
+import type { Logger } from 'pino';
+import type { GatewayConfig, ServiceConfig } from './config/index.ts';
+import { type AnnounceRegistry, createAnnounceRegistry } from './registry/announce.ts';
+import { combineRegistries } from './registry/combined.ts';
+import type { OnInvoke } from './registry/invocations.ts';
+import { createStaticRegistry, type StaticService } from './registry/static.ts';
+import { readCredentialFile } from './secrets/index.ts';
+import { createKitUpstream } from './upstream/kit.ts';
+
+interface RegistryParts {
+  readonly config: () => GatewayConfig;
+  /** Of services started together with the gateway, beside those of the configuration. */
+  readonly credentials: readonly HopCredential[];
+  readonly lastKnownFile: string;
+  readonly onInvoke: OnInvoke;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+}
+
+/** The registries of a configuration, joined. */
+export interface OpenRegistry {
+  readonly registry: Registry;
+  /** To be called after a reload: connections under a credential that is gone are cut. */
+  readonly credentialsChanged: () => void;
+}
+
+/** Opens the listener for services that announce themselves, and dials those at fixed addresses. */
+export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> {
+  const { log, nowMs, onInvoke } = parts;
+  const config = parts.config();
+  let credentials = readCredentials(parts);
+  const createPool: Parameters<typeof createAnnounceRegistry>[0]['createPool'] = (request) =>
+    createKitUpstream({ ...request, nowMs });
+  const announced: AnnounceRegistry = await createAnnounceRegistry({
+    socket: config.announce.socket,
+    ...(config.announce.listen && { tls: config.announce.listen }),
+    credentials: () => credentials,
+    lastKnownFile: parts.lastKnownFile,
+    ...{ createPool, onInvoke, log, nowMs },
+  });
+  try {
+    const fixed = createStaticRegistry({
+      services: staticServices(config),
+      connectForeign: () => {
+        throw new Error('not yet');
+      },
+      random: Math.random,
+      ...{ createPool, onInvoke, log, nowMs },
+    });
+    return {
+      registry: combineRegistries([announced, fixed], log),
+      credentialsChanged() {
+        credentials = readCredentials(parts);
+        announced.dropRevoked();
+      },
+    };
+  } catch (error) {
+    await announced.close();
+    throw error;
+  }
+}
+
+function readCredentials({ config, credentials }: RegistryParts): readonly HopCredential[] {
+  return [...credentials, ...config().announce.credentials.map(({ file }) => readCredentialFile(file))];
+}
+
+function staticServices({ services }: GatewayConfig): readonly StaticService[] {
+  return Object.entries(services).flatMap(([service, described]) => toStatic(service, described) ?? []);
+}
+
+function toStatic(service: string, described: ServiceConfig): StaticService | undefined {
+  const { kind } = described;
+  switch (kind) {
+    case 'command':
+      return undefined;
+    case 'mcp':
+      return { service, address: described.address };
+    case 'static':
+      return { service, address: described.address, credential: readCredentialFile(described.credential) };
+    default:
+      return kind satisfies never;
+  }
+}

@@ -1,0 +1,64 @@
+import { createAdmit, hostOrigin, peerFlood } from './admission/index.ts';
+import type { ToolOverride } from './catalog/build.ts';
+import type { GatewayConfig } from './config/index.ts';
+import { type BucketLimiter, compileOverrides, createRate } from './limits/index.ts';
+import type { PlaneSettings } from './plane.ts';
+
+/** What stays over a reload, so that reloading gives nobody a fresh burst and forgets no address. */
+export interface SettingsParts {
+  readonly limiter: BucketLimiter;
+  readonly boundHosts: () => readonly string[];
+}
+
+/** The settings of the plane that agents see. */
+export function agentSettings(config: GatewayConfig, parts: SettingsParts): PlaneSettings {
+  const { limits, tools } = config;
+  const overrideFor = compileOverrides(tools);
+  return {
+    admit: createAdmit([
+      peerFlood({ limiter: parts.limiter, limit: limits.peer }),
+      hostOrigin({
+        boundHosts: parts.boundHosts,
+        scheme: config.listen.tls ? 'https' : 'http',
+        allowedHosts: config.allowedHosts,
+        allowedOrigins: config.allowedOrigins,
+        ...(config.publicUrl !== undefined && { publicUrl: config.publicUrl }),
+      }),
+    ]),
+    rate: createRate({ limiter: parts.limiter, presets: limits.presets, overrides: tools, denied: limits.denied }),
+    overrideFor: (name): ToolOverride => overrideFor(name),
+  };
+}
+
+/** The settings of the plane that the owner sees: the same limits, no overrides, and loopback as its only host. */
+export function adminSettings(config: GatewayConfig, { limiter }: SettingsParts): PlaneSettings {
+  const { limits } = config;
+  return {
+    admit: createAdmit([
+      peerFlood({ limiter, limit: limits.peer }),
+      hostOrigin({ boundHosts: () => [config.admin.host], scheme: 'http', allowedHosts: [], allowedOrigins: [] }),
+    ]),
+    rate: createRate({ limiter, presets: limits.presets, overrides: [], denied: limits.denied }),
+    overrideFor: () => ({}),
+  };
+}
+
+/** Settings that are read at the start only; the names of those that differ. */
+export function needRestart(before: GatewayConfig, after: GatewayConfig): readonly string[] {
+  const fixed = (config: GatewayConfig): Readonly<Record<string, unknown>> => ({
+    data: config.data,
+    masterKeyFile: config.masterKeyFile,
+    listen: config.listen,
+    admin: config.admin,
+    trustedProxies: config.trustedProxies,
+    announce: { socket: config.announce.socket, listen: config.announce.listen },
+    audit: config.audit,
+    'limits.maxRequestBytes': config.limits.maxRequestBytes,
+    'limits.maxConnections': config.limits.maxConnections,
+    'services (with an address)': Object.entries(config.services).filter(([, service]) => service.kind !== 'command'),
+  });
+  const was = fixed(before);
+  return Object.entries(fixed(after))
+    .filter(([name, value]) => JSON.stringify(value) !== JSON.stringify(was[name]))
+    .map(([name]) => name);
+}

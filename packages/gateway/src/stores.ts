@@ -1,0 +1,59 @@
+import type { KeyObject } from 'node:crypto';
+import { mkdirSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Logger } from 'pino';
+import { type OpenAuditLog, openAuditLog } from './audit/index.ts';
+import type { GatewayConfig } from './config/index.ts';
+import { deriveKey, loadMasterKey } from './secrets/index.ts';
+import { openState, type State } from './store/index.ts';
+
+/** Everything of a gateway that lies on disk, opened. */
+export interface Stores {
+  readonly state: State;
+  readonly auditLog: OpenAuditLog;
+  /** The key under which secrets of tokens are hashed. */
+  readonly pepper: KeyObject;
+  close(): Promise<void>;
+}
+
+/** Where the files of a data folder are. */
+export function dataPaths(data: string): Record<'state' | 'audit' | 'adminSocket' | 'lastKnown', string> {
+  return {
+    state: join(data, 'state.db'),
+    audit: join(data, 'audit.db'),
+    adminSocket: join(data, 'admin.sock'),
+    lastKnown: join(data, 'last-known.json'),
+  };
+}
+
+/** Opens the data folder, making it (0700) if there is none. @throws Error when something in it cannot be used. */
+export async function openStores(config: GatewayConfig, log: Logger, nowMs: () => number): Promise<Stores> {
+  mkdirSync(config.data, { recursive: true, mode: 0o700 });
+  const paths = dataPaths(config.data);
+  const master = loadMasterKey(config.masterKeyFile);
+  const state = openState({ path: paths.state, nowMs });
+  try {
+    const auditLog = await openAuditLog({ path: paths.audit, keys: auditKeys(master), log });
+    return {
+      state,
+      auditLog,
+      pepper: deriveKey(master, 'token-pepper'),
+      async close() {
+        await auditLog.close();
+        state.close();
+      },
+    };
+  } catch (error) {
+    state.close();
+    throw error;
+  }
+}
+
+/** The keys of the audit log: also for those who read it without a gateway. */
+export function auditKeys(master: KeyObject): Record<'argumentHash' | 'seal' | 'head', Uint8Array> {
+  return {
+    argumentHash: deriveKey(master, 'argument-hash').export(),
+    seal: deriveKey(master, 'sealing').export(),
+    head: deriveKey(master, 'audit-head').export(),
+  };
+}
