@@ -2,16 +2,9 @@ import type { Registration } from '@sallyport/core';
 import type { ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { createChanges } from './changes.ts';
-import { manifestHash } from './manifest.ts';
-import type { CreatePool, Pool, PoolInstance, PoolLine } from './pool.ts';
+import type { CreatePool, PoolInstance } from './pool.ts';
+import { type Announced, createSeating, type Entry, keyOf, type Seat } from './seating.ts';
 import { compareVersions } from './semver.ts';
-
-/** An instance that announced itself on an authenticated connection. */
-export interface Announced {
-  readonly manifest: ServiceManifest;
-  readonly instance: string;
-  readonly line: PoolLine;
-}
 
 /** The place of one connected instance in the table. */
 export interface Member {
@@ -58,114 +51,35 @@ export interface ServiceTableOptions {
   readonly lingerMs?: number;
 }
 
-interface Entry {
-  readonly manifest: ServiceManifest;
-  readonly hash: string;
-  readonly pool: Pool;
-  readonly members: Set<Seat>;
-  stale: boolean;
-  linger: NodeJS.Timeout | undefined;
-}
-
-interface Seat extends Announced {
-  readonly hash: string;
-  calls: PoolInstance | undefined;
-}
-
-/** Keeps entries by `service version`, and the seats of instances that do not fit their entry. */
+/** Lists services by name, each with the one of its versions that new calls go to. */
 export function createServiceTable({ createPool, log, lingerMs = 500 }: ServiceTableOptions): ServiceTable {
-  const entries = new Map<string, Entry>();
-  const keptOut = new Set<Seat>();
   let registrations: readonly Registration[] = [];
   const changes = createChanges(() => {
-    registrations = toRegistrations([...entries.values()]);
+    registrations = toRegistrations(seating.entries());
   });
-
-  const create = (manifest: ServiceManifest, hash: string): Entry => {
-    const { service, version } = manifest;
-    const pool = createPool({ service, version, onStatus: changes.note });
-    const entry: Entry = { manifest, hash, pool, members: new Set(), stale: false, linger: undefined };
-    entries.set(keyOf(manifest), entry);
-    return entry;
-  };
-
-  const remove = (entry: Entry): void => {
-    clearTimeout(entry.linger);
-    if (entries.get(keyOf(entry.manifest)) === entry) entries.delete(keyOf(entry.manifest));
-    void entry.pool.upstream.close();
-    changes.note();
-  };
-
-  const seatIn = (entry: Entry, seat: Seat): void => {
-    clearTimeout(entry.linger);
-    entry.stale = false;
-    entry.members.add(seat);
-    seat.calls = entry.pool.attach(seat.instance, seat.line);
-    keptOut.delete(seat);
-    changes.note();
-  };
-
-  /** Gives a seat in the entry of its version, if there is none yet, or only an empty one, or one of the same definitions. */
-  const place = (seat: Seat): void => {
-    const { service, version } = seat.manifest;
-    const existing = entries.get(keyOf(seat.manifest));
-    if (existing && existing.hash !== seat.hash) {
-      if (existing.members.size > 0) {
-        keptOut.add(seat);
-        const { instance } = seat;
-        log.error(
-          { service, version, instance },
-          'kept out of rotation: it defines its tools differently from the first',
-        );
-        return;
-      }
-      remove(existing);
-    }
-    seatIn(entries.get(keyOf(seat.manifest)) ?? create(seat.manifest, seat.hash), seat);
-  };
-
-  const leave = (seat: Seat): void => {
-    keptOut.delete(seat);
-    const entry = entries.get(keyOf(seat.manifest));
-    if (!entry?.members.delete(seat) || seat.calls === undefined) return;
-    entry.pool.detach(seat.calls);
-    seat.calls = undefined;
-    changes.note();
-    if (entry.members.size > 0) return;
-    const successors = [...keptOut].filter((other) => keyOf(other.manifest) === keyOf(seat.manifest));
-    if (successors.length === 0) entry.linger = setTimeout(() => remove(entry), lingerMs);
-    for (const next of successors) place(next);
-  };
+  const seating = createSeating({ createPool, log, lingerMs, onChange: changes.note });
+  const stale = () => seating.entries().filter((entry) => entry.stale);
 
   return {
     join(announced) {
-      const seat: Seat = { ...announced, hash: manifestHash(announced.manifest), calls: undefined };
-      place(seat);
-      return { calls: () => seat.calls, leave: () => leave(seat) };
+      const seat = seating.join(announced);
+      return { calls: () => seat.calls, leave: () => seating.leave(seat) };
     },
-    expect(manifest) {
-      if (entries.has(keyOf(manifest))) return;
-      create(manifest, manifestHash(manifest)).stale = true;
-      changes.note();
-    },
+    expect: seating.expect,
     forgetStale() {
-      for (const entry of [...entries.values()]) if (entry.stale) remove(entry);
+      for (const entry of stale()) seating.remove(entry);
     },
     get hasStale() {
-      return [...entries.values()].some((entry) => entry.stale);
+      return stale().length > 0;
     },
     registrations: () => registrations,
-    versions: () => toVersions([...entries.values()], keptOut),
+    versions: () => toVersions(seating.entries(), seating.keptOut),
     onChange: changes.onChange,
     async close() {
-      for (const entry of entries.values()) clearTimeout(entry.linger);
-      await Promise.all([...entries.values()].map((entry) => entry.pool.upstream.close()));
+      for (const entry of seating.entries()) clearTimeout(entry.linger);
+      await Promise.all(seating.entries().map((entry) => entry.pool.upstream.close()));
     },
   };
-}
-
-function keyOf({ service, version }: ServiceManifest): string {
-  return `${service} ${version}`;
 }
 
 function stateOf({ stale, pool }: Entry): Registration['state'] {

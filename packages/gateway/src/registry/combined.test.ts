@@ -1,0 +1,38 @@
+import type { Registry } from '@sallyport/core';
+import { pino } from 'pino';
+import { describe, expect, it, vi } from 'vitest';
+import { createChanges } from './changes.ts';
+import { combineRegistries } from './combined.ts';
+import { fakeManifest } from './fake-service.ts';
+import { fixedRegistry, inProcessService } from './in-process.ts';
+
+const log = pino({ level: 'silent' });
+const service = (name: string, version = '1.0.0') =>
+  inProcessService(fakeManifest(name, { version }), { 'Test.Echo': () => null });
+const names = (registry: Registry) =>
+  registry.registrations().map(({ manifest }) => `${manifest.service}@${manifest.version}`);
+
+describe('registries together', () => {
+  it('are sorted, and the first that offers a service wins', () => {
+    const combined = combineRegistries(
+      [fixedRegistry([service('b'), service('c')]), fixedRegistry([service('a'), service('b', '2.0.0')])],
+      log,
+    );
+    expect(names(combined)).toEqual(['a@1.0.0', 'b@1.0.0', 'c@1.0.0']);
+  });
+
+  it('tell of changes once they can be seen, and settle when all have', async () => {
+    const changes = createChanges();
+    let listed = [service('a')];
+    const moving = { ...fixedRegistry([]), registrations: () => listed, onChange: changes.onChange, settling: true };
+    const combined = combineRegistries([moving, fixedRegistry([service('b')])], log);
+    expect(combined.settling).toBe(true);
+    const seen = vi.fn(() => names(combined));
+    combined.onChange(seen);
+    listed = [];
+    changes.note();
+    changes.note();
+    await vi.waitFor(() => expect(seen).toHaveReturnedWith(['b@1.0.0']));
+    expect(seen).toHaveBeenCalledTimes(1);
+  });
+});

@@ -1,0 +1,98 @@
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
+import { type ContractCall, callUpstream, contractTool } from '../upstream/contract-call.ts';
+import { createKitUpstream } from '../upstream/kit.ts';
+import { type AnnounceHarness, createAnnounceHarness } from './announce-harness.ts';
+import { type FakeCall, textResult } from './fake-service.ts';
+import type { ServiceInvocation } from './invocations.ts';
+
+let harness: AnnounceHarness;
+
+const call = (name: string, more: Partial<ContractCall> = {}) => {
+  const found = harness
+    .registry()
+    .registrations()
+    .find(({ manifest }) => manifest.service === name);
+  if (!found) throw new Error(`${name} is not registered`);
+  const tool = contractTool(name, 'Test.Echo', { version: found.manifest.version });
+  return callUpstream(found.upstream, { tool, ...more });
+};
+
+beforeEach(async () => {
+  harness = await createAnnounceHarness(
+    (nowMs) => (request) => createKitUpstream({ ...request, nowMs, connectWaitMs: 100 }),
+  );
+});
+
+afterEach(() => harness.end());
+
+describe('a service that calls another through the gateway', () => {
+  it('acts for the principal of the call it serves, in its trace, and only while it serves it', async () => {
+    const seen: ServiceInvocation[] = [];
+    await harness.start({
+      onInvoke: async (request) => {
+        seen.push(request);
+        return { ok: textResult('from users') };
+      },
+    });
+    const held: FakeCall[] = [];
+    const posts = await harness.service('posts', { onCall: (one) => held.push(one) });
+    await vi.waitFor(() => expect(harness.names()).toHaveLength(1));
+    const running = call('posts', { callId: 'call-x' });
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+
+    const invoke = { tool: 'users.User.Get', parent: 'call-x', arguments: { id: 1 } };
+    expect(await posts.request('s1', 'invoke', invoke)).toMatchObject({
+      kind: 'result',
+      resultText: textResult('from users'),
+    });
+    expect(seen[0]).toMatchObject({
+      service: 'posts',
+      instance: 'i1',
+      tool: 'users.User.Get',
+      argumentsText: '{"id":1}',
+      onBehalfOf: { subject: 'alice' },
+      traceparent: expect.stringContaining('1'.repeat(32)),
+    });
+
+    held[0]?.answer(textResult('done'));
+    await running;
+    expect(await posts.request('s2', 'invoke', invoke)).toMatchObject({
+      kind: 'error',
+      error: { data: { reason: 'malformed_params' } },
+    });
+    expect(seen).toHaveLength(1);
+    await posts.request('s3', 'invoke', { tool: 'users.User.Get', arguments: {} });
+    expect(seen[1]).not.toHaveProperty('onBehalfOf');
+  });
+
+  it('cannot act for the principal of a call that another connection serves', async () => {
+    const seen: ServiceInvocation[] = [];
+    await harness.start({ onInvoke: (request) => Promise.resolve({ ok: String(seen.push(request)) }) });
+    const held: FakeCall[] = [];
+    await harness.service('posts', { onCall: (one) => held.push(one) });
+    const users = await harness.service('users');
+    await vi.waitFor(() => expect(harness.names()).toHaveLength(2));
+    const running = call('posts', { callId: 'call-y' });
+    await vi.waitFor(() => expect(held).toHaveLength(1));
+    const invoke = { tool: 'posts.Test.Echo', parent: 'call-y', arguments: {} };
+    expect(await users.request('s1', 'invoke', invoke)).toMatchObject({ kind: 'error' });
+    expect(seen).toEqual([]);
+    held[0]?.answer(textResult(''));
+    await running;
+  });
+
+  it('has its requests aborted when it goes away', async () => {
+    const aborted = Promise.withResolvers<void>();
+    await harness.start({
+      onInvoke: ({ signal }) => {
+        signal.addEventListener('abort', () => aborted.resolve());
+        return new Promise(() => undefined);
+      },
+    });
+    const posts = await harness.service('posts');
+    posts.send('{"jsonrpc":"2.0","id":"s1","method":"invoke","params":{"tool":"a.b","arguments":{}}}\n');
+    await vi.waitFor(() => expect(harness.registry().registrations()).toHaveLength(1));
+    posts.socket.end();
+    await aborted.promise;
+  });
+});
