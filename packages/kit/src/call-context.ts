@@ -9,7 +9,8 @@ export interface IncomingCall {
   readonly traceparent: string;
   readonly timeoutMs: number;
   readonly principal: Principal;
-  readonly arguments: unknown;
+  /** Parsed for this call alone. */
+  readonly arguments: object;
   /** Present when the caller wants to hear of progress. */
   readonly onProgress?: (progress: Progress) => void;
   /** Calls other services while this one is served. */

@@ -99,8 +99,10 @@ export function createRunner(options: RunnerOptions): Runner {
 }
 
 /** Never rejects. */
-async function runTool(tool: ReadyTool, args: unknown, context: CallContext): Promise<Answer> {
+async function runTool(tool: ReadyTool, args: object, context: CallContext): Promise<Answer> {
   try {
+    // JSON can carry a member of this name, and a handler that copies its input would take a new prototype from it.
+    if (Object.hasOwn(args, '__proto__')) Reflect.deleteProperty(args, '__proto__');
     const checking = tool.input.check(args);
     const input = checking instanceof Promise ? await checking : checking;
     if (input.issues !== undefined) {

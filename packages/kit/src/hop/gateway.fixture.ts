@@ -51,7 +51,7 @@ export interface GatewayEnd {
   readonly socket: Socket;
 }
 
-function createEnd(socket: Socket, audience: string, prove: 'accept' | 'dial', credential: HopCredential): GatewayEnd {
+function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: HopCredential): GatewayEnd {
   const acceptor = createAcceptor(nodeCrypto, (id) => (id === credential.id ? credential : undefined));
   const dialer = createDialer(nodeCrypto, credential);
   const announcement = Promise.withResolvers<any>();
@@ -68,7 +68,7 @@ function createEnd(socket: Socket, audience: string, prove: 'accept' | 'dial', c
         tool,
         call: randomUUID(),
         seq,
-        audience,
+        audience: credential.service,
         traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
         timeoutMs: 5_000,
         transport: 'http',
@@ -135,7 +135,7 @@ export async function listenAsGateway(path: string, credential: HopCredential, r
   const ends: GatewayEnd[] = [];
   const waiting: ((end: GatewayEnd) => void)[] = [];
   const server = createServer((socket) => {
-    const end = createEnd(socket, credential.service, 'accept', credential);
+    const end = createEnd(socket, 'accept', credential);
     end.takesAnnouncements = !refuse;
     ends.push(end);
     waiting.shift()?.(end);
@@ -154,5 +154,5 @@ export async function listenAsGateway(path: string, credential: HopCredential, r
 
 /** Dials a service that listens. */
 export function dialAsGateway(path: string, credential: HopCredential): GatewayEnd {
-  return createEnd(connect(path), credential.service, 'dial', credential);
+  return createEnd(connect(path), 'dial', credential);
 }
