@@ -144,7 +144,7 @@ function scan(text: string, envelope: Envelope, maxDepth: number): Scanned {
   const tracker = createTracker(text, envelope);
   let depth = 0;
   let at = 0;
-  while (at < text.length) {
+  while (at < text.length && depth <= maxDepth) {
     const char = text.charCodeAt(at);
     if (char === quote) {
       at = tracker.takeString(at, depth);
@@ -156,13 +156,20 @@ function scan(text: string, envelope: Envelope, maxDepth: number): Scanned {
       tracker.endMember(depth);
       at++;
     } else {
-      if (char === openBrace || char === openBracket) depth++;
-      else if (char === closeBrace || char === closeBracket) tracker.endMember(depth--);
-      if (depth > maxDepth) return { ...tracker.found, tooDeep: true };
+      if (isOpening(char)) depth++;
+      else if (isClosing(char)) tracker.endMember(depth--);
       at = tracker.takeScalar(at + 1);
     }
   }
-  return { ...tracker.found, tooDeep: false };
+  return { ...tracker.found, tooDeep: depth > maxDepth };
+}
+
+function isOpening(char: number): boolean {
+  return char === openBrace || char === openBracket;
+}
+
+function isClosing(char: number): boolean {
+  return char === closeBrace || char === closeBracket;
 }
 
 interface Tracker {

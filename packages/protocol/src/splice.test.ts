@@ -1,0 +1,62 @@
+import fc from 'fast-check';
+import { describe, expect, it } from 'vitest';
+import { createResultStamp } from './mcp-result.ts';
+import { addToResult, spliceMembers } from './splice.ts';
+
+describe('splicing', () => {
+  it.each([
+    ['{}', '{"a":1}'],
+    ['{ }', '{"a":1 }'],
+    [`{${' '.repeat(50)}}`, `{"a":1${' '.repeat(50)}}`],
+    ['{"b":2}', '{"a":1,"b":2}'],
+    [' {"b":12345678901234567890}', ' {"a":1,"b":12345678901234567890}'],
+    ['{"b":{"a":9},"a":[1,2]}', '{"b":{"a":9},"a":1}'],
+    ['{"\\u0061":9}', '{"\\u0061":1}'],
+    ['{"x":"\\"a\\":"}', '{"a":1,"x":"\\"a\\":"}'],
+  ])('turns %s into %s', (before, after) => {
+    expect(spliceMembers(before, { a: '1' })).toBe(after);
+  });
+
+  it('is the same as spreading, for every object', () => {
+    const object = fc.dictionary(fc.string(), fc.jsonValue());
+    fc.assert(
+      fc.property(object, object, fc.nat(2), (before, added, indent) => {
+        fc.pre(!('__proto__' in added) && !Object.hasOwn(before, '__proto__'));
+        const texts = Object.fromEntries(Object.entries(added).map(([key, value]) => [key, JSON.stringify(value)]));
+        const spliced = spliceMembers(JSON.stringify(before, null, indent), texts);
+        expect(JSON.parse(spliced)).toEqual(JSON.parse(JSON.stringify({ ...before, ...added })));
+      }),
+    );
+  });
+
+  it('merges into a _meta that is there and lets the service keep its result type', () => {
+    const text = '{"resultType":"task","_meta":{"mine":12345678901234567890,"dev.sallyport/traceId":"forged"}}';
+    const additions = { defaults: { resultType: '"complete"' }, meta: { 'dev.sallyport/traceId': '"true"' } };
+    expect(addToResult(text, additions)).toBe(
+      '{"resultType":"task","_meta":{"mine":12345678901234567890,"dev.sallyport/traceId":"true"}}',
+    );
+  });
+});
+
+describe('result stamps', () => {
+  const info = { name: 'gate', version: '1' };
+
+  it('tell modern callers that a result is complete, who answers and how long it keeps', () => {
+    expect(JSON.parse(createResultStamp('modern', info).cacheable('"tools":[]', 'c1'))).toEqual({
+      tools: [],
+      resultType: 'complete',
+      ttlMs: 0,
+      cacheScope: 'private',
+      _meta: { 'io.modelcontextprotocol/serverInfo': info, 'dev.sallyport/traceId': 'c1' },
+    });
+  });
+
+  it('tell legacy callers only the trace id', () => {
+    const stamp = createResultStamp('legacy', info);
+    expect(JSON.parse(stamp.service('{"content":[]}', 'c1'))).toEqual({
+      content: [],
+      _meta: { 'dev.sallyport/traceId': 'c1' },
+    });
+    expect(stamp.own('', 'c1')).toBe('{"_meta":{"dev.sallyport/traceId":"c1"}}');
+  });
+});
