@@ -22,7 +22,7 @@ writeFileSync(
 const { config } = await loadConfig(join(folder, 'sallyport.yaml'));
 const credential = mintCredential('bench');
 writeFileSync(join(folder, 'bench.json'), JSON.stringify(credential), { mode: 0o600 });
-const gateway = await startGateway({ config, log: createLogger({ level: 'error' }), credentials: [credential] });
+const gateway = await startGateway({ config, log: createLogger({ level: 'error' }), runCredentials: [credential] });
 const token = await gateway.mintRunToken([]);
 const port = new URL(gateway.mcpUrl).port;
 announceTarget(Number(port), {

@@ -2,15 +2,20 @@ export { type AdminTarget, adminCall } from './admin/index.ts';
 export {
   type AuditFilter,
   type AuditPage,
+  type AuditRow,
   exportAudit,
   type Finding,
+  openAuditLog,
   openSealed,
+  type StoredRecord,
   searchAudit,
   tailAudit,
   type Verification,
   verifyAudit,
 } from './audit/index.ts';
+export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kind.ts';
 export {
+  type CommandService,
   ConfigError,
   formatProblem,
   type GatewayConfig,
@@ -18,7 +23,17 @@ export {
   loadConfig,
   type ServiceConfig,
 } from './config/index.ts';
+export { type WatchConfigOptions, watchConfig } from './config/watch.ts';
+export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './embed.ts';
 export { type RunningGateway, type StartOptions, startGateway } from './main.ts';
+export { combineRegistries } from './registry/combined.ts';
+export {
+  type CallToolResult,
+  fixedRegistry,
+  type Handler,
+  type HandlerContext,
+  inProcessService,
+} from './registry/in-process.ts';
 export {
   type AnnounceCredential,
   loadMasterKey,
@@ -26,6 +41,7 @@ export {
   readCredentialFile,
   writeCredentialFile,
 } from './secrets/index.ts';
-export { auditKeys, dataPaths } from './stores.ts';
+export { auditHeadKey, auditKeys, dataPaths } from './stores.ts';
 export { createLogger, type LogOptions, wantsColour } from './telemetry/index.ts';
+export { type BridgeOptions, bridgeStdio } from './transport/stdio-bridge.ts';
 export { version } from './version.ts';

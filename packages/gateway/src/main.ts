@@ -3,21 +3,22 @@ import type { Registry, ServiceStatus } from '@sallyport/core';
 import type { HopCredential, JsonObject } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { adminOperations, createAdminRegistry, listenForAdmin } from './admin/index.ts';
-import { boundHostsOf, createIsTrusted } from './admission/index.ts';
-import { createRecord } from './audit/index.ts';
+import { boundHostsOf } from './admission/index.ts';
+import { createRecord, type OnRecord } from './audit/index.ts';
 import { authenticatorKinds } from './authentication/index.ts';
 import { mintToken } from './authentication/mint-token.ts';
-import { toolText } from './catalog/tool-text.ts';
-import type { GatewayConfig } from './config/index.ts';
+import type { GatewayConfig, TlsFiles } from './config/index.ts';
+import { loadTls, watchTls } from './config/tls.ts';
+import { mcpUrl } from './embed.ts';
 import { createMemoryLimiter } from './limits/index.ts';
 import { createPlane, type Plane } from './plane.ts';
 import { openRegistry } from './registries.ts';
 import { createServiceCalls } from './service-calls.ts';
+import { tlsSettings, transportDeps } from './serving.ts';
 import { adminSettings, agentSettings, needRestart } from './settings.ts';
 import { dataPaths, openStores, type Stores } from './stores.ts';
 import { newCallId, newTrace } from './telemetry/index.ts';
-import type { TransportDeps } from './transport/deps.ts';
-import { createHttp } from './transport/http.ts';
+import { createHttp, type HttpTransport } from './transport/http.ts';
 import { version } from './version.ts';
 
 /** What it takes to start a gateway. */
@@ -25,7 +26,9 @@ export interface StartOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
   /** Credentials for services that whoever starts the gateway starts too, beside those of the configuration. */
-  readonly credentials?: readonly HopCredential[];
+  readonly runCredentials?: readonly HopCredential[];
+  /** Told of every record after it was written; the record is frozen and holds no arguments. */
+  readonly onRecord?: OnRecord;
 }
 
 /** A gateway that runs. */
@@ -36,18 +39,22 @@ export interface RunningGateway {
   readonly adminUrl: string | undefined;
   readonly adminSocket: string;
   services(): readonly ServiceStatus[];
-  /** Scopes that the tools now on offer ask for, sorted. */
-  scopesOnOffer(): readonly string[];
+  /** Tools on offer by service. */
+  toolCounts(): ReadonlyMap<string, number>;
+  /** Resolves when no service is expected back any more. */
+  ready(): Promise<void>;
   onChange(listener: () => void): () => void;
-  /** Makes a token of the account `run` that is revoked when this gateway closes. Its text exists nowhere else. */
-  mintRunToken(scopes: readonly string[]): Promise<string>;
+  /**
+   * Makes a token of the account `run` that is revoked when this gateway closes; its text exists nowhere else. With
+   * `services` it holds every scope that the tools now on offer ask for.
+   */
+  mintRunToken(scopes: readonly string[] | 'services'): Promise<string>;
   /** Takes a new configuration, all of it or, when it throws, nothing. Returns the settings that need a restart. */
-  reload(config: GatewayConfig): readonly string[];
+  reload(config: GatewayConfig, also?: Pick<StartOptions, 'runCredentials'>): readonly string[];
   close(): Promise<void>;
 }
 
 const runTokenLifeMs = 24 * 3_600_000;
-const pageSize = 200;
 const nowMs = Date.now;
 
 /**
@@ -74,8 +81,10 @@ interface Lifetime {
   close(): Promise<void>;
 }
 
-async function start({ config, log, credentials = [] }: StartOptions, life: Lifetime): Promise<RunningGateway> {
+async function start(options: StartOptions, life: Lifetime): Promise<RunningGateway> {
+  const { config, log, onRecord } = options;
   let current = config;
+  let runCredentials = options.runCredentials ?? [];
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
   const record = createRecord({
@@ -84,6 +93,7 @@ async function start({ config, log, credentials = [] }: StartOptions, life: Life
     nowMs,
     singly: config.audit.refusalsPerPeer,
     windowMs: config.audit.refusalWindowMs,
+    ...(onRecord && { onRecord }),
   });
   life.onClose(record.close);
 
@@ -94,7 +104,13 @@ async function start({ config, log, credentials = [] }: StartOptions, life: Life
     boundHosts: () => boundHosts,
   };
   const registries = await openRegistry({
-    ...{ config: () => current, credentials, log, nowMs, lastKnownFile: dataPaths(config.data).lastKnown },
+    ...{
+      config: () => current,
+      runCredentials: () => runCredentials,
+      log,
+      nowMs,
+      lastKnownFile: dataPaths(config.data).lastKnown,
+    },
     onInvoke: createServiceCalls({ pipeline: () => agents.pipeline, newCallId, newTrace, nowMs }),
   });
   life.onClose(registries.registry.close);
@@ -125,14 +141,17 @@ async function start({ config, log, credentials = [] }: StartOptions, life: Life
     adminUrl: admin.url,
     adminSocket,
     services: () => agents.catalog.current().services,
-    scopesOnOffer: () => scopesOf(agents),
+    toolCounts: () => countTools(agents),
+    ready: () => settled(registries.registry),
     onChange: registries.registry.onChange,
-    mintRunToken: (scopes) => mintRunToken({ stores, life, config: current }, scopes),
-    reload(next) {
+    mintRunToken: (scopes) =>
+      mintRunToken({ stores, life, config: current }, scopes === 'services' ? scopesOf(agents) : scopes),
+    reload(next, also) {
       const restart = needRestart(current, next);
       agents.apply(agentSettings(next, settingsParts));
       owner.apply(adminSettings(next, settingsParts));
       current = next;
+      runCredentials = also?.runCredentials ?? runCredentials;
       registries.credentialsChanged();
       return restart;
     },
@@ -175,29 +194,40 @@ interface AgentListener {
 }
 
 async function listenForAgents({ config, log, agents, registry, life }: AgentListener): Promise<string> {
-  const { limits, listen } = config;
-  const deps: TransportDeps = {
-    pipeline: agents.pipeline,
-    newCallId,
-    newTrace,
-    nowMs,
-    serverInfo: { name: 'sallyport', version },
-    log,
-    maxRequestBytes: limits.maxRequestBytes,
-    pageSize,
-    trustedProxies: createIsTrusted(config.trustedProxies),
-    ready: () => ({ ready: !registry.settling, services: agents.catalog.current().services.length }),
-    toolText,
-  };
+  const { limits, listen, trustedProxies } = config;
+  const { maxRequestBytes } = limits;
+  const deps = transportDeps(agents, { registry, log, nowMs, maxRequestBytes, trustedProxies });
+  const tls = listen.tls && (await loadTls(listen.tls, nowMs()));
   const http = createHttp(deps, {
     maxConnections: limits.maxConnections,
     headersTimeoutMs: limits.headersTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,
+    ...(tls && { tls: tlsSettings(tls) }),
   });
   life.onClose(() => http.close());
-  const bound = await http.listen(listen);
-  const host = bound.host.includes(':') ? `[${bound.host}]` : bound.host;
-  return `${listen.tls ? 'https' : 'http'}://${host}:${bound.port}/mcp`;
+  if (listen.tls) followCertificates({ files: listen.tls, http, log, life });
+  return mcpUrl(await http.listen(listen), listen.tls !== undefined).href;
+}
+
+interface Certificates {
+  readonly files: TlsFiles;
+  readonly http: HttpTransport;
+  readonly log: Logger;
+  readonly life: Lifetime;
+}
+
+function followCertificates({ files, http, log, life }: Certificates): void {
+  const stopping = new AbortController();
+  life.onClose(() => stopping.abort());
+  watchTls(files, {
+    nowMs,
+    signal: stopping.signal,
+    onReload(material) {
+      http.reload(tlsSettings(material));
+      for (const warning of material.warnings) log.warn(warning);
+    },
+    onError: (err) => log.error({ err }, 'the new certificate cannot be used; the one before stays'),
+  });
 }
 
 interface RunTokenParts {
@@ -217,6 +247,24 @@ async function mintRunToken({ stores, life, config }: RunTokenParts, scopes: rea
   );
   life.onClose(() => void tokens.revoke(minted.stored.id, nowMs()));
   return minted.text;
+}
+
+function settled(registry: Registry): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (registry.settling) return;
+      stop();
+      resolve();
+    };
+    const stop = registry.onChange(look);
+    look();
+  });
+}
+
+function countTools(agents: Plane): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { service } of agents.catalog.current().tools) counts.set(service, (counts.get(service) ?? 0) + 1);
+  return counts;
 }
 
 function scopesOf(agents: Plane): readonly string[] {

@@ -12,7 +12,7 @@ import { createKitUpstream } from './upstream/kit.ts';
 interface RegistryParts {
   readonly config: () => GatewayConfig;
   /** Of services started together with the gateway, beside those of the configuration. */
-  readonly credentials: readonly HopCredential[];
+  readonly runCredentials: () => readonly HopCredential[];
   readonly lastKnownFile: string;
   readonly onInvoke: OnInvoke;
   readonly log: Logger;
@@ -62,8 +62,8 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
   }
 }
 
-function readCredentials({ config, credentials }: RegistryParts): readonly HopCredential[] {
-  return [...credentials, ...config().announce.credentials.map(({ file }) => readCredentialFile(file))];
+function readCredentials({ config, runCredentials }: RegistryParts): readonly HopCredential[] {
+  return [...runCredentials(), ...config().announce.credentials.map(({ file }) => readCredentialFile(file))];
 }
 
 function staticServices({ services }: GatewayConfig): readonly StaticService[] {

@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import { mkdirSync } from 'node:fs';
+import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
 import { type OpenAuditLog, openAuditLog } from './audit/index.ts';
@@ -56,4 +56,9 @@ export function auditKeys(master: KeyObject): Record<'argumentHash' | 'seal' | '
     seal: deriveKey(master, 'sealing').export(),
     head: deriveKey(master, 'audit-head').export(),
   };
+}
+
+/** The key that signs the end of the audit log; `undefined` where the master key is not. */
+export function auditHeadKey(masterKeyFile: string): Uint8Array | undefined {
+  return existsSync(masterKeyFile) ? auditKeys(loadMasterKey(masterKeyFile)).head : undefined;
 }

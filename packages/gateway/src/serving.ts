@@ -1,0 +1,50 @@
+import type { Registry } from '@sallyport/core';
+import type { Logger } from 'pino';
+import { createIsTrusted } from './admission/index.ts';
+import { toolText } from './catalog/tool-text.ts';
+import type { TlsMaterial } from './config/tls.ts';
+import type { Plane } from './plane.ts';
+import { newCallId, newTrace } from './telemetry/index.ts';
+import type { TransportDeps } from './transport/deps.ts';
+import type { TlsSettings } from './transport/tls.ts';
+import { version } from './version.ts';
+
+/** What the transports in front of a plane need to know beside it. */
+export interface ServingOptions {
+  readonly registry: Registry;
+  readonly log: Logger;
+  readonly nowMs: () => number;
+  readonly maxRequestBytes: number;
+  /** CIDRs. */
+  readonly trustedProxies: readonly string[];
+}
+
+const pageSize = 200;
+
+/** What every transport is given, for one plane. */
+export function transportDeps(plane: Plane, options: ServingOptions): TransportDeps {
+  const { registry, log, nowMs, maxRequestBytes } = options;
+  return {
+    pipeline: plane.pipeline,
+    newCallId,
+    newTrace,
+    nowMs,
+    serverInfo: { name: 'sallyport', version },
+    log,
+    maxRequestBytes,
+    pageSize,
+    trustedProxies: createIsTrusted(options.trustedProxies),
+    ready: () => ({ ready: !registry.settling, services: plane.catalog.current().services.length }),
+    toolText,
+  };
+}
+
+/** Certificates as they were checked, in the words of the transport. */
+export function tlsSettings({ context: { cert, key, ca, minVersion } }: TlsMaterial): TlsSettings {
+  return {
+    cert: cert as Buffer,
+    key: key as Buffer,
+    ...(ca !== undefined && { clientCa: ca as Buffer }),
+    ...(minVersion !== undefined && { minVersion }),
+  };
+}
