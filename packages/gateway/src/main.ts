@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Registry, ServiceStatus } from '@sallyport/core';
-import type { HopCredential, JsonObject } from '@sallyport/protocol';
+import type { JsonObject } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { adminOperations, createAdminRegistry, listenForAdmin } from './admin/index.ts';
 import { boundHostsOf } from './admission/index.ts';
@@ -25,8 +25,6 @@ import { version } from './version.ts';
 export interface StartOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
-  /** Credentials for services that whoever starts the gateway starts too, beside those of the configuration. */
-  readonly runCredentials?: readonly HopCredential[];
   /** Told of every record after it was written; the record is frozen and holds no arguments. */
   readonly onRecord?: OnRecord;
 }
@@ -39,22 +37,19 @@ export interface RunningGateway {
   readonly adminUrl: string | undefined;
   readonly adminSocket: string;
   services(): readonly ServiceStatus[];
-  /** Tools on offer by service. */
-  toolCounts(): ReadonlyMap<string, number>;
-  /** Resolves when no service is expected back any more. */
-  ready(): Promise<void>;
+  /** Scopes that the tools now on offer ask for, sorted. */
+  scopesOnOffer(): readonly string[];
   onChange(listener: () => void): () => void;
-  /**
-   * Makes a token of the account `run` that is revoked when this gateway closes; its text exists nowhere else. With
-   * `services` it holds every scope that the tools now on offer ask for.
-   */
-  mintRunToken(scopes: readonly string[] | 'services'): Promise<string>;
+  /** Makes a token of the account `run` that is revoked when this gateway closes; its text exists nowhere else. */
+  mintRunToken(scopes: readonly string[]): Promise<string>;
   /** Takes a new configuration, all of it or, when it throws, nothing. Returns the settings that need a restart. */
-  reload(config: GatewayConfig, also?: Pick<StartOptions, 'runCredentials'>): readonly string[];
+  reload(config: GatewayConfig): readonly string[];
   close(): Promise<void>;
 }
 
 const runTokenLifeMs = 24 * 3_600_000;
+/** Tokens that ended are listed for so long, for whoever wonders what became of one. */
+const keepDeadTokensMs = 30 * 86_400_000;
 const nowMs = Date.now;
 
 /**
@@ -84,9 +79,9 @@ interface Lifetime {
 async function start(options: StartOptions, life: Lifetime): Promise<RunningGateway> {
   const { config, log, onRecord } = options;
   let current = config;
-  let runCredentials = options.runCredentials ?? [];
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
+  stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
   const record = createRecord({
     log: stores.auditLog,
     logger: log,
@@ -141,17 +136,14 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     adminUrl: admin.url,
     adminSocket,
     services: () => agents.catalog.current().services,
-    toolCounts: () => countTools(agents),
-    ready: () => settled(registries.registry),
+    scopesOnOffer: () => scopesOf(agents),
     onChange: registries.registry.onChange,
-    mintRunToken: (scopes) =>
-      mintRunToken({ stores, life, config: current }, scopes === 'services' ? scopesOf(agents) : scopes),
-    reload(next, also) {
+    mintRunToken: (scopes) => mintRunToken({ stores, life, config: current }, scopes),
+    reload(next) {
       const restart = needRestart(current, next);
       agents.apply(agentSettings(next, settingsParts));
       owner.apply(adminSettings(next, settingsParts));
       current = next;
-      runCredentials = also?.runCredentials ?? runCredentials;
       registries.credentialsChanged();
       return restart;
     },
@@ -247,24 +239,6 @@ async function mintRunToken({ stores, life, config }: RunTokenParts, scopes: rea
   );
   life.onClose(() => void tokens.revoke(minted.stored.id, nowMs()));
   return minted.text;
-}
-
-function settled(registry: Registry): Promise<void> {
-  return new Promise((resolve) => {
-    const look = (): void => {
-      if (registry.settling) return;
-      stop();
-      resolve();
-    };
-    const stop = registry.onChange(look);
-    look();
-  });
-}
-
-function countTools(agents: Plane): ReadonlyMap<string, number> {
-  const counts = new Map<string, number>();
-  for (const { service } of agents.catalog.current().tools) counts.set(service, (counts.get(service) ?? 0) + 1);
-  return counts;
 }
 
 function scopesOf(agents: Plane): readonly string[] {

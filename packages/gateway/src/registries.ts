@@ -11,8 +11,6 @@ import { createKitUpstream } from './upstream/kit.ts';
 
 interface RegistryParts {
   readonly config: () => GatewayConfig;
-  /** Of services started together with the gateway, beside those of the configuration. */
-  readonly runCredentials: () => readonly HopCredential[];
   readonly lastKnownFile: string;
   readonly onInvoke: OnInvoke;
   readonly log: Logger;
@@ -30,7 +28,7 @@ export interface OpenRegistry {
 export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> {
   const { log, nowMs, onInvoke } = parts;
   const config = parts.config();
-  let credentials = readCredentials(parts);
+  let credentials = readCredentials(config);
   const createPool: Parameters<typeof createAnnounceRegistry>[0]['createPool'] = (request) =>
     createKitUpstream({ ...request, nowMs });
   const announced: AnnounceRegistry = await createAnnounceRegistry({
@@ -52,7 +50,7 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
     return {
       registry: combineRegistries([announced, fixed], log),
       credentialsChanged() {
-        credentials = readCredentials(parts);
+        credentials = readCredentials(parts.config());
         announced.dropRevoked();
       },
     };
@@ -62,8 +60,8 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
   }
 }
 
-function readCredentials({ config, runCredentials }: RegistryParts): readonly HopCredential[] {
-  return [...runCredentials(), ...config().announce.credentials.map(({ file }) => readCredentialFile(file))];
+function readCredentials({ announce }: GatewayConfig): readonly HopCredential[] {
+  return announce.credentials.map(({ file }) => readCredentialFile(file));
 }
 
 function staticServices({ services }: GatewayConfig): readonly StaticService[] {
