@@ -1,6 +1,6 @@
 import { userInfo } from 'node:os';
 import type { Registry, ServiceStatus } from '@sallyport/core';
-import type { JsonObject } from '@sallyport/protocol';
+import type { HopCredential, JsonObject } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { adminOperations, createAdminRegistry, listenForAdmin } from './admin/index.ts';
 import { boundHostsOf } from './admission/index.ts';
@@ -25,6 +25,8 @@ import { version } from './version.ts';
 export interface StartOptions {
   readonly config: GatewayConfig;
   readonly log: Logger;
+  /** Credentials for services that whoever starts the gateway starts too, beside those of the configuration. */
+  readonly runCredentials?: readonly HopCredential[];
   /** Told of every record after it was written; the record is frozen and holds no arguments. */
   readonly onRecord?: OnRecord;
 }
@@ -37,13 +39,18 @@ export interface RunningGateway {
   readonly adminUrl: string | undefined;
   readonly adminSocket: string;
   services(): readonly ServiceStatus[];
-  /** Scopes that the tools now on offer ask for, sorted. */
-  scopesOnOffer(): readonly string[];
+  /** Tools on offer by service. */
+  toolCounts(): ReadonlyMap<string, number>;
+  /** Resolves when no service is expected back any more. */
+  ready(): Promise<void>;
   onChange(listener: () => void): () => void;
-  /** Makes a token of the account `run` that is revoked when this gateway closes; its text exists nowhere else. */
-  mintRunToken(scopes: readonly string[]): Promise<string>;
+  /**
+   * Makes a token of the account `run` that is revoked when this gateway closes; its text exists nowhere else. With
+   * `services` it holds every scope that the tools now on offer ask for.
+   */
+  mintRunToken(scopes: readonly string[] | 'services'): Promise<string>;
   /** Takes a new configuration, all of it or, when it throws, nothing. Returns the settings that need a restart. */
-  reload(config: GatewayConfig): readonly string[];
+  reload(config: GatewayConfig, also?: Pick<StartOptions, 'runCredentials'>): readonly string[];
   close(): Promise<void>;
 }
 
@@ -79,6 +86,7 @@ interface Lifetime {
 async function start(options: StartOptions, life: Lifetime): Promise<RunningGateway> {
   const { config, log, onRecord } = options;
   let current = config;
+  let runCredentials = options.runCredentials ?? [];
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
   stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
@@ -136,14 +144,17 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     adminUrl: admin.url,
     adminSocket,
     services: () => agents.catalog.current().services,
-    scopesOnOffer: () => scopesOf(agents),
+    toolCounts: () => countTools(agents),
+    ready: () => settled(registries.registry),
     onChange: registries.registry.onChange,
-    mintRunToken: (scopes) => mintRunToken({ stores, life, config: current }, scopes),
-    reload(next) {
+    mintRunToken: (scopes) =>
+      mintRunToken({ stores, life, config: current }, scopes === 'services' ? scopesOf(agents) : scopes),
+    reload(next, also) {
       const restart = needRestart(current, next);
       agents.apply(agentSettings(next, settingsParts));
       owner.apply(adminSettings(next, settingsParts));
       current = next;
+      runCredentials = also?.runCredentials ?? runCredentials;
       registries.credentialsChanged();
       return restart;
     },
@@ -239,6 +250,24 @@ async function mintRunToken({ stores, life, config }: RunTokenParts, scopes: rea
   );
   life.onClose(() => void tokens.revoke(minted.stored.id, nowMs()));
   return minted.text;
+}
+
+function settled(registry: Registry): Promise<void> {
+  return new Promise((resolve) => {
+    const look = (): void => {
+      if (registry.settling) return;
+      stop();
+      resolve();
+    };
+    const stop = registry.onChange(look);
+    look();
+  });
+}
+
+function countTools(agents: Plane): ReadonlyMap<string, number> {
+  const counts = new Map<string, number>();
+  for (const { service } of agents.catalog.current().tools) counts.set(service, (counts.get(service) ?? 0) + 1);
+  return counts;
 }
 
 function scopesOf(agents: Plane): readonly string[] {

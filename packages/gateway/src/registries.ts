@@ -11,6 +11,8 @@ import { createKitUpstream } from './upstream/kit.ts';
 
 interface RegistryParts {
   readonly config: () => GatewayConfig;
+  /** Of services started together with the gateway, beside those of the configuration. */
+  readonly runCredentials: () => readonly HopCredential[];
   readonly lastKnownFile: string;
   readonly onInvoke: OnInvoke;
   readonly log: Logger;
@@ -28,7 +30,7 @@ export interface OpenRegistry {
 export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> {
   const { log, nowMs, onInvoke } = parts;
   const config = parts.config();
-  let credentials = readCredentials(config);
+  let credentials = readCredentials(parts);
   const createPool: Parameters<typeof createAnnounceRegistry>[0]['createPool'] = (request) =>
     createKitUpstream({ ...request, nowMs });
   const announced: AnnounceRegistry = await createAnnounceRegistry({
@@ -50,7 +52,7 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
     return {
       registry: combineRegistries([announced, fixed], log),
       credentialsChanged() {
-        credentials = readCredentials(parts.config());
+        credentials = readCredentials(parts);
         announced.dropRevoked();
       },
     };
@@ -60,8 +62,8 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
   }
 }
 
-function readCredentials({ announce }: GatewayConfig): readonly HopCredential[] {
-  return announce.credentials.map(({ file }) => readCredentialFile(file));
+function readCredentials({ config, runCredentials }: RegistryParts): readonly HopCredential[] {
+  return [...runCredentials(), ...config().announce.credentials.map(({ file }) => readCredentialFile(file))];
 }
 
 function staticServices({ services }: GatewayConfig): readonly StaticService[] {
