@@ -1,0 +1,540 @@
+import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { connect } from 'node:net';
+import { afterEach, describe, expect, it } from 'vitest';
+import type { HttpOptions, HttpTransport } from './http.ts';
+import { createRig, type Rig, startHttp } from './testing/rig.ts';
+
+const open: HttpTransport[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((http) => http.close(0)));
+});
+
+async function start(rig: Rig = createRig(), options: HttpOptions = {}) {
+  const started = await startHttp(rig, options);
+  open.push(started.http);
+  return { ...started, rig };
+}
+
+const envelope = {
+  'io.modelcontextprotocol/protocolVersion': '2026-07-28',
+  'io.modelcontextprotocol/clientCapabilities': {},
+};
+
+interface Reply {
+  readonly status: number;
+  readonly headers: IncomingHttpHeaders;
+  readonly text: string;
+  readonly body: any;
+}
+
+interface Sending {
+  readonly method?: string;
+  readonly headers?: Record<string, string | string[]>;
+  readonly body?: string | Buffer;
+}
+
+/** Sends with Node's own client, which lets a test say what `fetch` forbids. */
+function send(url: string, { method = 'POST', headers = {}, body = '' }: Sending = {}): Promise<Reply> {
+  return new Promise((resolve, reject) => {
+    const all = { authorization: 'Bearer good', 'content-type': 'application/json', ...headers };
+    const request = httpRequest(url, { method, headers: all, agent: false }, (response) => {
+      let text = '';
+      response.setEncoding('utf8');
+      response.on('data', (chunk: string) => {
+        text += chunk;
+      });
+      response.on('end', () => {
+        const isJson = response.headers['content-type']?.startsWith('application/json') && text !== '';
+        resolve({
+          status: response.statusCode ?? 0,
+          headers: response.headers,
+          text,
+          body: isJson ? JSON.parse(text) : undefined,
+        });
+      });
+    });
+    request.on('error', reject);
+    request.end(body);
+  });
+}
+
+function call(name: string, args: object = {}, id: number | string = 1): string {
+  return JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name, arguments: args } });
+}
+
+function modernCall(name: string, params: object = {}): Sending {
+  return {
+    headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'tools/call', 'mcp-name': name },
+    body: JSON.stringify({
+      ...{ jsonrpc: '2.0', id: 1, method: 'tools/call' },
+      params: { name, arguments: {}, _meta: envelope, ...params },
+    }),
+  };
+}
+
+/** Writes bytes to a socket and reads until the other side closes, or for as long as asked. */
+function raw(port: number, text: string, idleMs = 5_000): Promise<string> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    let received = '';
+    socket.on('data', (chunk) => {
+      received += chunk.toString('latin1');
+    });
+    socket.on('error', () => undefined);
+    socket.on('close', () => resolve(received));
+    socket.setTimeout(idleMs, () => socket.destroy());
+  });
+}
+
+describe('calls', () => {
+  it('carry the arguments as they were written, newlines apart, and the answer back', async () => {
+    const { url, rig } = await start();
+    const body =
+      '{"jsonrpc":"2.0","id":"x","method":"tools/call","params":{"name":"blog.Posts.Read","arguments":{ "a":\r\n 1.50 , "b":"\\u00e9\\n" }}}';
+    const reply = await send(`${url}/mcp`, { body });
+    expect(reply.status).toBe(200);
+    expect(rig.dispatched.at(-1)?.argumentsText).toBe('{ "a":   1.50 , "b":"\\u00e9\\n" }');
+    expect(reply.body.id).toBe('x');
+    expect(reply.headers['mcp-trace-id']).toBe(rig.records.at(-1)?.callId);
+    expect(reply.body.result._meta['dev.sallyport/traceId']).toBe(reply.headers['mcp-trace-id']);
+  });
+
+  it('without arguments have empty ones', async () => {
+    const { url, rig } = await start();
+    await send(`${url}/mcp`, {
+      body: '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read"}}',
+    });
+    expect(rig.dispatched.at(-1)?.argumentsText).toBe('{}');
+  });
+
+  it('continue the trace of the message rather than that of the headers', async () => {
+    const { url, rig } = await start();
+    const traceparent = (digit: string) => `00-${digit.repeat(32)}-${digit.repeat(16)}-01`;
+    const params = { _meta: { ...envelope, traceparent: traceparent('a') } };
+    const sending = modernCall('blog.Posts.Read', params);
+    await send(`${url}/mcp`, { ...sending, headers: { ...sending.headers, traceparent: traceparent('b') } });
+    expect(rig.records.at(-1)?.traceId).toBe('a'.repeat(32));
+    await send(`${url}/mcp`, { body: call('blog.Posts.Read'), headers: { traceparent: traceparent('b') } });
+    expect(rig.records.at(-1)?.traceId).toBe('b'.repeat(32));
+  });
+
+  it('are cancelled when the caller goes away', async () => {
+    const { url, rig } = await start();
+    const gone = new AbortController();
+    const sent = fetch(`${url}/mcp`, {
+      method: 'POST',
+      headers: { authorization: 'Bearer good', 'content-type': 'application/json' },
+      body: call('blog.Posts.Slow'),
+      signal: gone.signal,
+    });
+    await expect.poll(() => rig.dispatched.length).toBe(1);
+    gone.abort();
+    await expect(sent).rejects.toThrow();
+    await expect.poll(() => rig.records.at(-1)?.reason).toBe('cancelled');
+  });
+
+  it('in modern form say that they are complete and who answered', async () => {
+    const { url } = await start();
+    const { body } = await send(`${url}/mcp`, modernCall('blog.Posts.Read'));
+    expect(body.result).toMatchObject({ resultType: 'complete' });
+    expect(body.result._meta['io.modelcontextprotocol/serverInfo']).toEqual({
+      name: 'sallyport-test',
+      version: '0.0.0',
+    });
+  });
+
+  it('without an id are never executed', async () => {
+    const { url, rig } = await start();
+    const body = '{"jsonrpc":"2.0","method":"tools/call","params":{"name":"blog.Posts.Read"}}';
+    expect((await send(`${url}/mcp`, { body })).status).toBe(400);
+    expect(rig.dispatched).toHaveLength(0);
+  });
+});
+
+describe('refusals', () => {
+  it.each([
+    ['blog.Posts.Secret', 403, 403, 'insufficient_scope'],
+    ['blog.Posts.Limited', 429, 429, 'rate_limited'],
+    ['blog.Posts.Nothing', 200, -32602, 'unknown_tool'],
+  ])('of %s are typed', async (name, status, code, reason) => {
+    const { url, rig } = await start();
+    const reply = await send(`${url}/mcp`, { body: call(name) });
+    expect(reply.status).toBe(status);
+    expect(reply.body.error).toMatchObject({ code, data: { reason, traceId: reply.headers['mcp-trace-id'] } });
+    expect(rig.records.at(-1)).toMatchObject({ outcome: 'refused', reason });
+  });
+
+  it('name all scopes, and when to come back', async () => {
+    const { url } = await start();
+    const secret = await send(`${url}/mcp`, { body: call('blog.Posts.Secret') });
+    expect(secret.headers['www-authenticate']).toBe(
+      'Bearer error="insufficient_scope", scope="a:read b:read", error_description="The token lacks a scope for this tool."',
+    );
+    expect(secret.body.error.data.scopes).toEqual(['a:read', 'b:read']);
+    const limited = await send(`${url}/mcp`, { body: call('blog.Posts.Limited') });
+    expect(limited.headers['retry-after']).toBe('2');
+  });
+
+  it('of hidden and of unknown tools are the same, byte for byte', async () => {
+    const { url } = await start();
+    const masked = async (name: string, path: string, body: string) => {
+      const { status, headers, text } = await send(`${url}${path}`, { body });
+      const { date: _date, ...others } = headers;
+      const trace = String(headers['mcp-trace-id']);
+      return JSON.stringify([status, others, text]).replaceAll(trace, 'TRACE').replaceAll(name, 'NAME');
+    };
+    for (const args of [{}, { wrong: 'type' }]) {
+      const [hidden, unknown] = ['blog.Posts.Hidden', 'blog.Posts.Nobody'];
+      expect(await masked(hidden, '/mcp', call(hidden, args))).toBe(await masked(unknown, '/mcp', call(unknown, args)));
+      const rest = (tool: string) => JSON.stringify({ tool, input: args });
+      expect(await masked(hidden, '/mcp/call', rest(hidden))).toBe(await masked(unknown, '/mcp/call', rest(unknown)));
+    }
+  });
+
+  it.each([
+    ['no token', {}, 'credential_missing', 'Bearer'],
+    [
+      'a bad token',
+      { authorization: 'Bearer bad' },
+      'credential_invalid',
+      'Bearer error="invalid_token", error_description="This token is not valid here."',
+    ],
+    ['another scheme', { authorization: 'Basic Z29vZDo=' }, 'credential_missing', 'Bearer'],
+    ['a token with blanks', { authorization: 'Bearer good good' }, 'credential_invalid', /invalid_token/],
+  ])('of %s challenge the caller', async (_name, headers, reason, challenge) => {
+    const { url } = await start();
+    const sending = { body: call('blog.Posts.Read'), headers: { authorization: [] as string[], ...headers } };
+    const reply = await send(`${url}/mcp`, sending);
+    expect(reply.status).toBe(401);
+    expect(reply.body.error.data.reason).toBe(reason);
+    expect(reply.headers['www-authenticate']).toMatch(challenge);
+  });
+
+  it('point to the metadata of the authorization server when there is one', async () => {
+    const { url } = await start(createRig({ resourceMetadataUrl: 'https://gate.example/.well-known/x' }));
+    const reply = await send(`${url}/mcp`, { headers: { authorization: 'Bearer bad' }, body: call('x') });
+    expect(reply.headers['www-authenticate']).toContain('resource_metadata="https://gate.example/.well-known/x"');
+  });
+
+  it('of two Authorization headers take neither', async () => {
+    const { port, rig } = await start();
+    const body = call('blog.Posts.Read');
+    const head = (second: string) =>
+      `POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\n${second}\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+    for (const second of ['Authorization: Bearer good', 'authorization: Bearer other', 'AUTHORIZATION: x']) {
+      expect(await raw(port, head(second))).toMatch(/^HTTP\/1.1 401 [\s\S]*credential_invalid/);
+    }
+    expect(rig.dispatched).toHaveLength(0);
+  });
+
+  it('take no token from the URL, and a scheme in any case', async () => {
+    const { url } = await start();
+    const body = call('blog.Posts.Read');
+    const inUrl = { body, headers: { authorization: [] as string[] } };
+    expect((await send(`${url}/mcp?access_token=good&token=good&_token=good`, inUrl)).status).toBe(401);
+    expect((await send(`${url}/mcp`, { body, headers: { authorization: 'bEARER good' } })).status).toBe(200);
+  });
+
+  it('speak of unknown methods in the way of the era', async () => {
+    const { url } = await start();
+    const legacy = await send(`${url}/mcp`, { body: '{"jsonrpc":"2.0","id":1,"method":"prompts/list"}' });
+    expect([legacy.status, legacy.body.error.code]).toEqual([200, -32601]);
+    for (const method of ['prompts/list', 'ping', 'initialize', 'logging/setLevel']) {
+      const modern = await send(`${url}/mcp`, {
+        headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method },
+        body: JSON.stringify({ jsonrpc: '2.0', id: 5, method, params: { _meta: envelope } }),
+      });
+      expect([modern.status, modern.body.error.code, modern.body.id]).toEqual([404, -32601, 5]);
+    }
+  });
+});
+
+describe('the handshake', () => {
+  it.each([
+    ['2025-06-18', '2025-06-18'],
+    ['2024-11-05', '2024-11-05'],
+    ['1999-01-01', '2025-11-25'],
+    ['2026-07-28', '2025-11-25'],
+  ])('asked for %s agrees to %s', async (asked, agreed) => {
+    const { url } = await start();
+    const params = { protocolVersion: asked, capabilities: {}, clientInfo: { name: 'x', version: '1' } };
+    const reply = await send(`${url}/mcp`, {
+      body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }),
+    });
+    expect(reply.body.result).toMatchObject({ protocolVersion: agreed, serverInfo: { name: 'sallyport-test' } });
+    expect(reply.headers['mcp-session-id']).toBeUndefined();
+  });
+
+  it('is authenticated and recorded like a call', async () => {
+    const { url, rig } = await start();
+    const body = '{"jsonrpc":"2.0","id":1,"method":"initialize","params":{}}';
+    expect((await send(`${url}/mcp`, { body, headers: { authorization: 'Bearer bad' } })).status).toBe(401);
+    expect((await send(`${url}/mcp`, { body: '{"jsonrpc":"2.0","method":"notifications/initialized"}' })).status).toBe(
+      202,
+    );
+    expect(rig.records.map(({ reason, outcome }) => reason ?? outcome)).toEqual(['credential_invalid', 'answered']);
+  });
+
+  it('needs no session: GET and DELETE are not there', async () => {
+    const { url } = await start();
+    for (const method of ['GET', 'DELETE', 'PUT', 'OPTIONS']) {
+      const reply = await send(`${url}/mcp`, { method });
+      expect([reply.status, reply.headers.allow]).toEqual([405, 'POST']);
+    }
+  });
+});
+
+describe('hostile messages', () => {
+  const smuggled: [string, string, number][] = [
+    [
+      'a duplicate member',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/list","method":"tools/call","params":{"name":"blog.Posts.Read"}}',
+      400,
+    ],
+    [
+      'a duplicate name',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","n\\u0061me":"blog.Posts.Secret"}}',
+      400,
+    ],
+    [
+      'another case',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","Name":"blog.Posts.Secret"}}',
+      400,
+    ],
+    [
+      'a big integer',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","arguments":{"n":9007199254740993}}}',
+      400,
+    ],
+    [
+      'NaN',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","arguments":{"n":NaN}}}',
+      400,
+    ],
+    ['a depth bomb', `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":${'['.repeat(20_000)}`, 400],
+    ['a byte order mark', `\ufeff${call('blog.Posts.Read')}`, 400],
+    ['a batch', `[${call('blog.Posts.Read')}]`, 400],
+    ['an empty body', '', 400],
+    ['a null id', '{"jsonrpc":"2.0","id":null,"method":"tools/call","params":{"name":"blog.Posts.Read"}}', 400],
+    [
+      'arguments that are no object',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","arguments":[1]}}',
+      400,
+    ],
+    ['a posted answer', '{"jsonrpc":"2.0","id":1,"result":{}}', 400],
+    [
+      'a prototype',
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","arguments":{"__proto__":{}}}}',
+      400,
+    ],
+  ];
+
+  it.each(smuggled)('%s is refused, recorded and never dispatched', async (_name, body, status) => {
+    const { url, rig } = await start();
+    const reply = await send(`${url}/mcp`, { body });
+    expect(reply.status).toBe(status);
+    expect(reply.body.error.data.reason).toMatch(/^malformed_/);
+    expect(rig.dispatched).toHaveLength(0);
+    expect(rig.records).toHaveLength(1);
+    expect(rig.records[0]).toMatchObject({ verb: 'unreadable', subject: 'alice' });
+  });
+
+  it.each(smuggled)('%s tells a stranger nothing but that he is one', async (_name, body) => {
+    const { url } = await start();
+    const reply = await send(`${url}/mcp`, { body, headers: { authorization: 'Bearer bad' } });
+    expect([reply.status, reply.body.error.data.reason]).toEqual([401, 'credential_invalid']);
+    expect(reply.body.error.data.issues).toBeUndefined();
+  });
+
+  it('broken UTF-8 is not JSON', async () => {
+    const { url } = await start();
+    const body = Buffer.concat([Buffer.from('{"a":"'), Buffer.from([0xc0, 0xaf]), Buffer.from('"}')]);
+    expect((await send(`${url}/mcp`, { body })).body.error.data.reason).toBe('malformed_json');
+  });
+
+  it.each(['text/plain', 'application/json-patch+json', 'text/json', ''])(
+    'content type %j is not taken',
+    async (type) => {
+      const { url, rig } = await start();
+      const reply = await send(`${url}/mcp`, { body: call('blog.Posts.Read'), headers: { 'content-type': type } });
+      expect(reply.status).toBe(415);
+      expect(rig.records[0]).toMatchObject({ verb: 'unreadable', reason: 'malformed_request' });
+    },
+  );
+
+  it('content type parameters do not matter', async () => {
+    const { url } = await start();
+    const headers = { 'content-type': 'Application/JSON; charset=utf-8' };
+    expect((await send(`${url}/mcp`, { body: call('blog.Posts.Read'), headers })).status).toBe(200);
+  });
+
+  it('too much is refused and recorded, announced or not', async () => {
+    const { url, port, rig } = await start();
+    const body = call('blog.Posts.Read', { text: 'x'.repeat(rig.deps.maxRequestBytes) });
+    expect((await send(`${url}/mcp`, { body })).status).toBe(413);
+    const chunks = Array.from({ length: 20 }, () => `1000\r\n${'x'.repeat(4096)}\r\n`).join('');
+    const head =
+      'POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n';
+    expect(await raw(port, head + chunks)).toMatch(/^HTTP\/1.1 413 /);
+    expect(rig.records.map(({ reason }) => reason)).toEqual(['payload_too_large', 'payload_too_large']);
+  });
+
+  it('two lengths, or a length and chunks, do not get past the parser', async () => {
+    const { port, rig } = await start();
+    const head = 'POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n';
+    expect(await raw(port, `${head}Content-Length: 5\r\nContent-Length: 6\r\n\r\nhello`)).toMatch(/^HTTP\/1.1 400 /);
+    expect(await raw(port, `${head}Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n`)).toMatch(
+      /^HTTP\/1.1 400 /,
+    );
+    expect(rig.dispatched).toHaveLength(0);
+  });
+
+  it('two hosts are one too many', async () => {
+    const { port } = await start();
+    const body = call('blog.Posts.Read');
+    const text = `POST /mcp HTTP/1.1\r\nHost: a\r\nHost: b\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\nConnection: close\r\n\r\n${body}`;
+    expect(await raw(port, text)).toMatch(/^HTTP\/1.1 400 /);
+  });
+});
+
+describe('slow and greedy clients', () => {
+  it('that do not finish their headers are cut off', async () => {
+    const { port } = await start(createRig(), { headersTimeoutMs: 200, requestTimeoutMs: 400 });
+    expect(await raw(port, 'POST /mcp HTTP/1.1\r\nHost: x\r\nX-Slow: ')).toMatch(/^HTTP\/1.1 408 /);
+  });
+
+  it('that do not finish their body are cut off', async () => {
+    const { port, rig } = await start(createRig(), { headersTimeoutMs: 200, requestTimeoutMs: 400 });
+    const head =
+      'POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: 100\r\n\r\n{';
+    expect(await raw(port, head)).toMatch(/^HTTP\/1.1 408 |^$/);
+    expect(rig.dispatched).toHaveLength(0);
+  });
+
+  it('that open too many connections get no more', async () => {
+    const { port } = await start(createRig(), { maxConnections: 2 });
+    const held = [connect(port, '127.0.0.1'), connect(port, '127.0.0.1')];
+    await Promise.all(held.map((socket) => new Promise((resolve) => socket.once('connect', resolve))));
+    expect(await raw(port, 'GET /health HTTP/1.1\r\nHost: x\r\n\r\n')).toBe('');
+    for (const socket of held) socket.destroy();
+  });
+
+  it('that do not read their answer are cut off', async () => {
+    const rig = createRig({ maxRequestBytes: 32 * 1024 * 1024 });
+    const { port } = await start(rig, { sendTimeoutMs: 100 });
+    const body = call('blog.Posts.Read', { text: 'x'.repeat(24 * 1024 * 1024) });
+    const socket = connect(port, '127.0.0.1');
+    socket.on('error', () => undefined);
+    const closed = new Promise((resolve) => socket.once('close', resolve));
+    socket.pause();
+    socket.write(
+      `POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\nContent-Length: ${body.length}\r\n\r\n${body}`,
+    );
+    await expect.poll(() => rig.records.length, { timeout: 10_000 }).toBe(1);
+    let received = 0;
+    await new Promise((resolve) => setTimeout(resolve, 500));
+    socket.on('data', (chunk: Buffer) => {
+      received += chunk.length;
+    });
+    socket.resume();
+    await closed;
+    expect(received).toBeLessThan(body.length);
+  });
+});
+
+describe('where a request comes from', () => {
+  const forwarded = {
+    'x-forwarded-for': '203.0.113.9, 198.51.100.7',
+    forwarded: 'for=192.0.2.1',
+    'x-real-ip': '192.0.2.2',
+  };
+  const peers = async (rig: Rig, headers: Record<string, string>) => {
+    const { url } = await start(rig);
+    await send(`${url}/mcp`, { body: call('blog.Posts.Read'), headers });
+    return rig.records.at(-1)?.origin.peer;
+  };
+
+  it('is its socket, whatever the headers say', async () => {
+    expect(await peers(createRig(), forwarded)).toBe('127.0.0.1');
+  });
+
+  it('is the right-most address that is no trusted proxy, behind one', async () => {
+    const trustedProxies = (address: string) => ['127.0.0.1', '198.51.100.7'].includes(address);
+    expect(await peers(createRig({ trustedProxies }), forwarded)).toBe('203.0.113.9');
+    const spoofed = { 'x-forwarded-for': '10.0.0.1, 203.0.113.9, ::ffff:198.51.100.7' };
+    expect(await peers(createRig({ trustedProxies }), spoofed)).toBe('203.0.113.9');
+    expect(await peers(createRig({ trustedProxies }), { 'x-forwarded-for': 'unknown, 198.51.100.7' })).toBe(
+      '198.51.100.7',
+    );
+  });
+
+  it('is judged by the pipeline before anything else', async () => {
+    const { url } = await start();
+    const reply = await send(`${url}/mcp`, {
+      body: '{',
+      headers: { origin: 'https://evil.example', authorization: 'Bearer bad' },
+    });
+    expect([reply.status, reply.body.error.data.reason]).toEqual([403, 'origin_refused']);
+  });
+});
+
+it('answers probes without a token', async () => {
+  const { url } = await start();
+  expect((await fetch(`${url}/health`)).status).toBe(200);
+  expect(await (await fetch(`${url}/ready`)).json()).toEqual({ ready: true });
+  const starting = await start(createRig({ ready: () => ({ ready: false }) }));
+  expect((await fetch(`${starting.url}/ready`)).status).toBe(503);
+  expect((await fetch(`${url}/nothing`)).status).toBe(404);
+});
+
+it('sends no answer that a browser would run or a cache would keep', async () => {
+  const { url } = await start();
+  const { headers } = await send(`${url}/mcp`, { body: call('blog.Posts.Read') });
+  expect(headers).toMatchObject({ 'cache-control': 'no-store', 'x-content-type-options': 'nosniff' });
+  expect(headers['access-control-allow-origin']).toBeUndefined();
+});
+
+it('finishes what is in flight before it closes, and ends subscriptions with their result', async () => {
+  const { url, http, rig } = await start();
+  const slow = send(`${url}/mcp`, { body: call('blog.Posts.Slow') });
+  const listening = send(`${url}/mcp`, {
+    headers: {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'subscriptions/listen',
+      accept: 'text/event-stream',
+    },
+    body: JSON.stringify({
+      ...{ jsonrpc: '2.0', id: 'sub', method: 'subscriptions/listen' },
+      params: { notifications: { toolsListChanged: true }, _meta: envelope },
+    }),
+  });
+  await expect.poll(() => rig.records.length + rig.dispatched.length).toBe(2);
+  await http.close(5_000);
+  expect((await slow).status).toBe(200);
+  const events = (await listening).text.split('\n').filter((line) => line.startsWith('data: '));
+  const [acknowledged, ended] = events.map((line) => JSON.parse(line.slice(6)));
+  expect(acknowledged).toMatchObject({
+    method: 'notifications/subscriptions/acknowledged',
+    params: { notifications: { toolsListChanged: true }, _meta: { 'io.modelcontextprotocol/subscriptionId': 'sub' } },
+  });
+  expect(ended).toMatchObject({ id: 'sub', result: { _meta: { 'io.modelcontextprotocol/subscriptionId': 'sub' } } });
+});
+
+it('ends a subscription when its token is revoked', async () => {
+  const { url, rig } = await start();
+  const listening = send(`${url}/mcp`, {
+    headers: {
+      'mcp-protocol-version': '2026-07-28',
+      'mcp-method': 'subscriptions/listen',
+      accept: 'text/event-stream',
+    },
+    body: JSON.stringify({
+      ...{ jsonrpc: '2.0', id: 1, method: 'subscriptions/listen' },
+      params: { notifications: { toolsListChanged: true }, _meta: envelope },
+    }),
+  });
+  await expect.poll(() => rig.records.length).toBe(1);
+  rig.tokens.delete('good');
+  rig.changeCatalog();
+  expect((await listening).text).not.toContain('list_changed');
+});
