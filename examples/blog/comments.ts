@@ -44,7 +44,7 @@ comments.tool(
     examples: [{ input: { post: 'p-notes', author: 'grace', text: 'Well said.' } }],
   },
   async ({ post, author, text }, ctx) => {
-    const { status } = postState.parse(await ctx.call('posts.PostService.Get', { id: post }));
+    const { status } = await ctx.call('posts.PostService.Get', { id: post }, { output: postState });
     if (status !== 'published') throw new ToolError('failed_precondition', 'Only published posts take comments.');
     const written = { id: `c-${randomUUID().slice(0, 8)}`, post, author, text, written: new Date().toISOString() };
     insert.run(written.id, post, author, text, written.written);

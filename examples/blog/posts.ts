@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { service, type ToolContext, ToolError } from '@sallyport/kit';
+import { CallError, service, type ToolContext, ToolError } from '@sallyport/kit';
 import { z } from 'zod';
 import { openDatabase } from './database.ts';
 
@@ -146,11 +146,14 @@ async function requireAuthor(id: string, ctx: ToolContext): Promise<void> {
   try {
     await ctx.call('users.UserService.Get', { id });
   } catch (error) {
-    if (error instanceof ToolError && error.code === 'not_found') {
-      throw new ToolError('failed_precondition', `There is no author "${id}".`);
-    }
+    if (isAnswer(error, 'not_found')) throw new ToolError('failed_precondition', `There is no author "${id}".`);
     throw error;
   }
+}
+
+/** Whether the other tool itself answered so, rather than the gateway. */
+function isAnswer(error: unknown, code: CallError['code']): boolean {
+  return error instanceof CallError && error.reason === 'tool_error' && error.code === code;
 }
 
 function readPost(id: string): z.infer<typeof post> {

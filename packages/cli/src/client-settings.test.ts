@@ -14,7 +14,7 @@ test('Claude Code reads the token from its environment', () => {
       sallyport: {
         type: 'http',
         url: 'http://127.0.0.1:3000/mcp',
-        headers: { Authorization: 'Bearer ${SALLYPORT_TOKEN}' },
+        headers: { Authorization: `Bearer \${SALLYPORT_TOKEN}` },
       },
     },
   });
@@ -27,7 +27,7 @@ test('VS Code asks for the token, under the input its settings declare', () => {
 });
 
 test('Cursor reads the token in its own notation', () => {
-  expect((of('Cursor').json as any).mcpServers.sallyport.headers.Authorization).toBe('Bearer ${env:SALLYPORT_TOKEN}');
+  expect((of('Cursor').json as any).mcpServers.sallyport.headers.Authorization).toBe(`Bearer \${env:SALLYPORT_TOKEN}`);
 });
 
 test('a stdio host gets absolute paths and the token in the environment of the bridge, never in its arguments', () => {

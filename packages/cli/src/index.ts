@@ -1,1 +1,3 @@
-export {};
+export { type Context, processContext } from './context.ts';
+export { CliError, exitCodes } from './exit.ts';
+export { runCli } from './program.ts';

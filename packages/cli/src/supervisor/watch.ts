@@ -61,7 +61,7 @@ function collect(path: string, into: string[]): void {
   try {
     const stat = statSync(path);
     if (!stat.isDirectory()) {
-      into.push(`${path} ${stat.size} ${stat.mtimeMs}`);
+      into.push(`${path} ${stat.ino} ${stat.size} ${stat.mtimeMs}`);
       return;
     }
     for (const name of readdirSync(path).sort()) if (!ignored.test(name)) collect(join(path, name), into);

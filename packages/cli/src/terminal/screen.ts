@@ -7,6 +7,8 @@ export interface Sink {
 
 /** Lines that scroll, and under them one line that stays and is redrawn. */
 export interface Screen {
+  /** Whether a status line can be shown. */
+  readonly isLive: boolean;
   line(text: string): void;
   /** Shows this under everything else; on something that is not a terminal it does nothing. */
   status(text: string): void;
@@ -21,6 +23,7 @@ export function createScreen(sink: Sink): Screen {
   const live = sink.isTTY === true;
   let shown = '';
   return {
+    isLive: live,
     line: (text) => {
       sink.write(live && shown !== '' ? `${clearLine}${text}\n${shown}` : `${text}\n`);
     },

@@ -1,0 +1,62 @@
+import { GatewayError } from '@sallyport/core';
+import type { GatewayConfig } from '@sallyport/gateway';
+import { type Context, configPath } from '../context.ts';
+import { CliError } from '../exit.ts';
+import { withOverrides } from '../run/overrides.ts';
+
+/** Options of the commands that act on the gateway of a configuration. */
+export interface AdminOptions {
+  readonly config?: string;
+  readonly data?: string;
+  readonly json?: boolean;
+}
+
+/** A plain JSON object, as operations take and give it. */
+export type Facts = Readonly<Record<string, unknown>>;
+
+/** Loads the configuration that says where a gateway's data lies. */
+export async function configOf(options: AdminOptions, context: Context): Promise<GatewayConfig> {
+  const { loadConfig } = await import('@sallyport/gateway');
+  const { config } = await loadConfig(configPath(context, options.config));
+  return withOverrides(config, options.data === undefined ? {} : { data: options.data }, context.cwd);
+}
+
+/**
+ * Asks the running gateway to do an administrative operation, over its 0600 socket: who can open that is its owner.
+ *
+ * @throws CliError `unavailable` when no gateway runs here, else as the gateway refused.
+ */
+export async function administer(
+  options: AdminOptions,
+  context: Context,
+  ...[operation, args = {}]: readonly [string, Facts?]
+): Promise<Facts> {
+  const { adminCall, dataPaths } = await import('@sallyport/gateway');
+  const { adminSocket } = dataPaths((await configOf(options, context)).data);
+  try {
+    const answer = await adminCall({ socketPath: adminSocket }, operation, { args: JSON.parse(JSON.stringify(args)) });
+    return answer as Facts;
+  } catch (error) {
+    throw asCliError(error, adminSocket);
+  }
+}
+
+function asCliError(error: unknown, socket: string): unknown {
+  if (error instanceof GatewayError) {
+    const { code, reason, details } = error;
+    const kind = error.http === 401 || error.http === 403 || error.http === 429 ? 'refused' : 'failure';
+    const hints = [
+      ...(details.issues ?? []),
+      ...(details.scopes ? [`It takes the scope ${details.scopes.join(' or ')}.`] : []),
+    ];
+    return new CliError(kind, error.message, {
+      ...(hints.length > 0 && { hint: hints.join('\n') }),
+      facts: { code, reason },
+      cause: error,
+    });
+  }
+  return new CliError('unavailable', `No gateway answers at ${socket}.`, {
+    hint: 'Start it with `sallyport run` or `sallyport serve`, or name its configuration with --config (and its --data).',
+    cause: error,
+  });
+}

@@ -1,0 +1,171 @@
+import { existsSync } from 'node:fs';
+import type { AuditFilter, auditKeys, GatewayConfig, searchAudit as search } from '@sallyport/gateway';
+import { type AdminOptions, configOf } from '../client/admin-client.ts';
+import { type Context, print, printJson, say } from '../context.ts';
+import { parseTime } from '../duration.ts';
+import { CliError } from '../exit.ts';
+import { printable, type Style } from '../terminal/style.ts';
+import { pad, table } from '../terminal/table.ts';
+
+/** Options that choose records. */
+export interface SearchOptions extends AdminOptions {
+  readonly tool?: string;
+  readonly subject?: string;
+  readonly outcome?: string;
+  readonly reason?: string;
+  readonly trace?: string;
+  readonly since?: string;
+  readonly limit?: number;
+}
+
+interface AuditFiles {
+  readonly path: string;
+  readonly keys: ReturnType<typeof auditKeys> | undefined;
+}
+
+type AuditRow = ReturnType<typeof search>[number];
+
+const shownAtFirst = 20;
+const foundAtMost = 100;
+
+/** `audit tail` */
+export async function tailAudit(
+  options: SearchOptions & { readonly follow: boolean },
+  context: Context,
+): Promise<void> {
+  const gateway = await import('@sallyport/gateway');
+  const path = await auditPath(options, context);
+  const last = options.limit ?? shownAtFirst;
+  const show = (row: AuditRow) =>
+    options.json ? printJson(context, toJson(row)) : print(context, rowLine(row, context.style));
+  if (!options.follow) {
+    for (const row of gateway.searchAudit(path, filterOf(options), { limit: last }).reverse()) show(row);
+    return;
+  }
+  const ended = new AbortController();
+  void context.untilStopped(ended.signal).then(() => ended.abort());
+  for await (const row of gateway.tailAudit(path, { filter: filterOf(options), last, signal: ended.signal })) show(row);
+}
+
+/** `audit search` */
+export async function searchAudit(options: SearchOptions, context: Context): Promise<void> {
+  const gateway = await import('@sallyport/gateway');
+  const limit = options.limit ?? foundAtMost;
+  const rows = gateway.searchAudit(await auditPath(options, context), filterOf(options), { limit });
+  if (options.json) return printJson(context, { records: rows.map(toJson) });
+  if (rows.length === 0) return say(context, 'No record fits.');
+  const { style } = context;
+  const lines = rows.map((row) => cells(row, style));
+  print(context, table(['seq', 'time', 'outcome', 'who', 'what', 'took', 'trace'], lines, style.dim));
+  if (rows.length === limit) say(context, style.dim(`The newest ${limit}; --limit shows more.`));
+}
+
+/** `audit verify` */
+export async function verifyAudit(options: AdminOptions, context: Context): Promise<void> {
+  const gateway = await import('@sallyport/gateway');
+  const { path, keys } = await auditWithKeys(await configOf(options, context));
+  const { ok, rows, findings } = await gateway.verifyAudit(path, keys);
+  if (options.json) printJson(context, { ok, records: rows, endChecked: keys !== undefined, findings });
+  else if (ok) {
+    print(context, `${context.style.green('✓')} ${rows} records, one unbroken chain from the first to the last.`);
+    if (keys === undefined) say(context, 'The master key is not here, so the signature of the end was not checked.');
+  }
+  if (ok) return;
+  const lines = findings.map(({ seq, kind, detail }) => `record ${seq}: ${kind}: ${detail}`);
+  throw new CliError(
+    'failure',
+    `The audit log is not as it was written: ${findings.length} of ${rows} records do not fit.`,
+    {
+      hint: lines.join('\n'),
+      facts: { findings },
+    },
+  );
+}
+
+/** `audit export` */
+export async function exportAudit(options: SearchOptions, context: Context): Promise<void> {
+  const gateway = await import('@sallyport/gateway');
+  for (const line of gateway.exportAudit(await auditPath(options, context), filterOf(options)))
+    context.stdout.write(line);
+}
+
+async function auditPath(options: AdminOptions, context: Context): Promise<string> {
+  return (await auditWithKeys(await configOf(options, context))).path;
+}
+
+/**
+ * Where the log of a configuration is, and the keys that prove its end, where they are readable: an auditor may have the
+ * log alone.
+ */
+async function auditWithKeys({ data, masterKeyFile }: GatewayConfig): Promise<AuditFiles> {
+  const { auditKeys, dataPaths, loadMasterKey } = await import('@sallyport/gateway');
+  const path = dataPaths(data).audit;
+  // Loading a key that is not there would make one, which proves nothing.
+  if (existsSync(path))
+    return { path, keys: existsSync(masterKeyFile) ? auditKeys(loadMasterKey(masterKeyFile)) : undefined };
+  throw new CliError('unavailable', `There is no audit log at ${path}.`, {
+    hint: 'It is made when the gateway starts. Another --config, or --data?',
+  });
+}
+
+const outcomes = ['answered', 'suspended', 'refused', 'intended'] as const;
+
+function filterOf({ tool, subject, outcome, reason, trace, since }: SearchOptions): AuditFilter {
+  const known = outcomes.find((each) => each === outcome);
+  if (outcome !== undefined && known === undefined) {
+    throw new CliError('usage', `"${outcome}" is not an outcome.`, { hint: `One of ${outcomes.join(', ')}.` });
+  }
+  return {
+    ...(tool !== undefined && { tool }),
+    ...(subject !== undefined && { subject }),
+    ...(known !== undefined && { outcome: known }),
+    ...(reason !== undefined && { reason }),
+    ...(trace !== undefined && (trace.includes('-') ? { callId: trace } : { traceId: trace })),
+    ...(since !== undefined && { sinceMs: parseTime(since, Date.now()) }),
+  };
+}
+
+function toJson({ seq, hash, record }: AuditRow): Readonly<Record<string, unknown>> {
+  return { seq, hash, ...record };
+}
+
+function rowLine(row: AuditRow, style: Style): string {
+  const [seq = '', time = '', outcome = '', who = '', what = '', took = '', trace = ''] = cells(row, style);
+  return `${style.dim(seq.padStart(6))}  ${time}  ${pad(outcome, 28)}  ${pad(who, 18)}  ${pad(what, 32)}  ${took.padStart(7)}  ${style.dim(trace)}`;
+}
+
+function cells({ seq, record }: AuditRow, style: Style): readonly string[] {
+  if (record.kind === 'refusals') {
+    const { count, reason, peer, fromMs } = record;
+    return [String(seq), timeText(fromMs), style.red(`${count} × ${reason}`), printable(peer), '(counted)', '', ''];
+  }
+  const { timeMs, durationMs, verb, tool, traceId } = record;
+  return [
+    String(seq),
+    timeText(timeMs),
+    outcomeText(record, style),
+    printable(whoText(record)),
+    printable(tool ?? verb),
+    record.kind === 'intent' ? '' : `${durationMs.toFixed(1)} ms`,
+    traceId,
+  ];
+}
+
+type CallRecord = Exclude<AuditRow['record'], { readonly kind: 'refusals' }>;
+
+function outcomeText({ outcome, reason, toolError }: CallRecord, style: Style): string {
+  if (outcome === 'refused') return style.red(`refused ${reason ?? ''}`);
+  if (outcome === 'answered') return toolError ? style.yellow('answered (tool error)') : style.green('answered');
+  return style.yellow(outcome);
+}
+
+function whoText({ subject, actor, origin }: CallRecord): string {
+  const chain: string[] = [];
+  for (let next = actor; next !== undefined; next = next.actor) chain.push(next.subject);
+  if (subject === undefined) return `? (${origin.peer})`;
+  return chain.length === 0 ? subject : `${subject} via ${chain.join(' via ')}`;
+}
+
+function timeText(ms: number): string {
+  return new Date(ms).toISOString().replace('T', ' ').replace('Z', '');
+}

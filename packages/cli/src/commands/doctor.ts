@@ -1,0 +1,117 @@
+import { existsSync } from 'node:fs';
+import type { GatewayConfig } from '@sallyport/gateway';
+import { administer } from '../client/admin-client.ts';
+import { type Context, configPath, print, printJson } from '../context.ts';
+import { bad, type Finding, good, unknown } from '../doctor/finding.ts';
+import { checkClock, checkNode, checkPort, checkPrivate, checkReachable } from '../doctor/machine.ts';
+import { CliError } from '../exit.ts';
+import type { Style } from '../terminal/style.ts';
+import { pad } from '../terminal/table.ts';
+
+/** Options of `sallyport doctor`. */
+export interface DoctorOptions {
+  readonly config?: string;
+  readonly json?: boolean;
+}
+
+/**
+ * Looks at everything a gateway needs and says what to do about what is not well.
+ *
+ * @throws CliError `failure` when something is not well, after everything was printed.
+ */
+export async function doctor(options: DoctorOptions, context: Context): Promise<void> {
+  const findings = await examine(options, context);
+  const broken = findings.filter((finding) => finding.state === 'bad').length;
+  if (options.json) printJson(context, { ok: broken === 0, findings });
+  else print(context, reportText(findings, context.style));
+  if (broken > 0)
+    throw new CliError('failure', broken === 1 ? 'One thing is to be done.' : `${broken} things are to be done.`);
+}
+
+async function examine(options: DoctorOptions, context: Context): Promise<readonly Finding[]> {
+  const machine = [checkNode(process.versions.node), checkClock(Date.now())];
+  const { loadConfig } = await import('@sallyport/gateway');
+  const path = configPath(context, options.config);
+  try {
+    const { config } = await loadConfig(path);
+    return [...machine, good('configuration', path), ...(await examineConfig(config, options, context))];
+  } catch (error) {
+    const seen = error instanceof Error ? error.message : String(error);
+    const advice = existsSync(path)
+      ? 'Mend the lines above.'
+      : 'Go to the folder of your sallyport.yaml, or use --config.';
+    return [...machine, bad('configuration', seen, advice)];
+  }
+}
+
+async function examineConfig(
+  config: GatewayConfig,
+  options: DoctorOptions,
+  context: Context,
+): Promise<readonly Finding[]> {
+  const { dataPaths } = await import('@sallyport/gateway');
+  const files = dataPaths(config.data);
+  const runs = await isRunning(options, context);
+  return [
+    checkPrivate('data folder', config.data),
+    checkPrivate('master key', config.masterKeyFile),
+    ...[files.state, files.audit].map((path) => checkPrivate('data file', path)),
+    runs ? good('gateway', 'runs') : unknown('gateway', 'does not run'),
+    ...(runs
+      ? []
+      : await Promise.all([checkPort('agents\u2019 port', config.listen), checkPort('admin port', config.admin)])),
+    ...(await Promise.all(Object.entries(config.services).map(([name, service]) => checkService(name, service)))),
+    await checkAudit(config, files.audit),
+  ];
+}
+
+async function isRunning(options: DoctorOptions, context: Context): Promise<boolean> {
+  try {
+    await administer(options, context, 'gateway.status');
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+async function checkService(name: string, service: GatewayConfig['services'][string]): Promise<Finding> {
+  const what = `service ${name}`;
+  if (service.kind !== 'command') return checkReachable(what, service.address);
+  return existsSync(service.cwd)
+    ? good(what, `started by \`sallyport run\`: ${service.command.join(' ')}`)
+    : bad(what, `its folder ${service.cwd} does not exist`, 'Correct `cwd` in the configuration.');
+}
+
+async function checkAudit(config: GatewayConfig, path: string): Promise<Finding> {
+  if (!existsSync(path)) return unknown('audit log', 'there is none yet');
+  const { auditKeys, loadMasterKey, verifyAudit } = await import('@sallyport/gateway');
+  try {
+    const keys = existsSync(config.masterKeyFile) ? auditKeys(loadMasterKey(config.masterKeyFile)) : undefined;
+    const { ok, rows, findings } = await verifyAudit(path, keys);
+    if (ok) return good('audit log', `${rows} records, one unbroken chain`);
+    return bad(
+      'audit log',
+      `${findings.length} of ${rows} records do not fit`,
+      'Keep a copy of the file and see `sallyport audit verify`.',
+    );
+  } catch (error) {
+    return bad(
+      'audit log',
+      error instanceof Error ? error.message : 'cannot be read',
+      'Keep a copy of the file before anything else.',
+    );
+  }
+}
+
+const marks = { good: '✓', bad: '✗', unknown: '·' } as const;
+
+function reportText(findings: readonly Finding[], style: Style): string {
+  const paint = { good: style.green, bad: style.red, unknown: style.dim } as const;
+  const width = Math.max(...findings.map((finding) => finding.what.length));
+  return findings
+    .map(({ what, state, seen, advice }) => {
+      const line = `${paint[state](marks[state])} ${pad(what, width)}  ${state === 'unknown' ? style.dim(seen) : seen}`;
+      return advice === undefined ? line : `${line}\n  ${' '.repeat(width)}  ${style.yellow(`→ ${advice}`)}`;
+    })
+    .join('\n');
+}

@@ -1,0 +1,32 @@
+import { relative, resolve } from 'node:path';
+import { type Context, print, printJson } from '../context.ts';
+import { scaffold, type TemplateName } from '../scaffold/scaffold.ts';
+
+/** Options of `sallyport new`. */
+export interface NewOptions {
+  readonly template: TemplateName;
+  readonly dir?: string;
+  readonly json?: boolean;
+}
+
+/** Makes a new service and says what to do next. */
+export async function newService(name: string, options: NewOptions, context: Context): Promise<void> {
+  const folder = resolve(context.cwd, options.dir ?? name);
+  const files = scaffold({ name, template: options.template, folder });
+  if (options.json) return printJson(context, { name, template: options.template, folder, files });
+  const { style } = context;
+  const here = relative(context.cwd, folder) || '.';
+  print(
+    context,
+    [
+      `${style.green('✓')} ${style.bold(name)} is in ${here}`,
+      ...files.map((file) => style.dim(`    ${file}`)),
+      '',
+      'Next:',
+      `    cd ${here}`,
+      '    npm install',
+      '    npm test',
+      '    npx sallyport run',
+    ].join('\n'),
+  );
+}

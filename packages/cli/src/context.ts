@@ -1,0 +1,69 @@
+import { resolve } from 'node:path';
+import type { Sink } from './terminal/screen.ts';
+import { createStyle, type Style } from './terminal/style.ts';
+
+/** The process as a command sees it: the one place where its globals are taken in. */
+export interface Context {
+  readonly stdout: Sink;
+  readonly stderr: Sink;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  /** For what goes to stdout, and to stderr. */
+  readonly style: Style;
+  readonly errorStyle: Style;
+  /** The text of standard input, whole. */
+  readStdin(): Promise<string>;
+  /** Resolves with its name when the process is asked to end; the handlers are removed when the signal fires. */
+  untilStopped(signal: AbortSignal): Promise<NodeJS.Signals>;
+}
+
+/** The context of this very process. */
+export function processContext(): Context {
+  const { stdout, stderr, env } = process;
+  return {
+    stdout,
+    stderr,
+    env,
+    cwd: process.cwd(),
+    style: createStyle({ isTty: stdout.isTTY === true, env }),
+    errorStyle: createStyle({ isTty: stderr.isTTY === true, env }),
+    readStdin: async () => {
+      const chunks: Buffer[] = [];
+      for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+      return Buffer.concat(chunks).toString('utf8');
+    },
+    untilStopped,
+  };
+}
+
+function untilStopped(signal: AbortSignal): Promise<NodeJS.Signals> {
+  const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  return new Promise((resolve) => {
+    const stop = (name: NodeJS.Signals) => resolve(name);
+    for (const name of names) process.on(name, stop);
+    const remove = () => {
+      for (const name of names) process.off(name, stop);
+    };
+    signal.addEventListener('abort', remove, { once: true });
+  });
+}
+
+/** Prints a result on stdout, one line of JSON. */
+export function printJson(context: Context, value: unknown): void {
+  context.stdout.write(`${JSON.stringify(value)}\n`);
+}
+
+/** Prints a result on stdout. */
+export function print(context: Context, text: string): void {
+  context.stdout.write(`${text}\n`);
+}
+
+/** Says something to the person at the terminal, on stderr, so that piping the result stays possible. */
+export function say(context: Context, text: string): void {
+  context.stderr.write(`${text}\n`);
+}
+
+/** The configuration file to use: the option, else `SALLYPORT_CONFIG`, else `sallyport.yaml` here. */
+export function configPath(context: Context, option: string | undefined): string {
+  return resolve(context.cwd, option ?? context.env.SALLYPORT_CONFIG ?? 'sallyport.yaml');
+}

@@ -1,0 +1,3 @@
+import { __variable__ } from './service.ts';
+
+await __variable__.listen();
