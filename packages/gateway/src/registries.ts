@@ -8,6 +8,8 @@ import type { OnInvoke } from './registry/invocations.ts';
 import { createStaticRegistry, type StaticService } from './registry/static.ts';
 import { readCredentialFile } from './secrets/index.ts';
 import { createKitUpstream } from './upstream/kit.ts';
+import { createMcpHttp } from './upstream/mcp-http.ts';
+import { version } from './version.ts';
 
 interface RegistryParts {
   readonly config: () => GatewayConfig;
@@ -43,9 +45,8 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
   try {
     const fixed = createStaticRegistry({
       services: staticServices(config),
-      connectForeign: () => {
-        throw new Error('not yet');
-      },
+      connectForeign: ({ service, url }) =>
+        createMcpHttp({ service, url, log, clientInfo: { name: 'sallyport', version } }),
       random: Math.random,
       ...{ createPool, onInvoke, log, nowMs },
     });
