@@ -1,0 +1,248 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
+import type { HttpTransport } from './http.ts';
+import { call, envelope } from './testing/client.ts';
+import { createRig, type Rig, startHttp } from './testing/rig.ts';
+
+const open: HttpTransport[] = [];
+afterEach(async () => {
+  await Promise.all(open.splice(0).map((http) => http.close(0)));
+});
+
+interface Socket {
+  readonly ws: WebSocket;
+  /** Everything received so far, parsed. */
+  readonly received: any[];
+  readonly closed: Promise<number>;
+  ask(message: string | Buffer): Promise<any>;
+}
+
+async function start(rig: Rig = createRig()) {
+  const { http, port } = await startHttp(rig);
+  open.push(http);
+  return { rig, http, url: `ws://127.0.0.1:${port}/mcp/ws` };
+}
+
+async function dial(url: string, headers: Record<string, string> = { authorization: 'Bearer good' }): Promise<Socket> {
+  const ws = new WebSocket(url, { headers });
+  const received: any[] = [];
+  const waiting: ((message: any) => void)[] = [];
+  ws.on('message', (data) => {
+    const message = JSON.parse(String(data));
+    received.push(message);
+    if (message.method === undefined) waiting.shift()?.(message);
+  });
+  const closed = new Promise<number>((resolve) => ws.once('close', resolve));
+  await new Promise<void>((resolve, reject) => {
+    ws.once('open', resolve);
+    ws.once('error', reject);
+  });
+  ws.on('error', () => undefined);
+  const ask = (message: string | Buffer) =>
+    new Promise<any>((resolve) => {
+      waiting.push(resolve);
+      ws.send(message);
+    });
+  return { ws, received, closed, ask };
+}
+
+describe('a WebSocket', () => {
+  it('lists and calls in both eras, and names each call', async () => {
+    const { url, rig } = await start();
+    const { ask } = await dial(url);
+    const params = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
+    const greeted = await ask(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }));
+    expect(greeted.result.protocolVersion).toBe('2025-11-25');
+    const listed = await ask(
+      JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/list', params: { _meta: envelope } }),
+    );
+    expect(listed.result).toMatchObject({ resultType: 'complete', cacheScope: 'private' });
+    const called = await ask(call('blog.Posts.Read', { id: 7 }));
+    expect(called.result.structuredContent).toEqual({ id: 7 });
+    expect(called.result._meta['dev.sallyport/traceId']).toBe(rig.records.at(-1)?.callId);
+    expect(rig.records.at(-1)?.origin).toMatchObject({ transport: 'ws', era: 'legacy' });
+  });
+
+  it('serves many calls at once, up to 32', async () => {
+    const { url } = await start();
+    const { ask } = await dial(url);
+    const answers = await Promise.all(Array.from({ length: 40 }, (_, id) => ask(call('blog.Posts.Slow', {}, id))));
+    const refused = answers.filter(({ error }) => error?.data.reason === 'rate_limited');
+    expect(refused).toHaveLength(8);
+    expect(answers.filter(({ result }) => result)).toHaveLength(32);
+  });
+
+  it('does not take one id for two calls at once', async () => {
+    const { url } = await start();
+    const { ask } = await dial(url);
+    const [one, two] = await Promise.all([ask(call('blog.Posts.Slow', {}, 9)), ask(call('blog.Posts.Slow', {}, 9))]);
+    expect([one, two].map(({ error }) => error?.data.reason).filter(Boolean)).toEqual(['malformed_request']);
+  });
+
+  it('cancels a call when told to, and never answers notifications', async () => {
+    const { url, rig } = await start();
+    const { ws, ask, received } = await dial(url);
+    ws.send(call('blog.Posts.Slow', {}, 'slow'));
+    await expect.poll(() => rig.dispatched.length).toBe(1);
+    ws.send('{"jsonrpc":"2.0","method":"notifications/cancelled","params":{"requestId":"slow"}}');
+    await expect.poll(() => rig.records.some(({ reason }) => reason === 'cancelled')).toBe(true);
+    await ask('{"jsonrpc":"2.0","id":"after","method":"ping"}');
+    expect(received.map(({ id }) => id)).toEqual(['after']);
+  });
+
+  it('sends progress, and cancels everything when it closes', async () => {
+    const { url, rig } = await start();
+    const { ws, received } = await dial(url);
+    const params = { name: 'blog.Posts.Slow', arguments: {}, _meta: { progressToken: 'p' } };
+    ws.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }));
+    await expect.poll(() => received.length).toBeGreaterThan(1);
+    expect(received.map(({ params: told }) => told?.progress)).toEqual([1, 2]);
+    ws.terminate();
+    await expect.poll(() => rig.records.some(({ reason }) => reason === 'cancelled')).toBe(true);
+  });
+
+  it('tells of changes of the catalog', async () => {
+    const { url, rig } = await start();
+    const { ws, received } = await dial(url);
+    const params = { notifications: { toolsListChanged: true }, _meta: envelope };
+    ws.send(JSON.stringify({ jsonrpc: '2.0', id: 's', method: 'subscriptions/listen', params }));
+    await expect.poll(() => received.length).toBe(1);
+    rig.changeCatalog();
+    await expect.poll(() => received.length).toBe(2);
+    expect(received.map(({ method }) => method)).toEqual([
+      'notifications/subscriptions/acknowledged',
+      'notifications/tools/list_changed',
+    ]);
+    expect(received[1].params._meta['io.modelcontextprotocol/subscriptionId']).toBe('s');
+  });
+});
+
+describe('the token of a WebSocket', () => {
+  it('is checked at the upgrade', async () => {
+    const { url, rig } = await start();
+    await expect(dial(url, { authorization: 'Bearer bad' })).rejects.toThrow('401');
+    expect(rig.records.at(-1)).toMatchObject({ reason: 'credential_invalid' });
+    await expect(dial(url, { origin: 'https://evil.example', authorization: 'Bearer good' })).rejects.toThrow('403');
+  });
+
+  it('is not taken from the URL', async () => {
+    const { url } = await start();
+    const { ask } = await dial(`${url}?token=good&access_token=good`, {});
+    expect((await ask(call('blog.Posts.Read'))).error.data.reason).toBe('credential_missing');
+  });
+
+  it('is checked again with every message: a revoked one closes the socket', async () => {
+    const { url, rig } = await start();
+    const { ask, closed } = await dial(url);
+    expect((await ask(call('blog.Posts.Read'))).result).toBeDefined();
+    rig.tokens.delete('good');
+    expect((await ask(call('blog.Posts.Read'))).error.data.reason).toBe('credential_invalid');
+    expect(await closed).toBe(4401);
+    expect(rig.dispatched).toHaveLength(1);
+  });
+
+  it('may come with each message instead, but not against that of the connection', async () => {
+    const { url } = await start();
+    const withToken = (token: string, id: number) =>
+      JSON.stringify({ jsonrpc: '2.0', id, method: 'tools/call', params: { name: 'blog.Posts.Read', _token: token } });
+    const anonymous = await dial(url, {});
+    expect((await anonymous.ask(withToken('bad', 1))).error.data.reason).toBe('credential_invalid');
+    expect((await anonymous.ask(withToken('good', 2))).result).toBeDefined();
+    expect((await anonymous.ask(call('blog.Posts.Read', {}, 3))).error.data.reason).toBe('credential_missing');
+    const known = await dial(url);
+    expect((await known.ask(withToken('bad', 4))).result).toBeDefined();
+  });
+
+  it('missing is allowed to few sockets only', async () => {
+    const { url } = await start();
+    const sockets = await Promise.all(Array.from({ length: 64 }, () => dial(url, {})));
+    await expect(dial(url, {})).rejects.toThrow('401');
+    await dial(url);
+    sockets[0]?.ws.terminate();
+    await expect
+      .poll(() =>
+        dial(url, {}).then(
+          () => 'open',
+          () => 'refused',
+        ),
+      )
+      .toBe('open');
+  });
+});
+
+describe('hostile messages on a WebSocket', () => {
+  it.each([
+    ['{"jsonrpc":"2.0","id":1,"id":2,"method":"ping"}', 'malformed_request'],
+    [
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","NAME":"x"}}',
+      'malformed_request',
+    ],
+    [
+      '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","arguments":{"n":1e999}}}',
+      'malformed_request',
+    ],
+    [`${'['.repeat(1000)}`, 'malformed_request'],
+    ['\ufeff{}', 'malformed_json'],
+    ['', 'malformed_json'],
+    ['[]', 'malformed_request'],
+    [Buffer.from([1, 2, 3]), 'malformed_request'],
+    [' '.repeat(65 * 1024), 'payload_too_large'],
+  ])('%# are refused and recorded', async (message, reason) => {
+    const { url, rig } = await start();
+    const { ask } = await dial(url);
+    expect((await ask(message)).error.data.reason).toBe(reason);
+    expect(rig.records.at(-1)).toMatchObject({ verb: 'unreadable', reason });
+    expect(rig.dispatched).toHaveLength(0);
+  });
+
+  it('far too large ones cut the socket, and are recorded all the same', async () => {
+    const { url, rig } = await start();
+    const { ws, closed } = await dial(url);
+    ws.send('x'.repeat(200 * 1024));
+    expect(await closed).toBe(1009);
+    await expect.poll(() => rig.records.at(-1)?.reason).toBe('payload_too_large');
+  });
+
+  it('many at once are read no faster than they are answered', async () => {
+    let isHeld = true;
+    let waiting = 0;
+    const release: (() => void)[] = [];
+    const rig = createRig(
+      {},
+      {
+        rate: () => {
+          waiting++;
+          return isHeld ? new Promise<void>((resolve) => release.push(resolve)) : undefined;
+        },
+      },
+    );
+    const { url } = await start(rig);
+    const { ws, received } = await dial(url);
+    for (let id = 0; id < 500; id++) ws.send(call('blog.Posts.Read', {}, id));
+    await expect.poll(() => waiting).toBe(32);
+    isHeld = false;
+    for (const go of release) go();
+    await expect.poll(() => received.length).toBe(500);
+  });
+});
+
+it('a client that does not read is cut off', async () => {
+  const { url, rig } = await start(createRig({ maxRequestBytes: 1024 * 1024 }));
+  const { ws, closed } = await dial(url);
+  ws.pause();
+  for (let id = 0; id < 40; id++) ws.send(call('blog.Posts.Read', { text: 'x'.repeat(1000 * 1000) }, id));
+  await expect.poll(() => rig.dispatched.length, { timeout: 10_000 }).toBeGreaterThan(4);
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  ws.resume();
+  expect(await closed).toBe(1006);
+});
+
+it('a closing gateway lets calls finish and says goodbye', async () => {
+  const { url, rig, http } = await start();
+  const { ask, closed } = await dial(url);
+  const slow = ask(call('blog.Posts.Slow'));
+  await expect.poll(() => rig.dispatched.length).toBe(1);
+  await http.close(5_000);
+  expect((await slow).result).toBeDefined();
+  expect(await closed).toBe(1001);
+});
