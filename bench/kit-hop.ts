@@ -24,7 +24,6 @@ import {
 import { z } from 'zod';
 import { nodeCrypto } from '../packages/kit/src/hop/node-crypto.ts';
 
-const concurrency = 32;
 const token = 'a-token-for-the-bench';
 const args = '{"title":"Buy tea","tags":["home","shop"],"priority":3}';
 
@@ -47,7 +46,7 @@ async function measure(calls: number): Promise<void> {
     title,
   }));
 
-  const caller = startCaller('hop-caller', { socket, credential, calls });
+  const caller = startCaller('hop-caller', { socket, credential });
   await caller.ready;
   const listening = await tasks.listen({
     hop: `unix:${socket}`,
@@ -55,14 +54,18 @@ async function measure(calls: number): Promise<void> {
     signals: false,
     mcp: { port: 0, token },
   });
-  const hop = await caller.run(calls);
+  const hop = await caller.run(calls, 32);
+  const alone = await caller.run(Math.round(calls / 5), 1);
+  caller.stop();
   const sdkCalls = Math.max(200, Math.round(calls / 25));
-  const mcpCaller = startCaller('mcp-caller', { url: listening.mcpUrl, calls: sdkCalls });
+  const mcpCaller = startCaller('mcp-caller', { url: listening.mcpUrl });
   await mcpCaller.ready;
-  const mcp = await mcpCaller.run(sdkCalls);
+  const mcp = await mcpCaller.run(sdkCalls, 32);
+  mcpCaller.stop();
   console.log(
     JSON.stringify({
       hopMicrosPerCall: Number(hop.toFixed(1)),
+      hopAloneMicrosPerCall: Number(alone.toFixed(1)),
       mcpMicrosPerCall: Number(mcp.toFixed(1)),
       ratio: Number((mcp / hop).toFixed(1)),
       calls,
@@ -73,7 +76,7 @@ async function measure(calls: number): Promise<void> {
   process.exit(0);
 }
 
-/** Starts a caller in its own process. It says `ready`, then for every `go` on its input makes its calls and says `done`. */
+/** Starts a caller in its own process. It says `ready`, then for every line `calls concurrency` on its input makes so many and says `done`. */
 function startCaller(kind: string, options: object) {
   const self = fileURLToPath(import.meta.url);
   const child = spawn(process.execPath, ['--conditions=sallyport-source', self, kind, JSON.stringify(options)], {
@@ -89,10 +92,10 @@ function startCaller(kind: string, options: object) {
       };
       child.stdout.on('data', listen);
     });
-  const round = async () => {
+  const round = async (calls: number, concurrency: number) => {
     const done = said('done');
     const before = process.cpuUsage();
-    child.stdin.write('go\n');
+    child.stdin.write(`${calls} ${concurrency}\n`);
     await done;
     const { user, system } = process.cpuUsage(before);
     return user + system;
@@ -100,17 +103,17 @@ function startCaller(kind: string, options: object) {
   return {
     ready: said('ready'),
     /** CPU of this process per call, in microseconds: the best of three rounds after one to warm up. */
-    run: async (calls: number) => {
-      await round();
-      const rounds = [await round(), await round(), await round()];
-      child.kill();
-      return Math.min(...rounds) / calls;
+    run: async (calls: number, concurrency: number) => {
+      const rounds: number[] = [];
+      for (let index = 0; index < 4; index += 1) rounds.push(await round(calls, concurrency));
+      return Math.min(...rounds.slice(1)) / calls;
     },
+    stop: () => child.kill(),
   };
 }
 
 /** Keeps `concurrency` calls in flight until `calls` are answered. `start` makes one and calls back. */
-function burst(calls: number, start: (done: () => void) => void): Promise<void> {
+function burst(calls: number, concurrency: number, start: (done: () => void) => void): Promise<void> {
   return new Promise((resolve) => {
     let started = 0;
     let ended = 0;
@@ -127,19 +130,19 @@ function burst(calls: number, start: (done: () => void) => void): Promise<void> 
   });
 }
 
-function onGo(calls: number, start: (done: () => void) => void): void {
-  process.stdin.setEncoding('utf8').on('data', () => {
-    void burst(calls, start).then(() => console.log('done'));
+function onGo(start: (done: () => void) => void): void {
+  process.stdin.setEncoding('utf8').on('data', (line) => {
+    const [calls = 0, concurrency = 1] = String(line).split(' ').map(Number);
+    void burst(calls, concurrency, start).then(() => console.log('done'));
   });
 }
 
 interface HopCaller {
   readonly socket: string;
-  readonly calls: number;
   readonly credential: { readonly id: string; readonly service: string; readonly key: string };
 }
 
-async function callOverHop({ socket, calls, credential }: HopCaller): Promise<void> {
+async function callOverHop({ socket, credential }: HopCaller): Promise<void> {
   const crypto: ProofCrypto = nodeCrypto;
   const waiting = new Map<number, () => void>();
   const principal = {
@@ -160,7 +163,7 @@ async function callOverHop({ socket, calls, credential }: HopCaller): Promise<vo
         proved = true;
         stream.write(acceptor.accept(line).reply);
       } else if (line.includes('"announce"')) stream.write(resultFrame(0, '{}'));
-      else {
+      else if (!line.startsWith('{"jsonrpc":"2.0","id":"p"')) {
         if (!line.includes('"structuredContent":{"id":"42"')) throw new Error(line);
         const id = Number(/"id":(\d+)/.exec(line)?.[1]);
         waiting.get(id)?.();
@@ -171,7 +174,7 @@ async function callOverHop({ socket, calls, credential }: HopCaller): Promise<vo
     stream.on('error', () => undefined);
     stream.write(acceptor.challenge);
     setInterval(() => stream.write('{"jsonrpc":"2.0","id":"p","method":"ping"}\n'), 1_000).unref();
-    onGo(calls, (done) => {
+    onGo((done) => {
       seq += 1;
       waiting.set(seq, done);
       const frame = callFrame(
@@ -198,7 +201,7 @@ async function callOverHop({ socket, calls, credential }: HopCaller): Promise<vo
   server.listen(socket, () => console.log('ready'));
 }
 
-async function callOverMcp({ url, calls }: { readonly url: string; readonly calls: number }): Promise<void> {
+async function callOverMcp({ url }: { readonly url: string }): Promise<void> {
   const body = `{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"TaskService.Create","arguments":${args}}}`;
   const headers = {
     Authorization: `Bearer ${token}`,
@@ -207,8 +210,8 @@ async function callOverMcp({ url, calls }: { readonly url: string; readonly call
     'MCP-Protocol-Version': '2025-11-25',
   };
   const { Agent } = await import('node:http');
-  const agent = new Agent({ keepAlive: true, maxSockets: concurrency });
-  onGo(calls, (done) => {
+  const agent = new Agent({ keepAlive: true, maxSockets: 32 });
+  onGo((done) => {
     const sent = request(url, { method: 'POST', headers, agent }, (response) => {
       if (response.statusCode !== 200) throw new Error(`status ${response.statusCode}`);
       response.resume().once('end', done);

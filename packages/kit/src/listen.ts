@@ -49,36 +49,36 @@ export interface Served {
 }
 
 const drainTimeoutMs = 10_000;
+const lastWriteTimeoutMs = 1_000;
 
-/** Opens the faces that are asked for. Throws when there is none, or one cannot be opened. */
+/** Opens the faces that are asked for. Throws when there is none, or one cannot be opened; nothing is open then. */
 export async function listen(served: Served, options: ListenOptions): Promise<Listening> {
   const { table, runner, log } = served;
-  const links: Links[] = [];
-  const close = async (): Promise<void> => {
-    restore();
-    const sessions = links.flatMap((each) => each.sessions());
-    await Promise.all(links.map((each) => each.stop()));
-    for (const session of sessions) session.announceDraining();
-    await within(drainTimeoutMs, runner.drain());
-    for (const session of sessions) session.close();
-    await mcp?.close();
-  };
-  const callTool = (scope: CallScope | undefined): CallTool => {
-    const session = links.flatMap((each) => each.sessions())[0];
-    // A call that did not come over a hop has no parent that a gateway would know of.
-    return session === undefined ? noGateway : session.callTool(scope);
-  };
-
   const hops = hopOptions(served, options);
   if (hops.length === 0 && options.mcp === undefined) throw new Error(nowhere);
-  for (const { open, ...link } of hops) {
-    await link.credential();
-    links.push(await open(link));
-  }
-  const { mcp: mcpOptions } = options;
+  for (const { credential } of hops) await credential();
+
+  const links: Links[] = [];
+  const callAlone = (scope: CallScope | undefined): CallTool => {
+    const session = links.flatMap((each) => each.sessions())[0];
+    return session === undefined ? noGateway : session.callAlone(scope);
+  };
   const { manifest } = table;
-  const mcp: McpEndpoint | undefined =
-    mcpOptions && (await startMcpEndpoint({ ...mcpOptions, manifest, runner, log, callTool }));
+  // A call that did not come over a hop has no parent that a gateway would know of: it calls in the service's own name.
+  const mcpOptions = options.mcp && { ...options.mcp, manifest, runner, log, callTool: callAlone };
+  const mcp = mcpOptions && (await startMcpEndpoint(mcpOptions));
+  try {
+    for (const { open, ...link } of hops) links.push(await open(link));
+  } catch (error) {
+    await closeAll({ links, mcp, runner });
+    throw error;
+  }
+  let closing: Promise<void> | undefined;
+  const close = (): Promise<void> => {
+    // Signals are obeyed until the end: the second one is to cut this short.
+    closing ??= closeAll({ links, mcp, runner }).finally(restore);
+    return closing;
+  };
   const restore = options.signals === false ? (): void => undefined : obeySignals(close, log);
   log.info({ tools: manifest.tools.length, ...(mcp && { mcp: mcp.url }) }, 'listening');
   return {
@@ -86,9 +86,26 @@ export async function listen(served: Served, options: ListenOptions): Promise<Li
     get connected() {
       return links.some((each) => each.sessions().length > 0);
     },
-    call: (tool, args, callOptions) => callTool(undefined)(tool, args, callOptions),
+    call: (tool, args, callOptions) => callAlone(undefined)(tool, args, callOptions),
     close,
   };
+}
+
+interface Open {
+  readonly links: readonly Links[];
+  readonly mcp: McpEndpoint | undefined;
+  readonly runner: Runner;
+}
+
+async function closeAll({ links, mcp, runner }: Open): Promise<void> {
+  const sessions = links.flatMap((each) => each.sessions());
+  for (const each of links) each.stop();
+  for (const session of sessions) session.announceDraining();
+  await within(drainTimeoutMs, runner.drain());
+  for (const session of sessions) session.close();
+  // What was written last must leave before the process does.
+  await within(lastWriteTimeoutMs, Promise.all(sessions.map((session) => session.closed)));
+  await mcp?.close();
 }
 
 const nowhere =
@@ -130,7 +147,7 @@ const noGateway: CallTool = async () => {
   throw new CallError('No gateway is connected.', { code: 'unavailable', reason: 'no_gateway' });
 };
 
-async function within(ms: number, work: Promise<void>): Promise<void> {
+async function within(ms: number, work: Promise<unknown>): Promise<void> {
   let timer: NodeJS.Timeout | undefined;
   const limit = new Promise<void>((resolve) => {
     timer = setTimeout(resolve, ms);

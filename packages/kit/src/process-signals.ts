@@ -7,7 +7,7 @@ import type { Logger } from 'pino';
 export function obeySignals(drain: () => Promise<void>, log: Logger): () => void {
   let asked = false;
   const onSignal = (signal: NodeJS.Signals): void => {
-    if (asked) process.exit(130);
+    if (asked) process.exit(1);
     asked = true;
     log.info({ signal }, 'finishing what is in flight');
     drain().then(

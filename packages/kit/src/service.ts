@@ -86,7 +86,11 @@ export function service(name: string, options: ServiceOptions): Service {
       return listening;
     },
     async close() {
-      await (await listening)?.close();
+      await listening?.then(
+        (open) => open.close(),
+        // It never ran: whoever called `listen` was told why.
+        () => undefined,
+      );
     },
     manifest: async () => (await ready()).table.manifest,
     async invoke(tool, args, invokeOptions = {}) {

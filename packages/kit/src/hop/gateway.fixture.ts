@@ -51,7 +51,8 @@ export interface GatewayEnd {
   readonly socket: Socket;
 }
 
-function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: HopCredential): GatewayEnd {
+/** Takes over a stream as a gateway would, on either side of the proof. */
+export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: HopCredential): GatewayEnd {
   const acceptor = createAcceptor(nodeCrypto, (id) => (id === credential.id ? credential : undefined));
   const dialer = createDialer(nodeCrypto, credential);
   const announcement = Promise.withResolvers<any>();

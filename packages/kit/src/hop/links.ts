@@ -5,14 +5,14 @@ import type { HopAddress } from './address.ts';
 import { proveAsAcceptor, proveAsDialer } from './prove.ts';
 import { type Session, type SessionShared, startSession } from './session.ts';
 import { listenForStreams, openStream } from './streams.ts';
-import { createWire } from './wire.ts';
+import { createWire, type Wire } from './wire.ts';
 
 /** Connections with gateways, however they came about. */
 export interface Links {
   /** Those that a gateway took the announcement on. */
   sessions(): readonly Session[];
-  /** Makes and takes no more connections; those that are there stay. */
-  stop(): Promise<void>;
+  /** Makes and takes no more connections. Those that are announced stay, for what is in flight on them. */
+  stop(): void;
 }
 
 /** What links need. */
@@ -33,24 +33,20 @@ const longestBackoffMs = 2_000;
  * first try has ended, well or not.
  */
 export async function dial(options: LinkOptions): Promise<Links> {
-  const sessions = new Set<Session>();
   const stopped = new AbortController();
+  const pool = createPool(options, stopped.signal);
   let tries = 0;
 
-  const once = async (onTried: () => void): Promise<string> => {
+  const once = async (onAnnounced: () => void): Promise<string> => {
     const credential = await options.credential();
     const stream = await openStream(options.address, credential);
-    const wire = createWire(stream);
-    if (stopped.signal.aborted) wire.destroy('stopped');
-    const { crypto } = options;
-    const onProved = (): void => {
-      keep(startSession(wire, options), sessions, () => {
+    return pool.add(stream, (wire, onProved) => {
+      proveAsDialer(wire, { crypto: options.crypto, credential, onProved });
+      return () => {
         tries = 0;
-        onTried();
-      });
-    };
-    proveAsDialer(wire, { crypto, credential, onProved });
-    return wire.closed;
+        onAnnounced();
+      };
+    });
   };
   const forever = async (onTried: () => void): Promise<void> => {
     while (!stopped.signal.aborted) {
@@ -67,38 +63,58 @@ export async function dial(options: LinkOptions): Promise<Links> {
   await new Promise<void>((resolve, reject) => {
     forever(resolve).catch(reject);
   });
-  return {
-    sessions: () => [...sessions],
-    stop: async () => stopped.abort(),
-  };
+  return { sessions: pool.sessions, stop: () => stopped.abort() };
 }
 
 /** Listens for gateways that dial this service. */
 export async function accept(options: LinkOptions): Promise<Links> {
-  const sessions = new Set<Session>();
+  const stopped = new AbortController();
+  const pool = createPool(options, stopped.signal);
   const credential = await options.credential();
   const onStream = (stream: Socket): void => {
-    const wire = createWire(stream);
-    const onProved = (): void => keep(startSession(wire, options), sessions, () => undefined);
-    proveAsAcceptor(wire, { crypto: options.crypto, credential, onProved });
-    void wire.closed.then((reason) => options.log.debug({ reason }, 'a connection with a gateway ended'));
+    const closed = pool.add(stream, (wire, onProved) => {
+      proveAsAcceptor(wire, { crypto: options.crypto, credential, onProved });
+      return () => undefined;
+    });
+    void closed.then((reason) => options.log.debug({ reason }, 'a connection with a gateway ended'));
   };
   const server = await listenForStreams(options.address, credential, onStream);
   server.on('error', (err) => options.log.error({ err }, 'listening for gateways failed'));
-  return {
-    sessions: () => [...sessions],
-    // Stops accepting at once; the connections that are there are closed by whoever drains.
-    stop: async () => void server.close(),
+  const stop = (): void => {
+    stopped.abort();
+    server.close();
   };
+  return { sessions: pool.sessions, stop };
 }
 
-function keep(session: Session, sessions: Set<Session>, onAnnounced: () => void): void {
-  void session.announced.then((taken) => {
-    if (!taken) return;
-    sessions.add(session);
-    onAnnounced();
-  });
-  void session.closed.then(() => sessions.delete(session));
+/** Starts the proof on a wire; returns what to do once the gateway has taken the announcement. */
+type Prove = (wire: Wire, onProved: () => void) => () => void;
+
+/** Keeps the connections of this service. What is not announced when it is stopped is destroyed. */
+function createPool(shared: SessionShared, stopped: AbortSignal) {
+  const sessions = new Set<Session>();
+  return {
+    sessions: (): readonly Session[] => [...sessions],
+    /** Resolves when the connection is gone, with the reason. */
+    add(stream: Socket, prove: Prove): Promise<string> {
+      const wire = createWire(stream);
+      const onStop = (): void => wire.destroy('stopped');
+      stopped.addEventListener('abort', onStop);
+      if (stopped.aborted) onStop();
+      const onAnnounced = prove(wire, () => {
+        const session = startSession(wire, shared);
+        void session.announced.then((taken) => {
+          if (!taken) return;
+          stopped.removeEventListener('abort', onStop);
+          sessions.add(session);
+          onAnnounced();
+        });
+        void session.closed.then(() => sessions.delete(session));
+      });
+      void wire.closed.then(() => stopped.removeEventListener('abort', onStop));
+      return wire.closed;
+    },
+  };
 }
 
 function logLost(log: Logger, reason: string, tries: number): void {

@@ -8,8 +8,10 @@ import type { Wire } from './wire.ts';
 
 /** The calls that a service makes to others over one connection. */
 export interface OutgoingCalls {
-  /** Calls on behalf of the call being served, or in the service's own name. */
-  callTool(scope: CallScope | undefined): CallTool;
+  /** Calls on behalf of a call that is being served over this very connection. */
+  callTool(scope: CallScope): CallTool;
+  /** Calls in the service's own name; within the time and the trace of `scope`, if there is one. */
+  callAlone(scope: CallScope | undefined): CallTool;
   /** Takes an answer; false when nobody waits for it. */
   settle(frame: Extract<HopFrame, { kind: 'result' | 'error' }>): boolean;
   /** Ends every call that still waits: the connection is gone. */
@@ -51,20 +53,23 @@ export function createOutgoingCalls(wire: Wire, nowMs: () => number): OutgoingCa
       wire.send(requestFrame(id, 'invoke', params));
     });
 
+  const caller =
+    (scope: CallScope | undefined, parent: string | undefined): CallTool =>
+    async <S extends Schema | undefined>(tool: string, args: object, options: CallOptions<S> = {}) => {
+      const leftMs = scope === undefined ? defaultTimeoutMs : scope.deadlineMs - nowMs();
+      const timeoutMs = Math.max(1, Math.min(options.timeoutMs ?? leftMs, leftMs));
+      const timeout = AbortSignal.timeout(timeoutMs);
+      const result = await send(
+        { tool, parent, traceparent: scope?.trace, timeoutMs, arguments: args },
+        scope === undefined ? timeout : AbortSignal.any([scope.signal, timeout]),
+      );
+      // Typed by the schema that it was just checked against, or left as JSON.
+      return (await readOutput(tool, result, options.output)) as never;
+    };
+
   return {
-    callTool:
-      (scope) =>
-      async <S extends Schema | undefined>(tool: string, args: object, options: CallOptions<S> = {}) => {
-        const leftMs = scope === undefined ? defaultTimeoutMs : scope.deadlineMs - nowMs();
-        const timeoutMs = Math.max(1, Math.min(options.timeoutMs ?? leftMs, leftMs));
-        const timeout = AbortSignal.timeout(timeoutMs);
-        const result = await send(
-          { tool, parent: scope?.traceId, traceparent: scope?.trace, timeoutMs, arguments: args },
-          scope === undefined ? timeout : AbortSignal.any([scope.signal, timeout]),
-        );
-        // Typed by the schema that it was just checked against, or left as JSON.
-        return (await readOutput(tool, result, options.output)) as never;
-      },
+    callTool: (scope) => caller(scope, scope.traceId),
+    callAlone: (scope) => caller(scope, undefined),
     settle(frame) {
       const settle = typeof frame.id === 'string' ? waiting.get(frame.id) : undefined;
       if (settle === undefined) return false;

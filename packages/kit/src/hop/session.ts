@@ -1,10 +1,7 @@
 import {
   errorFrame,
   type HopFrame,
-  type HopId,
-  type HopReason,
   notificationFrame,
-  readCallParams,
   readFrame,
   requestFrame,
   resultFrame,
@@ -12,11 +9,11 @@ import {
   silentAfterMs,
 } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import { type Answer, failure } from '../answer.ts';
 import type { CallScope } from '../call-context.ts';
-import type { Cancel, Runner } from '../runner.ts';
+import type { Runner } from '../runner.ts';
 import type { CallTool } from '../tool-options.ts';
 import { createOutgoingCalls } from './outgoing-calls.ts';
+import { createServedCalls } from './served-calls.ts';
 import type { Wire } from './wire.ts';
 
 /** What every session of a service shares. */
@@ -34,116 +31,68 @@ export interface Session {
   readonly announced: Promise<boolean>;
   /** Resolves with the reason once the connection is gone. */
   readonly closed: Promise<string>;
-  /** Calls other services over this connection. */
-  callTool(scope: CallScope | undefined): CallTool;
+  /** Calls other services over this connection, in this service's own name. */
+  callAlone(scope: CallScope | undefined): CallTool;
   /** Tells the gateway to send no more calls. */
   announceDraining(): void;
   /** Sends what is left and closes. */
   close(): void;
 }
 
-/** A gateway that reads this much too little gets no more calls served. */
-const maxBacklogBytes = 64 * 1024 * 1024;
 const silenceCheckMs = 1_000;
 
 /** Takes over a wire whose proof is done: announces the service, then serves calls until the wire closes. */
-export function startSession(wire: Wire, shared: SessionShared): Session {
-  const { manifest, instance, runner, log, nowMs } = shared;
-  const inFlight = new Map<number, Cancel>();
+export function startSession(wire: Wire, { manifest, instance, runner, log, nowMs }: SessionShared): Session {
   const outgoing = createOutgoingCalls(wire, nowMs);
-  const announcement = Promise.withResolvers<boolean>();
-  let lastSeq = 0;
-
-  const answer = (id: HopId, { kind, ...rest }: Answer): void => {
-    wire.send('text' in rest ? resultFrame(id, rest.text) : errorFrame(id, rest.error));
-  };
-  const refuse = (id: HopId, reason: HopReason): void => answer(id, failure(reason));
-
-  const serve = (frame: Extract<HopFrame, { kind: 'request' }>): void => {
-    const { id } = frame;
-    const params = readCallParams(frame.params);
-    // A claim for another service, or one that was used before, is not ours to serve.
-    if (params === undefined || params.seq !== id || params.seq <= lastSeq || params.audience !== manifest.service) {
-      refuse(id, 'bad_frame');
-      return;
-    }
-    const seq = params.seq;
-    lastSeq = seq;
-    if (wire.backlog > maxBacklogBytes) {
-      refuse(id, 'overloaded');
-      return;
-    }
-    let ended = false;
-    const cancel = runner.start(
-      {
-        tool: params.tool,
-        id: params.call,
-        traceparent: params.traceparent,
-        timeoutMs: params.timeoutMs,
-        principal: params.principal,
-        arguments: params.arguments,
-        callTool: outgoing.callTool,
-        ...(params.progress === true && {
-          onProgress: (progress) => {
-            if (!ended) wire.send(notificationFrame('progress', { id: seq, ...progress }));
-          },
-        }),
-      },
-      (result) => {
-        ended = true;
-        inFlight.delete(seq);
-        answer(seq, result);
-      },
-    );
-    if (!ended) inFlight.set(seq, cancel);
-  };
-
-  const settle = (frame: Extract<HopFrame, { kind: 'result' | 'error' }>): void => {
-    if (frame.id !== 0) {
-      outgoing.settle(frame);
-      return;
-    }
-    announcement.resolve(frame.kind === 'result');
-    if (frame.kind === 'result') return;
-    log.error({ reason: frame.error.message }, 'the gateway refused the service');
-    wire.destroy('the gateway refused the service');
-  };
+  const served = createServedCalls(wire, { service: manifest.service, runner, callTool: outgoing.callTool });
+  const { announced, onAnswer } = announce(wire, log);
 
   const onLine = (line: string): void => {
     const frame = readFrame(line);
     if (frame === undefined) wire.destroy('the gateway sent something that is no frame');
     else if (frame.kind === 'request') {
-      if (frame.method === 'call') serve(frame);
+      if (frame.method === 'call') served.serve(frame);
       else if (frame.method === 'ping') wire.send(resultFrame(frame.id, '{}'));
       else wire.send(errorFrame(frame.id, { code: -32601, message: 'Unknown method.' }));
-    } else if (frame.kind !== 'notification') settle(frame);
-    else if (frame.method === 'cancel') cancelCall(frame.params, inFlight);
+    } else if (frame.kind === 'notification') {
+      if (frame.method === 'cancel') served.cancel(frame.params);
+    } else if (frame.id === 0) onAnswer(frame);
+    else outgoing.settle(frame);
   };
 
   const watch = watchSilence(wire);
   void wire.closed.then(() => {
     clearInterval(watch);
-    announcement.resolve(false);
     outgoing.fail();
-    for (const cancel of inFlight.values()) cancel();
-    inFlight.clear();
+    served.cancelAll();
   });
   wire.read(onLine);
   wire.send(requestFrame(0, 'announce', { instance, manifest }));
   return {
-    announced: announcement.promise,
+    announced,
     closed: wire.closed,
-    callTool: outgoing.callTool,
+    callAlone: outgoing.callAlone,
     announceDraining: () => wire.send(notificationFrame('draining')),
     close: () => wire.end(),
   };
 }
 
-function cancelCall(params: unknown, inFlight: Map<number, Cancel>): void {
-  const id = typeof params === 'object' && params !== null && 'id' in params ? params.id : undefined;
-  if (typeof id !== 'number') return;
-  inFlight.get(id)?.();
-  inFlight.delete(id);
+/** Waits for the answer to the announcement: a gateway that refuses it, or never answers, is left. */
+function announce(wire: Wire, log: Logger) {
+  const { promise: announced, resolve } = Promise.withResolvers<boolean>();
+  const timer = setTimeout(() => wire.destroy('the gateway did not answer the announcement'), silentAfterMs);
+  void wire.closed.then(() => {
+    clearTimeout(timer);
+    resolve(false);
+  });
+  const onAnswer = (frame: Extract<HopFrame, { kind: 'result' | 'error' }>): void => {
+    clearTimeout(timer);
+    resolve(frame.kind === 'result');
+    if (frame.kind === 'result') return;
+    log.error({ reason: frame.error.message }, 'the gateway refused the service');
+    wire.destroy('the gateway refused the service');
+  };
+  return { announced, onAnswer };
 }
 
 /**
