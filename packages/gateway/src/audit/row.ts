@@ -33,7 +33,12 @@ export interface Row extends Columns {
 /** What of the caller's own words is kept at most, in UTF-16 units: names and headers can be as long as a request. */
 export const maxNameLength = 256;
 
-/** The layout of the database. `meta` holds one row: the random id that ties the first row to this log. */
+/**
+ * The layout of the database. `meta` holds one row: the random id that ties the first row to this log.
+ *
+ * Call and trace ids are random: indexes of their own would touch a page for each record and double the cost of
+ * writing. They ride along in the index by time, which grows at its end, and are found by reading through that.
+ */
 export const tables = `
 CREATE TABLE IF NOT EXISTS meta (log_id TEXT NOT NULL);
 CREATE TABLE IF NOT EXISTS audit (
@@ -51,9 +56,7 @@ CREATE TABLE IF NOT EXISTS audit (
   prev_hash BLOB NOT NULL,
   hash BLOB NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS audit_call ON audit (call_id);
-CREATE INDEX IF NOT EXISTS audit_trace ON audit (trace_id);
-CREATE INDEX IF NOT EXISTS audit_time ON audit (time_ms);
+CREATE INDEX IF NOT EXISTS audit_time ON audit (time_ms, call_id, trace_id);
 CREATE INDEX IF NOT EXISTS audit_subject ON audit (subject, seq);
 CREATE INDEX IF NOT EXISTS audit_tool ON audit (tool, seq);
 `;

@@ -1,4 +1,12 @@
-import { createCipheriv, createDecipheriv, createHmac, hkdfSync, randomBytes } from 'node:crypto';
+import {
+  createCipheriv,
+  createDecipheriv,
+  createSecretKey,
+  hash,
+  hkdfSync,
+  type KeyObject,
+  randomBytes,
+} from 'node:crypto';
 import type { AccessRequest, JsonText } from '@sallyport/core';
 
 /** The three keys of a log, 32 bytes each, derived from the master key. They never leave the process. */
@@ -29,9 +37,22 @@ const nonceBytes = 12;
 const tagBytes = 16;
 const dayMs = 86_400_000;
 
-/** HMAC-SHA-256 of the arguments' text, hex. */
-export function argumentsHash(key: Uint8Array, text: string): string {
-  return createHmac('sha256', key).update(text).digest('hex');
+const blockBytes = 64;
+
+/**
+ * HMAC-SHA-256 of the arguments' text, hex. Composed of two one-shot hashes (RFC 2104 §2), which cost a third of an
+ * `Hmac` object.
+ */
+export function createArgumentsHash(key: Uint8Array): (text: string) => string {
+  if (key.length > blockBytes) throw new Error('the key is longer than a block');
+  const padded = Buffer.alloc(blockBytes);
+  padded.set(key);
+  const inner = padded.map((byte) => byte ^ 0x36);
+  const outer = padded.map((byte) => byte ^ 0x5c);
+  return (text) => {
+    const first = hash('sha256', Buffer.concat([inner, Buffer.from(text)]), 'buffer');
+    return hash('sha256', Buffer.concat([outer, first]), 'hex');
+  };
 }
 
 /**
@@ -46,13 +67,14 @@ export function dataKey(seal: Uint8Array, tenant: string | undefined, timeMs: nu
 
 /** Seals texts under the data key of their tenant and day. Keeps the data keys of the days in use. */
 export function createSealer(seal: Uint8Array): (plain: string, context: SealContext) => Buffer {
-  const keys = new Map<string, Buffer>();
+  // As objects: a raw key would be imported anew for every record, which takes longer than encrypting it.
+  const keys = new Map<string, KeyObject>();
   return (plain, context) => {
     const id = `${Math.floor(context.timeMs / dayMs)} ${context.tenant === undefined ? '' : `=${context.tenant}`}`;
     let key = keys.get(id);
     if (key === undefined) {
       if (keys.size >= 1000) keys.clear();
-      key = dataKey(seal, context.tenant, context.timeMs);
+      key = createSecretKey(dataKey(seal, context.tenant, context.timeMs));
       keys.set(id, key);
     }
     return encrypt(key, plain, context.callId);
@@ -60,7 +82,7 @@ export function createSealer(seal: Uint8Array): (plain: string, context: SealCon
 }
 
 /** Format byte, nonce, ciphertext, tag; the call id is authenticated with them, so sealed bytes cannot change rows. */
-function encrypt(key: Buffer, plain: string, callId: string): Buffer {
+function encrypt(key: KeyObject, plain: string, callId: string): Buffer {
   const nonce = randomBytes(nonceBytes);
   const cipher = createCipheriv('aes-256-gcm', key, nonce);
   cipher.setAAD(Buffer.from(callId));

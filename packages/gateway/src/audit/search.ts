@@ -28,8 +28,8 @@ const conditions: Readonly<Record<keyof AuditFilter, string>> = {
   tool: 'tool = ?',
   outcome: 'outcome = ?',
   reason: 'reason = ?',
-  traceId: 'trace_id = ?',
-  callId: 'call_id = ?',
+  traceId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE trace_id = ?)',
+  callId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE call_id = ?)',
   sinceMs: 'time_ms >= ?',
   untilMs: 'time_ms < ?',
 };
