@@ -99,9 +99,12 @@ function quantile(sorted: readonly number[], q: number): number {
   return sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? Number.NaN;
 }
 
+/** How long the first answer in the bytes is, once all of it is there. */
 function answerLength(bytes: Buffer): number | undefined {
   const headEnd = bytes.indexOf('\r\n\r\n');
   if (headEnd < 0) return undefined;
   const match = /content-length: *(\d+)/i.exec(bytes.subarray(0, headEnd).toString('latin1'));
-  return match?.[1] === undefined ? undefined : headEnd + 4 + Number(match[1]);
+  if (match?.[1] !== undefined) return headEnd + 4 + Number(match[1]);
+  const chunkedEnd = bytes.indexOf('\r\n0\r\n\r\n', headEnd);
+  return chunkedEnd < 0 ? undefined : chunkedEnd + 7;
 }

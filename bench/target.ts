@@ -1,4 +1,4 @@
-import { type ChildProcess, fork } from 'node:child_process';
+import { fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 
@@ -18,22 +18,29 @@ type Message = { ready: { port: number; details?: Record<string, string> } } | {
 export async function startTarget(name: string, env: Readonly<Record<string, string>> = {}): Promise<Target> {
   const child = fork(fileURLToPath(new URL(`./targets/${name}.ts`, import.meta.url)), {
     execArgv: ['--conditions=sallyport-source'],
-    env: { PATH: process.env['PATH'], ...env },
+    env: { PATH: process.env.PATH, SALLYPORT_LOG_LEVEL: 'warn', ...env },
     stdio: ['ignore', 'inherit', 'inherit', 'ipc'],
   });
-  const first = await nextMessage(child);
+  const answers: ((message: Message) => void)[] = [];
+  child.on('message', (message: Message) => answers.shift()?.(message));
+  const gone = once(child, 'exit');
+  const failed = gone.then(([code]) => Promise.reject(new Error(`${name} ended with code ${code}`)));
+  const answer = () => Promise.race([new Promise<Message>((resolve) => answers.push(resolve)), failed]);
+  failed.catch(() => undefined);
+
+  const first = await answer();
   if (!('ready' in first)) throw new Error(`${name} did not say that it is ready`);
   return {
     port: first.ready.port,
     details: first.ready.details ?? {},
     async cpuMicros() {
+      const told = answer();
       child.send('cpu');
-      const answer = await nextMessage(child);
-      if (!('cpu' in answer)) throw new Error(`${name} did not tell its CPU time`);
-      return answer.cpu;
+      const message = await told;
+      if (!('cpu' in message)) throw new Error(`${name} did not tell its CPU time`);
+      return message.cpu;
     },
     async stop() {
-      const gone = once(child, 'exit');
       child.kill('SIGTERM');
       await gone;
     },
@@ -49,12 +56,4 @@ export function announceTarget(port: number, details: Readonly<Record<string, st
   });
   process.on('SIGTERM', () => process.exit(0));
   process.send?.({ ready: { port, details } });
-}
-
-async function nextMessage(child: ChildProcess): Promise<Message> {
-  const exited = once(child, 'exit').then(([code]) => {
-    throw new Error(`a target ended with code ${code}`);
-  });
-  const [message] = (await Promise.race([once(child, 'message'), exited])) as [Message];
-  return message;
 }
