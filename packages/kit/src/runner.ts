@@ -39,11 +39,10 @@ export function createRunner(options: RunnerOptions): Runner {
   let drained: (() => void) | undefined;
   let draining: Promise<void> | undefined;
 
-  const refusal = (incoming: IncomingCall, tool: ReadyTool | undefined): Answer | undefined => {
+  const refusal = (timeoutMs: number): Answer | undefined => {
     if (draining !== undefined) return failure('draining');
-    if (tool === undefined) return failure('unknown_tool');
     if (inFlight >= concurrency) return failure('overloaded');
-    return incoming.timeoutMs > 0 ? undefined : failure('expired');
+    return timeoutMs > 0 ? undefined : failure('expired');
   };
   const release = (): void => {
     inFlight -= 1;
@@ -53,37 +52,13 @@ export function createRunner(options: RunnerOptions): Runner {
   return {
     start(incoming, done) {
       const tool = table.find(incoming.tool);
-      const refused = refusal(incoming, tool);
-      if (refused !== undefined || tool === undefined) {
+      const refused = tool === undefined ? failure('unknown_tool') : refusal(incoming.timeoutMs);
+      if (tool === undefined || refused !== undefined) {
         done(refused ?? failure('unknown_tool'));
         return ignore;
       }
-      const context = new CallContext(incoming, options);
-      let answered = false;
-      const finish = (answer: Answer): void => {
-        if (answered) return;
-        answered = true;
-        clearTimeout(timer);
-        done(answer);
-      };
-      const timer = setTimeout(
-        () => {
-          context.abandon(new DOMException('The time for this call is up.', 'TimeoutError'));
-          finish(failure('expired'));
-        },
-        Math.min(incoming.timeoutMs, longestTimer),
-      );
       inFlight += 1;
-      // A handler that goes on after its deadline keeps its place: it is still work.
-      void runTool(tool, incoming.arguments, context).then((answer) => {
-        release();
-        finish(answer);
-      });
-      return () => {
-        answered = true;
-        clearTimeout(timer);
-        context.abandon(new DOMException('The caller cancelled.', 'AbortError'));
-      };
+      return startCall(tool, incoming, { shared: options, done, release });
     },
     drain() {
       draining ??= new Promise((resolve) => {
@@ -95,6 +70,39 @@ export function createRunner(options: RunnerOptions): Runner {
     get inFlight() {
       return inFlight;
     },
+  };
+}
+
+interface CallEnds {
+  readonly shared: ContextShared;
+  /** The call has its answer. */
+  readonly done: (answer: Answer) => void;
+  /** The handler is at work no more: a handler that goes on after its deadline keeps its place. */
+  readonly release: () => void;
+}
+
+function startCall(tool: ReadyTool, incoming: IncomingCall, { shared, done, release }: CallEnds): Cancel {
+  const context = new CallContext(incoming, shared);
+  let answered = false;
+  const finish = (answer: Answer): void => {
+    if (answered) return;
+    answered = true;
+    clearTimeout(timer);
+    done(answer);
+  };
+  const onTimeout = (): void => {
+    context.abandon(new DOMException('The time for this call is up.', 'TimeoutError'));
+    finish(failure('expired'));
+  };
+  const timer = setTimeout(onTimeout, Math.min(incoming.timeoutMs, longestTimer));
+  void runTool(tool, incoming.arguments, context).then((answer) => {
+    release();
+    finish(answer);
+  });
+  return () => {
+    answered = true;
+    clearTimeout(timer);
+    context.abandon(new DOMException('The caller cancelled.', 'AbortError'));
   };
 }
 
