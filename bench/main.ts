@@ -121,6 +121,7 @@ const rows = contenders.map(({ name }) => {
 });
 if (values.json) process.stdout.write(`${JSON.stringify({ rounds, rows })}\n`);
 else console.table(Object.fromEntries(rows.map(({ name, ...row }) => [name, row])));
+await import('./stages.ts');
 if (rows.some((row) => row.wrongAnswers > 0)) {
   say('some answers were not 200: the figures above mean nothing');
   process.exitCode = 1;
