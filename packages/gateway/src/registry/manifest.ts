@@ -74,6 +74,34 @@ export function checkManifest(value: unknown): CheckedManifest {
   return { ok: false, message: `the manifest is not valid: ${told.join('; ')}${more > 0 ? `; and ${more} more` : ''}` };
 }
 
+/** A tool that was left out, and why. */
+export interface Dropped {
+  readonly tool: string;
+  readonly message: string;
+}
+
+/**
+ * Takes of a foreign service's manifest what fits, and leaves out the tools that do not: one odd tool must not hide the
+ * others. `manifest` is absent when nothing is left that could be offered.
+ */
+export function fitManifest(offered: ServiceManifest): {
+  readonly manifest?: ServiceManifest;
+  readonly dropped: readonly Dropped[];
+} {
+  const dropped: Dropped[] = [];
+  const doubled = new Set(twins(offered.tools.map(({ name }) => name)));
+  const tools = offered.tools.filter((candidate) => {
+    const checked = tool.safeParse(candidate);
+    if (checked.success && !doubled.has(candidate.name)) return true;
+    const message = checked.success ? 'another tool has this name' : (checked.error.issues[0]?.message ?? 'not valid');
+    dropped.push({ tool: candidate.name.slice(0, 200), message });
+    return false;
+  });
+  const whole = checkManifest({ ...offered, tools });
+  if (!whole.ok) return { dropped: [...dropped, { tool: '*', message: whole.message }] };
+  return { manifest: whole.manifest, dropped };
+}
+
 /** A fingerprint of all that a manifest says: SHA-256, hex. Equal for equal manifests, in whatever order they are written. */
 export function manifestHash(value: ServiceManifest): string {
   return createHash('sha256')

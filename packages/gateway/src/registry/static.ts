@@ -1,14 +1,15 @@
 import type { Registration, Registry } from '@sallyport/core';
-import type { HopCredential } from '@sallyport/protocol';
+import type { HopCredential, ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { readAnnouncement } from './announcement.ts';
 import { createChanges } from './changes.ts';
-import { type Dialling, keepDialling, parseKitAddress } from './dial.ts';
+import { type Dialling, type KitAddress, keepDialling, parseKitAddress } from './dial.ts';
 import type { ConnectForeign, ForeignService } from './foreign.ts';
 import { type HopTiming, serveHopPeer } from './hop-peer.ts';
 import type { OnInvoke } from './invocations.ts';
+import { fitManifest } from './manifest.ts';
 import type { CreatePool } from './pool.ts';
-import { createServiceTable } from './service-table.ts';
+import { createServiceTable, type ServiceTable } from './service-table.ts';
 
 /** A service whose address is known from configuration. */
 export interface StaticService {
@@ -47,43 +48,26 @@ export interface StaticTiming extends HopTiming {
  * @throws Error for an address that is none, or a kit service without a credential for its name.
  */
 export function createStaticRegistry(options: StaticOptions): Registry {
-  const { services, createPool, log, timing = {} } = options;
+  const { services, createPool, connectForeign, log, timing = {} } = options;
+  for (const service of services) checkAddress(service);
   const { lingerMs, settleMs = 10_000 } = timing;
   const table = createServiceTable({ createPool, log, ...(lingerMs !== undefined && { lingerMs }) });
   const foreign = new Map<string, ForeignService>();
   const dialling: Dialling[] = [];
-  const seen = new Set<string>();
-  let registrations: readonly Registration[] = [];
-
-  const changes = createChanges(() => {
-    registrations = [...table.registrations(), ...foreignRegistrations(foreign)].sort((a, b) =>
-      a.manifest.service < b.manifest.service ? -1 : 1,
-    );
-    for (const { manifest } of registrations) seen.add(manifest.service);
-  });
-  for (const service of services) checkAddress(service);
   for (const { service, address, credential } of services) {
     const kit = parseKitAddress(address);
-    if (kit && credential) {
-      const { random } = options;
-      const onProved: Parameters<typeof keepDialling>[0]['onProved'] = (link, announced) => {
-        readAnnouncement(link, {
-          service,
-          onRefused: (message) => log.error({ service }, message),
-          onAnnounced: ({ instance, manifest }) => {
-            announced();
-            const member = table.join({ manifest, instance, line: link });
-            const { onInvoke, nowMs } = options;
-            serveHopPeer({ link, service, instance, member, onInvoke, log, nowMs, timing });
-          },
-        });
-      };
-      dialling.push(keepDialling({ address: kit, credential, random, timing, onProved }));
-    } else {
-      foreign.set(service, options.connectForeign({ service, url: address }));
-    }
+    if (kit && credential) dialling.push(dialKit(options, { service, address: kit, credential, table }));
+    else foreign.set(service, connectForeign({ service, url: address }));
   }
-  const stops = [table.onChange(changes.note), ...[...foreign.values()].map((each) => each.onChange(changes.note))];
+  const listForeign = createForeignList(foreign, log);
+  const seen = new Set<string>();
+  let registrations: readonly Registration[] = [];
+  const changes = createChanges(() => {
+    const all = [...table.registrations(), ...listForeign()];
+    registrations = all.sort((a, b) => (a.manifest.service < b.manifest.service ? -1 : 1));
+    for (const { manifest } of registrations) seen.add(manifest.service);
+  });
+  const stops = [table, ...foreign.values()].map((source) => source.onChange(changes.note));
   let waiting = true;
   const over = setTimeout(() => {
     waiting = false;
@@ -105,6 +89,35 @@ export function createStaticRegistry(options: StaticOptions): Registry {
   };
 }
 
+interface Dialled {
+  readonly service: string;
+  readonly address: KitAddress;
+  readonly credential: HopCredential;
+  readonly table: ServiceTable;
+}
+
+/** Keeps a connection to one kit service; what it announces on it joins the table. */
+function dialKit(options: StaticOptions, { service, address, credential, table }: Dialled): Dialling {
+  const { log, random, onInvoke, nowMs, timing = {} } = options;
+  return keepDialling({
+    address,
+    credential,
+    random,
+    timing,
+    onProved(link, announced) {
+      readAnnouncement(link, {
+        service,
+        onRefused: (message) => log.error({ service }, message),
+        onAnnounced({ instance, manifest }) {
+          announced();
+          const member = table.join({ manifest, instance, line: link });
+          serveHopPeer({ link, service, instance, member, onInvoke, log, nowMs, timing });
+        },
+      });
+    },
+  });
+}
+
 function checkAddress({ service, address, credential }: StaticService): void {
   if (/^https?:\/\//.test(address) && URL.canParse(address)) return;
   if (parseKitAddress(address) === undefined) {
@@ -116,13 +129,26 @@ function checkAddress({ service, address, credential }: StaticService): void {
     throw new Error(`${service}: a credential for this service is needed to call it`);
 }
 
-function foreignRegistrations(foreign: ReadonlyMap<string, ForeignService>): readonly Registration[] {
-  return [...foreign.values()].flatMap((service) => {
-    const manifest = service.manifest();
-    if (manifest === undefined) return [];
-    const { upstream, alive } = service;
-    return [
-      { manifest, upstream, instances: alive ? 1 : 0, state: alive ? ('ready' as const) : ('suspected' as const) },
-    ];
-  });
+/** What foreign services offer, as far as it fits. What does not is logged when it is new. */
+function createForeignList(foreign: ReadonlyMap<string, ForeignService>, log: Logger): () => readonly Registration[] {
+  const known = new WeakMap<ServiceManifest, ServiceManifest | undefined>();
+  const fit = (offered: ServiceManifest): ServiceManifest | undefined => {
+    if (known.has(offered)) return known.get(offered);
+    const { manifest, dropped } = fitManifest(offered);
+    for (const { tool, message } of dropped) {
+      log.error({ service: offered.service, tool }, `a foreign tool is not offered: ${message}`);
+    }
+    known.set(offered, manifest);
+    return manifest;
+  };
+  return () =>
+    [...foreign.values()].flatMap((service) => {
+      const offered = service.manifest();
+      const manifest = offered && fit(offered);
+      if (manifest === undefined) return [];
+      const { upstream, alive } = service;
+      return [
+        { manifest, upstream, instances: alive ? 1 : 0, state: alive ? ('ready' as const) : ('suspected' as const) },
+      ];
+    });
 }

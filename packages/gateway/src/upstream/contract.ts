@@ -117,7 +117,8 @@ export const upstreamContract: readonly ContractCase[] = [
   rule('brings large arguments and large answers through whole', async (_under, call) => {
     const argumentsText = JSON.stringify({ text: 'é'.repeat(500_000) });
     assert.equal(textOf(await call('Contract.Echo', { argumentsText })), argumentsText);
-    assert.equal(textOf(await call('Contract.Large', { argumentsText: '{"size":3000000}' })).length, 3_000_000);
+    // A service may put its text in quotes.
+    assert.match(textOf(await call('Contract.Large', { argumentsText: '{"size":3000000}' })), /^"?x{3000000}"?$/);
   }),
 
   rule('passes progress on to whoever asked for it', async (_under, call) => {
