@@ -34,9 +34,12 @@ describe('definitions', () => {
 
   test('names are checked, and a second handler is refused', () => {
     for (const name of ['', 'Tasks', '-a', 'a_b', 'a'.repeat(64)]) {
-      expect(() => service(name, { version: '1', log }), name).toThrow(TypeError);
+      expect(() => service(name, { version: '1.0.0', log }), name).toThrow(TypeError);
     }
-    for (const name of ['', 'Create', 'A.B.C', 'A_B.C', 'A.', '.B', 'A.B ', '__proto__']) {
+    for (const version of ['', '1', '1.0', 'v1.0.0', '1.0.0 ']) {
+      expect(() => service('tasks', { version, log }), version).toThrow('semantic version');
+    }
+    for (const name of ['', 'Create', 'A.B.C', 'A_B.C', 'A.', '.B', 'A.B ', '__proto__', `A.${'b'.repeat(63)}`]) {
       expect(() => create().describe(name, {}), name).toThrow('Handler.Method');
     }
     const tool = { description: 'x', input };

@@ -50,13 +50,19 @@ export interface Service {
 }
 
 const defaultConcurrency = 256;
+const semanticVersion = /^\d{1,9}\.\d{1,9}\.\d{1,9}(?:[-+][0-9A-Za-z.+-]{1,60})?$/;
 
-/** Begins a service. `name` is a DNS label and becomes the first part of its tools' full names. */
+/**
+ * Begins a service. `name` is a DNS label and becomes the first part of its tools' full names.
+ * Throws `TypeError` for a name or a version that a gateway would refuse.
+ */
 export function service(name: string, options: ServiceOptions): Service {
   if (!serviceNamePattern.test(name)) {
     throw new TypeError(`A service is called like a DNS label, a-z first, not ${JSON.stringify(name)}`);
   }
   const { version, owner, concurrency = defaultConcurrency } = options;
+  if (!semanticVersion.test(version))
+    throw new TypeError(`${name} needs a semantic version, not ${JSON.stringify(version)}`);
   const environment = readEnvironment(process.env);
   const log = options.log ?? createLog(name, environment.logLevel);
   const tools = createToolTable({ service: name, version, ...(owner !== undefined && { owner }) });

@@ -28,8 +28,8 @@ export const hopCiphers = 'ECDHE-PSK-CHACHA20-POLY1305';
 /** What a service may be called: it is a path segment, a name prefix and a file name in places. */
 export const serviceNamePattern = /^[a-z][a-z0-9-]{0,62}$/;
 
-/** What a tool of a kit service may be called: `Handler.Method`. */
-export const toolNamePattern = /^[A-Za-z][A-Za-z0-9]{0,62}\.[A-Za-z][A-Za-z0-9]{0,62}$/;
+/** What a tool of a kit service may be called: `Handler.Method`, at most 64 characters. */
+export const toolNamePattern = /^(?=.{3,64}$)[A-Za-z][A-Za-z0-9]*\.[A-Za-z][A-Za-z0-9]*$/;
 
 /** The `_meta` key under which a tool error carries its code. */
 export const errorMetaKey = 'dev.sallyport/error';
