@@ -22,9 +22,9 @@ describe('a sealed text', () => {
   it('opens for its key, call, tenant and day, and for no other', () => {
     const seal = createSealer(key);
     fc.assert(
-      fc.property(fc.string({ unit: 'grapheme' }), (text) =>
-        expect(unseal(key, seal(text, context), context)).toBe(text),
-      ),
+      fc.property(fc.string({ unit: 'grapheme' }), (text) => {
+        expect(unseal(key, seal(text, context), context)).toBe(text);
+      }),
     );
     const sealed = seal('secret', context);
     const wrong = [{ callId: 'other' }, { tenant: 'other' }, { tenant: undefined }, { timeMs: context.timeMs - 1 }];
