@@ -161,6 +161,18 @@ describe('slow and greedy clients', () => {
     for (const socket of held) socket.destroy();
   });
 
+  it('that send much and finish nothing cannot fill the memory', async () => {
+    const { url, port } = await start(createRig({ maxRequestBytes: 1024 }));
+    const head =
+      'POST /mcp HTTP/1.1\r\nHost: x\r\nAuthorization: Bearer bad\r\nContent-Type: application/json\r\nContent-Length: 1024\r\n\r\n';
+    const held = Array.from({ length: 66 }, () => connect(port, '127.0.0.1').on('error', () => undefined));
+    for (const socket of held) socket.write(head + 'x'.repeat(1000));
+    const body = call('blog.Posts.Read', { text: 'x'.repeat(900) });
+    await expect.poll(async () => (await send(`${url}/mcp`, { body })).status).toBe(429);
+    for (const socket of held) socket.destroy();
+    await expect.poll(async () => (await send(`${url}/mcp`, { body })).status).toBe(200);
+  });
+
   it('that do not read their answer are cut off', async () => {
     const rig = createRig({ maxRequestBytes: 32 * 1024 * 1024 });
     const { port } = await start(rig, { sendTimeoutMs: 100 });

@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError } from '@sallyport/core';
 import type { TransportDeps } from './deps.ts';
-import { type Body, readBody } from './http-body.ts';
+import { type Body, type BodyLimits, readBody } from './http-body.ts';
 import { hasOneHost, originOf, presentedIn, wireHeaders } from './http-facts.ts';
 import type { HttpExchange } from './http-response.ts';
 import { createMcpAnswerer } from './mcp-message.ts';
@@ -12,13 +12,16 @@ import { traceIdHeader } from './refusal.ts';
 const lingerMs = 1_000;
 
 /** Serves `POST /mcp` (MCP Streamable HTTP, both eras, without sessions). */
-export function createHttpMcp(deps: TransportDeps, ending: AbortSignal): (exchange: HttpExchange) => Promise<void> {
+export function createHttpMcp(
+  deps: TransportDeps,
+  { ending, limits }: { readonly ending: AbortSignal; readonly limits: BodyLimits },
+): (exchange: HttpExchange) => Promise<void> {
   const answer = createMcpAnswerer(deps);
   return async (exchange) => {
     const { request, responder } = exchange;
     const callId = deps.newCallId();
     const signal = goneSignal(exchange);
-    const body = await readBody(request, deps.maxRequestBytes);
+    const body = await readBody(request, limits);
     if (body.kind === 'gone') return;
     const streamHeaders = { [traceIdHeader]: callId };
     const answered = await answer(
@@ -34,13 +37,14 @@ export function createHttpMcp(deps: TransportDeps, ending: AbortSignal): (exchan
     if (signal.aborted) return;
     const status = answered.refusal && isWrongType(request, answered.refusal) ? 415 : answered.status;
     responder.send({ ...answered, status });
-    if (body.kind === 'too-large') linger(exchange);
+    if (body.kind === 'too-large' || body.kind === 'too-many') linger(exchange);
   };
 }
 
 /** Why a body cannot be taken as text, if it cannot. The same for every route that takes JSON. */
 export function bodyProblem(request: IncomingMessage, body: Exclude<Body, { kind: 'gone' }>): GatewayError | undefined {
   if (body.kind === 'too-large') return new GatewayError('payload_too_large');
+  if (body.kind === 'too-many') return new GatewayError('peer_limited', { retryAfterMs: busyMs });
   if (body.kind === 'not-utf8') return new GatewayError('malformed_json');
   if (!hasOneHost(request)) return new GatewayError('malformed_request', { issues: ['Host: must be there once'] });
   return isJson(request) ? undefined : new GatewayError('malformed_request', { issues: [wrongType] });
@@ -75,6 +79,9 @@ export function linger({ request }: HttpExchange): void {
   request.once('end', () => clearTimeout(timer));
   request.once('close', () => clearTimeout(timer));
 }
+
+/** When to come back while too many bodies are being received. */
+const busyMs = 1_000;
 
 const wrongType = 'Content-Type: must be application/json';
 

@@ -279,6 +279,18 @@ it('finishes what is in flight before it closes, and ends subscriptions with the
   expect(ended).toMatchObject({ id: 'sub', result: { _meta: { 'io.modelcontextprotocol/subscriptionId': 'sub' } } });
 });
 
+it('opens no subscription for a client that takes no stream', async () => {
+  const { url } = await start();
+  const reply = await send(`${url}/mcp`, {
+    headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': 'subscriptions/listen' },
+    body: JSON.stringify({
+      ...{ jsonrpc: '2.0', id: 1, method: 'subscriptions/listen' },
+      params: { notifications: { toolsListChanged: true }, _meta: envelope },
+    }),
+  });
+  expect([reply.status, reply.body.error.data.reason]).toEqual([400, 'malformed_request']);
+});
+
 it('ends a subscription when its token is revoked', async () => {
   const { url, rig } = await start();
   const listening = send(`${url}/mcp`, {

@@ -2,6 +2,7 @@ import { createServer, type IncomingMessage, type Server, type ServerResponse } 
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo } from 'node:net';
 import type { TransportDeps } from './deps.ts';
+import { createBodyBudget } from './http-body.ts';
 import { createHttpMcp } from './http-mcp.ts';
 import { createResponder, type HttpExchange, type Responder } from './http-response.ts';
 import { createRest } from './rest.ts';
@@ -44,6 +45,8 @@ const defaults = {
 };
 const defaultGraceMs = 5_000;
 const keepAliveCommentMs = 15_000;
+/** So many bodies of the largest size may be on their way in at once. */
+const maxWholeBodies = 64;
 const maxHeaderBytes = 16 * 1024;
 
 /** Makes the HTTP face of a gateway: MCP, WebSocket, REST and probes. Nothing listens yet. */
@@ -88,8 +91,10 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
 }
 
 function routesOf(deps: TransportDeps, ending: AbortSignal): ReadonlyMap<string, Route> {
-  const mcp = createHttpMcp(deps, ending);
-  const rest = createRest(deps);
+  const budget = createBodyBudget(deps.maxRequestBytes * maxWholeBodies);
+  const limits = { maxBytes: deps.maxRequestBytes, budget };
+  const mcp = createHttpMcp(deps, { ending, limits });
+  const rest = createRest(deps, limits);
   return new Map<string, Route>([
     ['POST /mcp', mcp],
     ['GET /mcp/tools', rest.listTools],
@@ -142,7 +147,13 @@ function createNodeServer(limits: typeof defaults, tls: TlsSettings | undefined)
   };
   if (tls === undefined) return createServer(common);
   const isMutual = tls.clientCa !== undefined;
-  return createTlsServer({ ...common, ...toSecureContext(tls), requestCert: isMutual, rejectUnauthorized: isMutual });
+  return createTlsServer({
+    ...common,
+    ...toSecureContext(tls),
+    handshakeTimeout: limits.headersTimeoutMs,
+    requestCert: isMutual,
+    rejectUnauthorized: isMutual,
+  });
 }
 
 function isTlsServer(server: Server | TlsServer): server is TlsServer {

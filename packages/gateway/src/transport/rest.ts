@@ -3,7 +3,7 @@ import { type CallId, type Code, GatewayError, type InvokeRequest, type ListRequ
 import { type Envelope, isJsonObject, memberText, parseStrict } from '@sallyport/protocol';
 import { callResult, singleLine } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
-import { readBody } from './http-body.ts';
+import { type BodyLimits, readBody } from './http-body.ts';
 import { originOf, presentedIn } from './http-facts.ts';
 import { bodyProblem, goneSignal, headerTrace, isWrongType, linger } from './http-mcp.ts';
 import type { HttpExchange } from './http-response.ts';
@@ -25,10 +25,10 @@ const maxPageSize = 1000;
 const callEnvelope: Envelope = { members: ['tool', 'input'], inside: '', inner: [] };
 
 /** Makes the REST routes. Like every transport they end in the pipeline and decide nothing. */
-export function createRest(deps: TransportDeps): Rest {
+export function createRest(deps: TransportDeps, limits: BodyLimits): Rest {
   return {
     listTools: (exchange) => listTools(deps, exchange),
-    callTool: (exchange) => callTool(deps, exchange),
+    callTool: (exchange) => callTool(deps, exchange, limits),
   };
 }
 
@@ -58,9 +58,9 @@ async function listTools(deps: TransportDeps, exchange: HttpExchange): Promise<v
   responder.send({ status: 200, headers, body });
 }
 
-async function callTool(deps: TransportDeps, exchange: HttpExchange): Promise<void> {
+async function callTool(deps: TransportDeps, exchange: HttpExchange, limits: BodyLimits): Promise<void> {
   const { request, responder } = exchange;
-  const body = await readBody(request, deps.maxRequestBytes);
+  const body = await readBody(request, limits);
   if (body.kind === 'gone') return;
   const reception = receive(deps, exchange, body.bytes);
   const { callId } = reception;
@@ -68,7 +68,7 @@ async function callTool(deps: TransportDeps, exchange: HttpExchange): Promise<vo
   if (asked instanceof GatewayError) {
     const { error } = await deps.pipeline.decline(toCall(deps, reception, { verb: 'unreadable', error: asked }));
     refuse(deps, exchange, { callId, error });
-    if (body.kind === 'too-large') linger(exchange);
+    if (body.kind === 'too-large' || body.kind === 'too-many') linger(exchange);
     return;
   }
   const outcome = await deps.pipeline.invoke(toCall(deps, reception, asked));

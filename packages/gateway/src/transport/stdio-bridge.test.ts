@@ -21,7 +21,12 @@ function bridge(url: string, token = 'good') {
     received.push(...lines.map((line) => JSON.parse(line)));
   });
   const ended = bridgeStdio({ url: new URL(`${url}/mcp`), token, stdin, stdout, stderr });
-  open.push({ close: () => (stdin.end(), ended) });
+  open.push({
+    close: () => {
+      stdin.end();
+      return ended;
+    },
+  });
   const say = (message: object | string) =>
     stdin.write(`${typeof message === 'string' ? message : JSON.stringify(message)}\n`);
   const answer = async (id: number | string) => {

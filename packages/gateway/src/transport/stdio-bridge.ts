@@ -12,6 +12,7 @@ import {
   nameSource,
 } from '@sallyport/protocol';
 import { readEvents } from './event-stream.ts';
+import { createParamMirror, type ParamMirror } from './param-mirror.ts';
 
 /** A desktop program on one side, a running gateway on the other. */
 export interface BridgeOptions {
@@ -38,6 +39,7 @@ interface Bridge extends BridgeOptions {
   readonly gone: AbortSignal;
   /** What the gateway agreed to in a legacy handshake; later messages repeat it in a header. */
   legacyVersion: string | undefined;
+  readonly mirror: ParamMirror;
   write(message: string): void;
 }
 
@@ -55,6 +57,7 @@ export async function bridgeStdio(options: BridgeOptions): Promise<void> {
     inFlight: new Map(),
     gone: gone.signal,
     legacyVersion: undefined,
+    mirror: createParamMirror(),
     write: (message) => {
       stdout.write(`${message.replace(/[\r\n]+/g, ' ')}\n`);
     },
@@ -129,6 +132,7 @@ async function exchange(bridge: Bridge, { line, message, signal }: Carried): Pro
     if (answer === undefined) return;
     if (answer.method === undefined) isAnswered = true;
     if (message.method === 'initialize') rememberVersion(bridge, answer);
+    if (message.method === 'tools/list') bridge.mirror.learn(answer.result);
     bridge.write(withId(text, answer, message.id));
   };
   if (response.headers.get('content-type')?.startsWith('text/event-stream') && response.body) {
@@ -159,6 +163,7 @@ function headersOf(bridge: Bridge, { method, params }: JsonObject): Record<strin
     [mcpHeaders.protocolVersion]: version,
     [mcpHeaders.method]: encodeHeaderValue(method),
     ...(typeof name === 'string' && { [mcpHeaders.name]: encodeHeaderValue(name) }),
+    ...(method === 'tools/call' && bridge.mirror.headers(params)),
   };
 }
 

@@ -204,7 +204,7 @@ describe('hostile messages on a WebSocket', () => {
   });
 
   it('many at once are read no faster than they are answered', async () => {
-    let isHeld = true;
+    const gate: { isHeld: boolean } = { isHeld: true };
     let waiting = 0;
     const release: (() => void)[] = [];
     const rig = createRig(
@@ -212,7 +212,7 @@ describe('hostile messages on a WebSocket', () => {
       {
         rate: () => {
           waiting++;
-          return isHeld ? new Promise<void>((resolve) => release.push(resolve)) : undefined;
+          return gate.isHeld ? new Promise<void>((resolve) => release.push(resolve)) : undefined;
         },
       },
     );
@@ -220,7 +220,7 @@ describe('hostile messages on a WebSocket', () => {
     const { ws, received } = await dial(url);
     for (let id = 0; id < 500; id++) ws.send(call('blog.Posts.Read', {}, id));
     await expect.poll(() => waiting).toBe(32);
-    isHeld = false;
+    gate.isHeld = false;
     for (const go of release) go();
     await expect.poll(() => received.length).toBe(500);
   });

@@ -3,7 +3,7 @@ import type { Duplex } from 'node:stream';
 import { GatewayError, type Origin, type Presented } from '@sallyport/core';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { TransportDeps } from './deps.ts';
-import { originOf, presentedIn } from './http-facts.ts';
+import { hasOneHost, originOf, presentedIn } from './http-facts.ts';
 import { headerTrace } from './http-mcp.ts';
 import { createConnection, type McpConnection } from './mcp-connection.ts';
 import { toCall } from './reception.ts';
@@ -38,7 +38,11 @@ interface Caller {
 export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport {
   // Twice the limit, so that a message a little too large is refused like on any other transport. Beyond, the socket is cut.
   const maxPayload = deps.maxRequestBytes * 2;
-  const server = new WebSocketServer({ noServer: true, maxPayload, perMessageDeflate: false });
+  const server = new WebSocketServer({
+    ...{ noServer: true, maxPayload, perMessageDeflate: false },
+    // Some clients ask for one of this name; nothing depends on it.
+    handleProtocols: (offered) => (offered.has('mcp') ? 'mcp' : false),
+  });
   const connections = new Map<WebSocket, McpConnection>();
   let anonymous = 0;
 
@@ -54,7 +58,8 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
   const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
     const caller = { presented: presentedIn(request), origin: originOf(request, 'ws', deps.trustedProxies) };
     const refusal = await greet(deps, request, { caller, socket });
-    if (refusal === undefined || (refusal.error.reason === 'credential_missing' && anonymous < maxAnonymous)) {
+    if (!hasOneHost(request)) socket.destroy();
+    else if (refusal === undefined || (refusal.error.reason === 'credential_missing' && anonymous < maxAnonymous)) {
       server.handleUpgrade(request, socket, head, (ws) => accept(ws, caller));
     } else {
       refuseUpgrade(deps, socket, refusal);
