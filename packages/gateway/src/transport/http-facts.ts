@@ -60,7 +60,8 @@ export function wireHeaders(request: IncomingMessage): WireHeaders {
  * the other `X-Forwarded-*` headers are never read.
  */
 function peerOf(request: IncomingMessage, trustedProxies: (address: string) => boolean): string {
-  let peer = plainAddress(request.socket.remoteAddress ?? 'local');
+  // A socket that is gone already has no address; it must not pass for one that never left this machine.
+  let peer = plainAddress(request.socket.remoteAddress ?? 'unknown');
   const forwarded = request.headers['x-forwarded-for'];
   if (forwarded === undefined || !trustedProxies(peer)) return peer;
   const hops = (Array.isArray(forwarded) ? forwarded.join(',') : forwarded).split(',').reverse();

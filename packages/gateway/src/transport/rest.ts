@@ -7,10 +7,10 @@ import { type BodyLimits, readBody } from './http-body.ts';
 import { originOf, presentedIn } from './http-facts.ts';
 import { bodyProblem, goneSignal, headerTrace, isWrongType, linger } from './http-mcp.ts';
 import type { HttpExchange } from './http-response.ts';
-import { restEntry } from './listing-text.ts';
 import { unreadable } from './mcp-read.ts';
 import { type Reception, toCall } from './reception.ts';
 import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
+import { restEntry } from './rest-entry.ts';
 import { readToolResult } from './tool-result.ts';
 
 /** The plain JSON face, for scripts and for programs that speak no MCP. */

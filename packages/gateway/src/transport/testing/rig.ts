@@ -16,7 +16,6 @@ import { fakePrincipal, fakeStages, fakeTool } from '@sallyport/testkit';
 import pino from 'pino';
 import type { TransportDeps } from '../deps.ts';
 import { createHttp, type HttpOptions, type HttpTransport } from '../http.ts';
-import { createToolText } from '../listing-text.ts';
 
 /** The real pipeline round fake stages, and what it recorded. */
 export interface Rig {
@@ -127,7 +126,7 @@ export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides
     pageSize: 100,
     trustedProxies: () => false,
     ready: () => ({ ready: true }),
-    toolText: createToolText(),
+    toolText: ({ name, description, inputSchema }) => JSON.stringify({ name, description, inputSchema }) as JsonText,
     ...overrides,
   };
   const changeCatalog = (): void => {
