@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { type CallLogger, toCallLogger } from './log.ts';
 import type { CallTool, Principal, Progress, ToolContext } from './tool-options.ts';
 
 /** A call as a face hands it in. */
@@ -46,7 +47,7 @@ export class CallContext implements ToolContext {
   readonly #shared: ContextShared;
   #aborted: Error | undefined;
   #controller: AbortController | undefined;
-  #log: Logger | undefined;
+  #log: CallLogger | undefined;
   #call: CallTool | undefined;
 
   constructor(incoming: IncomingCall, shared: ContextShared) {
@@ -71,8 +72,10 @@ export class CallContext implements ToolContext {
     return this.#controller.signal;
   }
 
-  get log(): Logger {
-    this.#log ??= this.#shared.log.child({ trace: this.traceId, traceparent: this.trace, tool: this.tool });
+  get log(): CallLogger {
+    this.#log ??= toCallLogger(
+      this.#shared.log.child({ trace: this.traceId, traceparent: this.trace, tool: this.tool }),
+    );
     return this.#log;
   }
 

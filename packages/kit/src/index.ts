@@ -1,6 +1,7 @@
 export type { JsonObject, JsonValue, ServiceManifest, ToolManifest } from '@sallyport/protocol';
 export type { InvokeOptions } from './invoke.ts';
 export type { Listening, ListenOptions } from './listen.ts';
+export type { CallLogger, LogMethod } from './log.ts';
 export type { McpOptions } from './mcp/endpoint.ts';
 export type { Checked, InputOf, LibrarySchema, OutputOf, RawSchema, Schema, SchemaIssue } from './schema.ts';
 export { type Service, type ServiceOptions, service } from './service.ts';

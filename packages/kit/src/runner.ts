@@ -1,6 +1,6 @@
-import type { Logger } from 'pino';
 import { type Answer, failure, success, toolFailure } from './answer.ts';
 import { CallContext, type ContextShared, type IncomingCall } from './call-context.ts';
+import type { CallLogger } from './log.ts';
 import { describeIssues } from './schema.ts';
 import { ToolError } from './tool-error.ts';
 import type { ReadyTable, ReadyTool } from './tool-table.ts';
@@ -132,6 +132,6 @@ async function runTool(tool: ReadyTool, args: object, context: CallContext): Pro
   }
 }
 
-function logFailure(log: Logger, err: unknown): void {
-  log.error({ err }, 'the tool failed');
+function logFailure(log: CallLogger, err: unknown): void {
+  log.error('the tool failed', { err });
 }

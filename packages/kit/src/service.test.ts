@@ -160,6 +160,25 @@ describe('calls', () => {
     expect(error).toMatchObject({ code: 'not_found', message: 'No such task.', reason: 'tool_error' });
   });
 
+  test('a message and its fields are logged in either order, and a child adds to both', async () => {
+    const tasks = create().tool('A.B', { description: 'x', input }, (_, ctx) => {
+      ctx.log.info('creating', { trace: ctx.traceId, by: ctx.principal.subject });
+      ctx.log.warn({ by: 'bob' }, 'fields first');
+      ctx.log.child({ step: 1 }).error(new Error('broken'));
+    });
+    await tasks.invoke('A.B', { title: 'a' });
+    expect(lines).toMatchObject([
+      { level: 30, msg: 'creating', by: 'test' },
+      { level: 40, msg: 'fields first', by: 'bob' },
+      { level: 50, step: 1, err: { message: 'broken' } },
+    ]);
+  });
+
+  test('an answer that fits into no line is refused, not sent', async () => {
+    const tasks = create().tool('A.B', { description: 'x', input }, () => ({ text: 'x'.repeat(9_000_000) }));
+    await expect(tasks.invoke('A.B', { title: 'a' })).rejects.toMatchObject({ reason: 'internal' });
+  });
+
   test('a handler logs with the names of its call', async () => {
     const tasks = create().tool('A.B', { description: 'x', input }, (_, { log: own, traceId }) => {
       own.info('working');

@@ -1,5 +1,5 @@
 import type { Classification, HopPrincipal, JsonObject, JsonValue, SideEffect } from '@sallyport/protocol';
-import type { Logger } from 'pino';
+import type { CallLogger } from './log.ts';
 import type { InputOf, OutputOf, Schema } from './schema.ts';
 
 /** Who is calling, as the gateway verified it. */
@@ -82,7 +82,7 @@ export interface ToolContext {
   /** Fires at the deadline and when the caller cancels. */
   readonly signal: AbortSignal;
   /** A logger whose lines name this call. */
-  readonly log: Logger;
+  readonly log: CallLogger;
   /** `Mcp-Trace-Id`, `Mcp-Tool-Name` and `Mcp-Account-Id`, for code that passes on headers. */
   readonly metadata: Readonly<Record<string, string>>;
   /** Tells the caller how far it is; does nothing when the caller did not ask. */

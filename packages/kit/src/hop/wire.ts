@@ -21,6 +21,9 @@ export interface Wire {
   readonly closed: Promise<string>;
 }
 
+/** How long the other side has to end its side too. */
+const lingerMs = 1_000;
+
 /** Puts lines over a stream. Lines are short until `allow` says otherwise. */
 export function createWire(stream: Duplex): Wire {
   let onLine: (line: string) => void = () => undefined;
@@ -72,6 +75,8 @@ export function createWire(stream: Duplex): Wire {
       flush();
       why = 'closed';
       stream.end();
+      // A peer that never ends its side may not keep this one open.
+      setTimeout(() => stream.destroy(), lingerMs).unref();
     },
     destroy,
     get backlog() {
