@@ -35,6 +35,8 @@ export interface DialOptions {
    * service has said what it offers; until then the time of the proof runs on.
    */
   readonly onProved: (link: HopLink, announced: () => void) => void;
+  /** The connection is lost, or could not be made; told once until the next one is good. */
+  readonly onLost: () => void;
 }
 
 /** Dials, and again whenever the connection is lost, with growing pauses and full jitter. */
@@ -51,6 +53,7 @@ export function keepDialling(options: DialOptions): Dialling {
     const release = limitProof(link, options.timing);
     link.onDown(() => {
       if (stopped) return;
+      if (failures === 0) options.onLost();
       const ceiling = Math.min(longestPauseMs, firstPauseMs * 2 ** Math.min(failures, 20));
       failures += 1;
       clock = setTimeout(dial, ceiling * options.random());

@@ -1,3 +1,4 @@
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
 import { createLineSplitter, maxLineLength, maxProofLineLength } from '@sallyport/protocol';
 
@@ -46,6 +47,8 @@ export function createHopLink(socket: Duplex): HopLink {
   };
   const splitter = createLineSplitter(maxProofLineLength, (line) => reader(line));
 
+  // Frames are written whole: waiting for more of them only delays.
+  if (socket instanceof Socket) socket.setNoDelay(true);
   socket.setEncoding('utf8');
   socket.on('data', (chunk: string) => {
     if (!splitter.push(chunk)) goDown();

@@ -12,7 +12,10 @@ const maxScopes = 50;
 const maxExampleLength = 16 * 1024;
 
 const oneLine = z.string().min(1).max(200);
-const scope = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9:._*-]{0,99}$/, 'a scope is letters, digits and : . _ - *');
+/** An OAuth scope token (RFC 6749 §3.3), without the star: a tool names what it needs, and not a pattern. */
+const scope = z
+  .string()
+  .regex(/^[!#-)+-[\]-~]{1,100}$/, 'a scope is at most 100 printable characters, no space " * or \\');
 
 const schema = z.record(z.string(), z.unknown()).superRefine((value, context) => {
   const fault = schemaFault(value);

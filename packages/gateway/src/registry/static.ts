@@ -104,6 +104,7 @@ function dialKit(options: StaticOptions, { service, address, credential, table }
     credential,
     random,
     timing,
+    onLost: () => log.warn({ service }, 'no connection with the service: trying again'),
     onProved(link, announced) {
       readAnnouncement(link, {
         service,

@@ -1,0 +1,62 @@
+import type { Permit, Tool, Upstream } from '@sallyport/core';
+import { describe, expect, it } from 'vitest';
+import { callUpstream, contractTool, fateOf } from './contract-call.ts';
+import { createDispatch } from './stage.ts';
+
+const tool = contractTool('tasks', 'Task.Create');
+
+/** An upstream that is the dispatch stage itself, so that its permits are real ones. */
+function stageAsUpstream(
+  find: (service: string) => Upstream | undefined,
+  isCurrent?: (tool: Tool) => boolean,
+): Upstream {
+  const dispatch = createDispatch({ find, ...(isCurrent && { isCurrent }) });
+  return { describe: () => ({ service: 'tasks', kind: 'stage' }), open: dispatch, close: async () => undefined };
+}
+
+function recording() {
+  const opened: Permit[] = [];
+  const upstream: Upstream = {
+    describe: () => ({ service: 'tasks', kind: 'recording' }),
+    open: async (permit) => {
+      opened.push(permit);
+      return { text: '{"content":[]}' as never, isError: false, instance: 'i1' };
+    },
+    close: async () => undefined,
+  };
+  return { opened, upstream };
+}
+
+describe('dispatch', () => {
+  it('opens the upstream of the tool with the permit', async () => {
+    const { opened, upstream } = recording();
+    const find = (service: string) => (service === 'tasks' ? upstream : undefined);
+    expect(await fateOf(callUpstream(stageAsUpstream(find), { tool }))).toBe('{"content":[]}');
+    expect(opened).toMatchObject([{ tool: { name: 'tasks.Task.Create' } }]);
+  });
+
+  it('refuses when the service is gone', async () => {
+    expect(
+      await fateOf(
+        callUpstream(
+          stageAsUpstream(() => undefined),
+          { tool },
+        ),
+      ),
+    ).toBe('upstream_unavailable');
+  });
+
+  it('sends nothing when the tool was defined anew since the decision', async () => {
+    const { opened, upstream } = recording();
+    const isCurrent = ({ definitionHash }: Tool) => definitionHash !== tool.definitionHash;
+    expect(
+      await fateOf(
+        callUpstream(
+          stageAsUpstream(() => upstream, isCurrent),
+          { tool },
+        ),
+      ),
+    ).toBe('upstream_unavailable');
+    expect(opened).toEqual([]);
+  });
+});
