@@ -41,7 +41,7 @@ export function checkLayers(root: string): string[] {
 }
 
 function isTest(path: string): boolean {
-  return /\.(test|fuzz)\.ts$/.test(path);
+  return /\.(test|fuzz)\.ts$|\/testing\//.test(path);
 }
 
 function checkImports(root: string, layers: Layers, source: Source): string[] {

@@ -68,32 +68,9 @@ export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides
   const tokens = new Set(['good', 'other']);
   const listeners = new Set<() => void>();
   const dispatched: Permit[] = [];
-  const base = fakeStages({}, rigTools);
   const records: AuditRecord[] = [];
   const stages: Stages = {
-    ...base.stages,
-    admit: ({ origin }) => {
-      if (origin.browserOrigin === 'https://evil.example') throw new GatewayError('origin_refused');
-    },
-    authenticate: ({ presented }) => {
-      if (presented.kind === 'none') throw new GatewayError('credential_missing');
-      if (presented.kind === 'bearer' && tokens.has(presented.token)) return fakePrincipal();
-      throw new GatewayError('credential_invalid');
-    },
-    view: async (principal) => {
-      const { catalog } = await base.stages.view(principal);
-      return { catalog, has: (tool) => !tool.name.endsWith('Hidden') };
-    },
-    entitle: (_principal, tool) =>
-      tool.name.endsWith('Secret') ? new GatewayError('insufficient_scope', { scopes: tool.scopes }) : undefined,
-    rate: (_call, _principal, tool) => {
-      if (tool.name.endsWith('Limited')) throw new GatewayError('rate_limited', { retryAfterMs: 1500 });
-    },
-    validate: (call, tool) => {
-      const text = call.request.argumentsText;
-      if (tool.name.endsWith('Strict')) throw new GatewayError('invalid_input', { issues: ['/title: is missing'] });
-      return { text, value: JSON.parse(text) };
-    },
+    ...judgingStages(tokens),
     dispatch: async (permit, hop) => {
       spendPermit(permit);
       hop.sent();
@@ -111,10 +88,47 @@ export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides
     },
     ...stageOverrides,
   };
-  const deps: TransportDeps = {
+  const changeCatalog = (): void => {
+    for (const listener of listeners) listener();
+  };
+  return { deps: { ...rigDeps(stages), ...overrides }, records, dispatched, tokens, changeCatalog };
+}
+
+/** Each refuses the tool that is named for it. */
+function judgingStages(tokens: ReadonlySet<string>): Stages {
+  const { stages } = fakeStages({}, rigTools);
+  return {
+    ...stages,
+    admit: ({ origin }) => {
+      if (origin.browserOrigin === 'https://evil.example') throw new GatewayError('origin_refused');
+    },
+    authenticate: ({ presented }) => {
+      if (presented.kind === 'none') throw new GatewayError('credential_missing');
+      if (presented.kind === 'bearer' && tokens.has(presented.token)) return fakePrincipal();
+      throw new GatewayError('credential_invalid');
+    },
+    view: async (principal) => {
+      const { catalog } = await stages.view(principal);
+      return { catalog, has: (tool) => !tool.name.endsWith('Hidden') };
+    },
+    entitle: (_principal, tool) =>
+      tool.name.endsWith('Secret') ? new GatewayError('insufficient_scope', { scopes: tool.scopes }) : undefined,
+    rate: (_call, _principal, tool) => {
+      if (tool.name.endsWith('Limited')) throw new GatewayError('rate_limited', { retryAfterMs: 1500 });
+    },
+    validate: (call, tool) => {
+      const text = call.request.argumentsText;
+      if (tool.name.endsWith('Strict')) throw new GatewayError('invalid_input', { issues: ['/title: is missing'] });
+      return { text, value: JSON.parse(text) };
+    },
+  };
+}
+
+function rigDeps(stages: Stages): TransportDeps {
+  return {
     pipeline: createPipeline(stages),
     newCallId: () => randomUUID() as CallId,
-    nowMs: () => Date.now(),
+    nowMs: () => 1_000,
     newTrace: (traceparent) => {
       const parent = traceparent === undefined ? undefined : parseTraceparent(traceparent);
       const traceId = parent?.traceId ?? randomBytes(16).toString('hex');
@@ -127,12 +141,7 @@ export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides
     trustedProxies: () => false,
     ready: () => ({ ready: true }),
     toolText: ({ name, description, inputSchema }) => JSON.stringify({ name, description, inputSchema }) as JsonText,
-    ...overrides,
   };
-  const changeCatalog = (): void => {
-    for (const listener of listeners) listener();
-  };
-  return { deps, records, dispatched, tokens, changeCatalog };
 }
 
 /** A rig that listens on a free port. */
