@@ -143,6 +143,30 @@ test('a call to another service goes through the gateway with its parent, trace 
   expect(refused.error.message).toBe('The tool failed.');
 });
 
+test('a call to another service that is too slow or too large ends as a CallError, and the connection lives', async () => {
+  const gateway = await listenAsGateway(hop.socket, hop.credential);
+  closing.push(() => gateway.close());
+  const tasks = createTasks();
+  closing.push(() => tasks.close());
+  const { call } = await tasks.listen({
+    hop: `unix:${hop.socket}`,
+    credentialFile: hop.credentialFile,
+    signals: false,
+  });
+  await expect(call('users.A.B', {}, { timeoutMs: 5.5 })).rejects.toMatchObject({ code: 'deadline_exceeded' });
+  const large = { text: 'x'.repeat(maxLineLength) };
+  await expect(call('users.A.B', large)).rejects.toMatchObject({ reason: 'payload_too_large' });
+  const circular: Record<string, unknown> = {};
+  circular.self = circular;
+  await expect(call('users.A.B', circular)).rejects.toThrow(TypeError);
+  const waiting = call('users.A.B', {});
+  const [end] = gateway.ends;
+  const invoke = await end!.next((frame) => frame.kind === 'request' && frame.id === 's4');
+  expect(invoke).not.toHaveProperty('params.parent');
+  end!.socket.destroy();
+  await expect(waiting).rejects.toMatchObject({ code: 'unavailable', reason: 'no_gateway' });
+});
+
 test('cancelling a call cancels what it called', async () => {
   const { gateway } = await connectTasks();
   void gateway.call('TaskService.Ask', {});

@@ -27,21 +27,13 @@ const lingerMs = 1_000;
 /** Puts lines over a stream. Lines are short until `allow` says otherwise. */
 export function createWire(stream: Duplex): Wire {
   let onLine: (line: string) => void = () => undefined;
-  let outgoing = '';
-  let scheduled = false;
   let heard = 0;
   let why = 'the other side closed the connection';
   const closed = new Promise<string>((resolve) => {
     stream.once('close', () => resolve(why));
   });
   const splitter = createLineSplitter(maxProofLineLength, (line) => onLine(line));
-
-  const flush = (): void => {
-    scheduled = false;
-    const text = outgoing;
-    outgoing = '';
-    if (text !== '' && stream.writable) stream.write(text);
-  };
+  const outbox = createOutbox(stream);
   const destroy = (reason: string): void => {
     if (stream.destroyed) return;
     why = reason;
@@ -65,14 +57,9 @@ export function createWire(stream: Duplex): Wire {
       onLine = reader;
     },
     allow: (maxLength) => splitter.allow(maxLength),
-    send(frame) {
-      outgoing += frame;
-      if (scheduled) return;
-      scheduled = true;
-      setImmediate(flush);
-    },
+    send: outbox.add,
     end() {
-      flush();
+      outbox.flush();
       why = 'closed';
       stream.end();
       // A peer that never ends its side may not keep this one open.
@@ -87,4 +74,23 @@ export function createWire(stream: Duplex): Wire {
     },
     closed,
   };
+}
+
+/** Collects what is sent in one turn of the event loop, for one write: a system call costs more than a whole call here. */
+function createOutbox(stream: Duplex) {
+  let waiting = '';
+  let scheduled = false;
+  const flush = (): void => {
+    scheduled = false;
+    const text = waiting;
+    waiting = '';
+    if (text !== '' && stream.writable) stream.write(text);
+  };
+  const add = (frame: string): void => {
+    waiting += frame;
+    if (scheduled) return;
+    scheduled = true;
+    setImmediate(flush);
+  };
+  return { add, flush };
 }
