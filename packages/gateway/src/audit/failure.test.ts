@@ -1,4 +1,6 @@
+import { execFile } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { promisify } from 'node:util';
 import type { Worker } from 'node:worker_threads';
 import { describe, expect, it, vi } from 'vitest';
 import { killRepeatedly, startChild } from './kill.fuzz.ts';
@@ -33,6 +35,28 @@ describe('an audit log without room on its disk', () => {
     );
     expect((await verifyAudit(place.path)).findings).toEqual([]);
     place.remove();
+  });
+});
+
+describe('a process with nothing else to do', () => {
+  const endOf = async (records: string) => {
+    const url = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+    const program = `
+      const { openAuditLog } = await import(${url('./log.ts')});
+      const { answered, stranger, silent, someKeys, logFolder } = await import(${url('./record.fuzz.ts')});
+      const place = logFolder();
+      process.on('exit', () => place.remove());
+      const log = await openAuditLog({ path: place.path, keys: someKeys(), log: silent });
+      for (const record of ${records}) log.append(record).then(() => process.stdout.write(record.outcome + ' '));`;
+    const args = ['--conditions=sallyport-source', '--input-type=module', '-e', program];
+    const { stdout } = await promisify(execFile)(process.execPath, args);
+    return stdout.trim();
+  };
+
+  it('lives until the records of known callers are written, and not for strangers', async () => {
+    await expect(endOf('[stranger(), answered()]')).resolves.toContain('answered');
+    await expect(endOf('[answered(), answered()]')).resolves.toBe('answered answered');
+    await expect(endOf('[]')).resolves.toBe('');
   });
 });
 

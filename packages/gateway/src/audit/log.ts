@@ -1,7 +1,7 @@
 import type { AuditLog } from '@sallyport/core';
 import type { Logger } from 'pino';
 import type { Durability } from './chain.ts';
-import { createLane, type Lane } from './lane.ts';
+import { createQueue, type Queue } from './queue.ts';
 import type { Loggable } from './row.ts';
 import type { AuditKeys } from './seal.ts';
 import { startWriter, type WriterEvents, type WriterThread } from './thread.ts';
@@ -47,10 +47,6 @@ export class AuditLogUnavailable extends Error {
   }
 }
 
-/** Refusals of strangers go over in small portions, one at a time: one portion is all they can delay others by. */
-const strangersPerPortion = 64;
-const maxStrangers = 1000;
-
 /**
  * Opens the audit log and starts its writer thread.
  *
@@ -64,39 +60,31 @@ const maxStrangers = 1000;
 export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditLog> {
   const { path, keys, log, durability = 'process' } = options;
   const { maxQueuedRecords: maxRecords = 10_000, maxQueuedBytes: maxBytes = 64 * 1024 * 1024 } = options;
-  const lanes: Lanes = [
-    createLane({ maxRecords, maxBytes }),
-    createLane({ maxRecords: maxStrangers, maxBytes: maxBytes / 16, perPortion: strangersPerPortion }),
-  ];
-  return createLog({ lanes, log, start: (events) => startWriter({ path, keys, durability }, events, log) });
+  const queue = createQueue({ maxRecords, maxBytes });
+  return createLog({ queue, log, start: (events) => startWriter({ path, keys, durability }, events, log) });
 }
 
-type Lanes = readonly [known: Lane, strangers: Lane];
-
 interface Parts {
-  readonly lanes: Lanes;
+  readonly queue: Queue;
   readonly log: Logger;
   readonly start: (events: WriterEvents) => Promise<WriterThread>;
 }
 
-async function createLog({ lanes, log, start }: Parts): Promise<OpenAuditLog> {
-  const [known, strangers] = lanes;
+async function createLog({ queue, log, start }: Parts): Promise<OpenAuditLog> {
   const counts = { seq: 0, commits: 0, rejected: 0 };
   let ticking = false;
   let closing: Promise<void> | undefined;
   let drained: (() => void) | undefined;
 
-  const queued = () => known.records() + strangers.records();
+  const hold = () => writer.hold(queue.isUrgent() || closing !== undefined);
   const flush = (): void => {
     ticking = false;
-    for (const lane of [0, 1] as const) {
-      const portion = lanes[lane].next();
-      if (portion) writer.send({ kind: 'append', lane, ...portion });
-    }
+    for (const portion of queue.portions()) writer.send({ kind: 'append', ...portion });
+    hold();
   };
   const settled = (): void => {
-    writer.hold(known.records() > 0 || closing !== undefined);
-    if (queued() === 0) drained?.();
+    hold();
+    if (queue.records() === 0) drained?.();
   };
   const writer = await start({
     onDone: ({ done, seq, failed }) => {
@@ -106,55 +94,44 @@ async function createLog({ lanes, log, start }: Parts): Promise<OpenAuditLog> {
         log.error({ err: error }, 'audit records could not be written');
       } else counts.commits++;
       counts.seq = seq;
-      known.settle(done[0], error);
-      strangers.settle(done[1], error);
+      queue.settle(done, error);
       if (!ticking) flush();
       settled();
     },
     onLost: () => {
-      const lost = new AuditLogUnavailable('down', 'the audit writer is gone');
-      for (const lane of lanes) counts.rejected += lane.abandon(lost);
+      counts.rejected += queue.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
       settled();
     },
   });
 
-  const refusal = (why: AuditLogUnavailable['why'], message: string): Promise<never> => {
-    counts.rejected++;
-    return Promise.reject(new AuditLogUnavailable(why, message));
+  const append = (record: Loggable): Promise<void> => {
+    const written = closing === undefined && writer.isUp() ? queue.add(record) : undefined;
+    if (written === undefined) {
+      counts.rejected++;
+      return Promise.reject(refusal(closing !== undefined, writer.isUp()));
+    }
+    if (!ticking) {
+      ticking = true;
+      setImmediate(flush);
+    }
+    return written;
   };
-  return {
-    append: (record) => {
-      if (closing !== undefined) return refusal('closed', 'the audit log is closed');
-      if (!writer.isUp()) return refusal('down', 'the audit writer is gone');
-      const lane = isOfStranger(record) ? strangers : known;
-      const written = lane.add(record);
-      if (written === undefined) return refusal('backlog', 'too many audit records wait to be written');
-      if (lane === known && known.records() === 1) writer.hold(true);
-      if (!ticking) {
-        ticking = true;
-        setImmediate(flush);
-      }
-      return written;
-    },
-    close: () => {
-      if (closing !== undefined) return closing;
-      const empty = new Promise<void>((resolve) => {
-        drained = resolve;
-      });
-      closing = empty.then(() => writer.close());
-      settled();
-      return closing;
-    },
-    stats: () => ({
-      ...counts,
-      state: closing !== undefined ? 'closed' : writer.isUp() ? 'up' : 'down',
-      queuedRecords: queued(),
-      queuedBytes: known.bytes() + strangers.bytes(),
-      restarts: writer.restarts(),
-    }),
+  const close = (): Promise<void> => {
+    if (closing !== undefined) return closing;
+    const empty = new Promise<void>((resolve) => {
+      drained = resolve;
+    });
+    closing = empty.then(() => writer.close());
+    settled();
+    return closing;
   };
+  const state = () => (closing !== undefined ? 'closed' : writer.isUp() ? 'up' : 'down');
+  const queued = () => ({ queuedRecords: queue.records(), queuedBytes: queue.bytes() });
+  return { append, close, stats: () => ({ ...counts, ...queued(), state: state(), restarts: writer.restarts() }) };
 }
 
-function isOfStranger(record: Loggable): boolean {
-  return record.kind === 'refusals' || record.subject === undefined;
+function refusal(isClosed: boolean, isUp: boolean): AuditLogUnavailable {
+  if (isClosed) return new AuditLogUnavailable('closed', 'the audit log is closed');
+  if (!isUp) return new AuditLogUnavailable('down', 'the audit writer is gone');
+  return new AuditLogUnavailable('backlog', 'too many audit records wait to be written');
 }

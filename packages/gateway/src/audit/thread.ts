@@ -83,15 +83,18 @@ export async function startWriter(
     restarts: () => restarts,
     close: () => {
       closing = true;
-      const last = worker;
-      if (last === undefined) return Promise.resolve();
-      last.ref();
-      return new Promise((resolve) => {
-        last.once('exit', () => resolve());
-        last.postMessage({ kind: 'close' } satisfies ToWriter);
-      });
+      return worker === undefined ? Promise.resolve() : finish(worker);
     },
   };
+}
+
+/** Resolves when the writer has done what it was sent and is gone. */
+function finish(worker: Worker): Promise<void> {
+  worker.ref();
+  return new Promise((resolve) => {
+    worker.once('exit', () => resolve());
+    worker.postMessage({ kind: 'close' } satisfies ToWriter);
+  });
 }
 
 /** A writer that has opened the log and found it in order. */
