@@ -11,6 +11,9 @@ import { type UpstreamUnderTest, upstreamContract } from '../../packages/gateway
 import { callUpstream, contractTool } from '../../packages/gateway/src/upstream/contract-call.ts';
 import { createKitUpstream } from '../../packages/gateway/src/upstream/kit.ts';
 
+/** Slow machines are slow: this waits long for what must come, and not at all for what has. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
+
 const nowMs = () => performance.now();
 const log = pino({ level: 'silent' });
 const cleanups: (() => unknown)[] = [];
@@ -69,7 +72,7 @@ async function startWorld(direction: Direction) {
     return child;
   };
   const ready = (instances: number) =>
-    vi.waitFor(() => expect(registry.registrations()).toMatchObject([{ instances, state: 'ready' }]), 10_000);
+    eventually(() => expect(registry.registrations()).toMatchObject([{ instances, state: 'ready' }]));
   return { registry, spawnService, ready, notes };
 }
 
@@ -114,7 +117,7 @@ describe('two instances of a kit service under load', () => {
       }
     };
     const load = Promise.all(Array.from({ length: 20 }, worker));
-    await vi.waitFor(() => expect(fates.length).toBeGreaterThan(100));
+    await eventually(() => expect(fates.length).toBeGreaterThan(100));
     doomed?.kill('SIGKILL');
     await load;
     const failed = fates.filter((fate) => fate !== 'answered');
@@ -137,12 +140,12 @@ describe('two instances of a kit service under load', () => {
       }
     };
     const load = Promise.all(Array.from({ length: 20 }, worker));
-    await vi.waitFor(() => expect(fates.length).toBeGreaterThan(100));
+    await eventually(() => expect(fates.length).toBeGreaterThan(100));
     leaving?.kill('SIGTERM');
     await load;
     // A call that crosses the notice of draining on the wire was not executed, and says so.
     expect(fates.filter((fate) => fate !== 'answered' && fate !== 'upstream_unavailable')).toEqual([]);
     expect(fates.filter((fate) => fate === 'upstream_unavailable').length).toBeLessThanOrEqual(20);
-    await vi.waitFor(() => expect(registry.registrations()).toMatchObject([{ instances: 1 }]));
+    await eventually(() => expect(registry.registrations()).toMatchObject([{ instances: 1 }]));
   });
 });

@@ -9,6 +9,9 @@ import { createKitUpstream } from '../upstream/kit.ts';
 import { type AnnounceHarness, createAnnounceHarness } from './announce-harness.ts';
 import { fakeCredential, fakeManifest, startFakeService, textResult } from './fake-service.ts';
 
+/** Slow machines are slow: this waits long for what must come, and not at all for what has. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
+
 let harness: AnnounceHarness;
 
 const call = (name: string, more: Partial<ContractCall> = {}) => {
@@ -33,7 +36,7 @@ describe('who may announce', () => {
   it('lists a service that proved itself, and calls it', async () => {
     await harness.start();
     await harness.service('posts');
-    await vi.waitFor(() => expect(harness.names()).toEqual(['posts@1.0.0']));
+    await eventually(() => expect(harness.names()).toEqual(['posts@1.0.0']));
     expect(await fateOf(call('posts', { argumentsText: '{"a":1.0}' }))).toBe(textResult('{"a":1.0}'));
   });
 
@@ -113,7 +116,7 @@ describe('who may announce', () => {
     loud.write('x'.repeat(10_000));
     await closed(loud);
     await harness.service('posts');
-    await vi.waitFor(() => expect(harness.names()).toEqual(['posts@1.0.0']));
+    await eventually(() => expect(harness.names()).toEqual(['posts@1.0.0']));
   });
 
   it('cuts connections whose credential was taken away', async () => {
@@ -122,7 +125,7 @@ describe('who may announce', () => {
     harness.credentials = [];
     harness.registry().dropRevoked();
     await posts.closed;
-    await vi.waitFor(() => expect(harness.names()).toEqual([]));
+    await eventually(() => expect(harness.names()).toEqual([]));
   });
 
   it('takes services over TLS under the key of their credential, and only that', async () => {
@@ -153,7 +156,7 @@ describe('who may announce', () => {
     await expect(mixed.announced).rejects.toThrow();
     expect(harness.names()).toEqual([]);
     await harness.service('posts', { dial: dial(fakeCredential('posts')) });
-    await vi.waitFor(() => expect(harness.names()).toEqual(['posts@1.0.0']));
+    await eventually(() => expect(harness.names()).toEqual(['posts@1.0.0']));
     expect(await fateOf(call('posts'))).toBe(textResult('{}'));
   });
 });
@@ -164,7 +167,7 @@ describe('after a restart of the gateway', () => {
     await harness.start({ lastKnownFile });
     await harness.service('posts');
     await harness.service('users');
-    await vi.waitFor(() => expect(harness.names()).toHaveLength(2));
+    await eventually(() => expect(harness.names()).toHaveLength(2));
     await harness.registry().close();
     expect((await stat(lastKnownFile)).mode & 0o777).toBe(0o600);
 
@@ -177,7 +180,7 @@ describe('after a restart of the gateway', () => {
     expect(await waiting).toBe(textResult('{}'));
     expect(harness.registry().settling).toBe(true);
     await harness.service('posts');
-    await vi.waitFor(() => expect(harness.registry().settling).toBe(false));
+    await eventually(() => expect(harness.registry().settling).toBe(false));
     expect(harness.registry().registrations()).toMatchObject([{ state: 'ready' }, { state: 'ready' }]);
   });
 
@@ -187,9 +190,9 @@ describe('after a restart of the gateway', () => {
     await writeFile(lastKnownFile, JSON.stringify({ layout: 1, services }));
     await harness.start({ lastKnownFile, timing: { settleMs: 100 } });
     expect(harness.names()).toEqual(['posts@1.0.0']);
-    await vi.waitFor(() => expect(harness.names()).toEqual([]));
+    await eventually(() => expect(harness.names()).toEqual([]));
     expect(harness.registry().settling).toBe(false);
-    await vi.waitFor(async () => expect(await readFile(lastKnownFile, 'utf8')).not.toContain('posts'));
+    await eventually(async () => expect(await readFile(lastKnownFile, 'utf8')).not.toContain('posts'));
   });
 
   it('starts with nothing when the file is damaged', async () => {

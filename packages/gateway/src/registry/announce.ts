@@ -5,7 +5,7 @@ import type { Announcement, Verdict } from './announcement.ts';
 import { createChanges } from './changes.ts';
 import { type HopListener, listenOnSocket, listenWithKeys, type TlsAddress } from './hop-listener.ts';
 import { type HopTiming, serveHopPeer } from './hop-peer.ts';
-import type { OnInvoke } from './invocations.ts';
+import type { OnDecline, OnInvoke } from './invocations.ts';
 import { createLastKnown, type LastKnown } from './last-known.ts';
 import type { CreatePool } from './pool.ts';
 import { type Arrival, createReception } from './reception.ts';
@@ -23,6 +23,8 @@ export interface AnnounceOptions {
   readonly lastKnownFile?: string;
   readonly createPool: CreatePool;
   readonly onInvoke: OnInvoke;
+  /** Hears of requests of services that go down no path, to record them. */
+  readonly onDecline?: OnDecline;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly timing?: AnnounceTiming;
@@ -85,8 +87,9 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
     guests.add(guest);
     link.onDown(() => guests.delete(guest));
     const member = table.join({ manifest, instance, line: link });
-    const { onInvoke, nowMs } = options;
-    serveHopPeer({ link, service: manifest.service, instance, member, onInvoke, log, nowMs, timing });
+    const { onInvoke, onDecline, nowMs } = options;
+    const ways = { onInvoke, ...(onDecline && { onDecline }) };
+    serveHopPeer({ link, service: manifest.service, instance, member, ...ways, log, nowMs, timing });
     log.info({ service: manifest.service, version: manifest.version, instance }, 'instance announced itself');
   };
   const maxStrangers = options.maxStrangers ?? 64;

@@ -6,6 +6,9 @@ import { combineRegistries } from './combined.ts';
 import { fakeManifest } from './fake-service.ts';
 import { fixedRegistry, inProcessService } from './in-process.ts';
 
+/** Slow machines are slow: this waits long for what must come, and not at all for what has. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
+
 const log = pino({ level: 'silent' });
 const service = (name: string, version = '1.0.0') =>
   inProcessService(fakeManifest(name, { version }), { 'Test.Echo': () => null });
@@ -32,7 +35,7 @@ describe('registries together', () => {
     listed = [];
     changes.note();
     changes.note();
-    await vi.waitFor(() => expect(seen).toHaveReturnedWith(['b@1.0.0']));
+    await eventually(() => expect(seen).toHaveReturnedWith(['b@1.0.0']));
     expect(seen).toHaveBeenCalledTimes(1);
   });
 });

@@ -9,7 +9,7 @@ import {
 } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { HopLink } from './hop-link.ts';
-import { createInvocations, type OnInvoke } from './invocations.ts';
+import { createInvocations, type OnDecline, type OnInvoke } from './invocations.ts';
 import type { Member } from './service-table.ts';
 
 /** How often a peer is asked for a sign of life, and what its silence means. In milliseconds. */
@@ -34,6 +34,7 @@ export interface HopPeerOptions {
   readonly instance: string;
   readonly member: Member;
   readonly onInvoke: OnInvoke;
+  readonly onDecline?: OnDecline;
   readonly log: Logger;
   readonly nowMs: () => number;
   readonly timing?: HopTiming;
@@ -41,11 +42,12 @@ export interface HopPeerOptions {
 
 /** Takes over an authenticated, announced link until it is down. */
 export function serveHopPeer(options: HopPeerOptions): HopPeer {
-  const { link, service, instance, member, onInvoke, log } = options;
+  const { link, service, instance, member, onInvoke, onDecline, log } = options;
   const invocations = createInvocations({
     service,
     instance,
     onInvoke,
+    ...(onDecline && { onDecline }),
     send: link.send,
     inFlight: (callId) => member.calls()?.inFlight(callId),
   });

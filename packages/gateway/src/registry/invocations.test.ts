@@ -1,9 +1,13 @@
+import { GatewayError } from '@sallyport/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { type ContractCall, callUpstream, contractTool } from '../upstream/contract-call.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
 import { type AnnounceHarness, createAnnounceHarness } from './announce-harness.ts';
 import { type FakeCall, textResult } from './fake-service.ts';
-import type { ServiceInvocation } from './invocations.ts';
+import type { DeclinedInvocation, ServiceInvocation } from './invocations.ts';
+
+/** Slow machines are slow: this waits long for what must come, and not at all for what has. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
 
 let harness: AnnounceHarness;
 
@@ -36,9 +40,9 @@ describe('a service that calls another through the gateway', () => {
     });
     const held: FakeCall[] = [];
     const posts = await harness.service('posts', { onCall: (one) => held.push(one) });
-    await vi.waitFor(() => expect(harness.names()).toHaveLength(1));
+    await eventually(() => expect(harness.names()).toHaveLength(1));
     const running = call('posts', { callId: 'call-x' });
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
 
     const invoke = { tool: 'users.User.Get', parent: 'call-x', arguments: { id: 1 } };
     expect(await posts.request('s1', 'invoke', invoke)).toMatchObject({
@@ -71,9 +75,9 @@ describe('a service that calls another through the gateway', () => {
     const held: FakeCall[] = [];
     await harness.service('posts', { onCall: (one) => held.push(one) });
     const users = await harness.service('users');
-    await vi.waitFor(() => expect(harness.names()).toHaveLength(2));
+    await eventually(() => expect(harness.names()).toHaveLength(2));
     const running = call('posts', { callId: 'call-y' });
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     const invoke = { tool: 'posts.Test.Echo', parent: 'call-y', arguments: {} };
     expect(await users.request('s1', 'invoke', invoke)).toMatchObject({ kind: 'error' });
     expect(seen).toEqual([]);
@@ -91,8 +95,44 @@ describe('a service that calls another through the gateway', () => {
     });
     const posts = await harness.service('posts');
     posts.send('{"jsonrpc":"2.0","id":"s1","method":"invoke","params":{"tool":"a.b","arguments":{}}}\n');
-    await vi.waitFor(() => expect(harness.registry().registrations()).toHaveLength(1));
+    await eventually(() => expect(harness.registry().registrations()).toHaveLength(1));
     posts.socket.end();
     await aborted.promise;
+  });
+
+  it('is heard of when its request goes down no path, before it is answered', async () => {
+    const declined: DeclinedInvocation[] = [];
+    await harness.start({ onDecline: async (one) => void declined.push(one) });
+    const posts = await harness.service('posts');
+    const requests = [{}, { tool: 'a.b' }, { tool: 'a.b', arguments: [] }, { tool: 'a.b', arguments: {}, parent: 'x' }];
+    for (const [i, params] of requests.entries()) {
+      expect(await posts.request(`s${i}`, 'invoke', params)).toMatchObject({ kind: 'error' });
+      expect(declined).toHaveLength(i + 1);
+    }
+    expect(declined[0]).toMatchObject({ service: 'posts', instance: 'i1', error: { reason: 'malformed_params' } });
+  });
+
+  it('is not answered with what went wrong when that could not be recorded', async () => {
+    await harness.start({ onDecline: () => Promise.reject(new GatewayError('audit_unavailable')) });
+    const posts = await harness.service('posts');
+    expect(await posts.request('s1', 'invoke', {})).toMatchObject({ error: { data: { reason: 'audit_unavailable' } } });
+  });
+
+  it('makes only so many requests at once', async () => {
+    let running = 0;
+    const release = Promise.withResolvers<void>();
+    await harness.start({
+      onInvoke: async () => {
+        running += 1;
+        await release.promise;
+        return { ok: '{}' };
+      },
+    });
+    const posts = await harness.service('posts');
+    const all = Array.from({ length: 300 }, (_, i) => posts.request(`s${i}`, 'invoke', { tool: 'a.b', arguments: {} }));
+    expect(await all.at(-1)).toMatchObject({ error: { data: { reason: 'peer_limited' } } });
+    expect(running).toBe(256);
+    release.resolve();
+    expect(await all[0]).toMatchObject({ kind: 'result' });
   });
 });

@@ -31,6 +31,16 @@ export type InvocationEnd = { readonly ok: string } | { readonly error: GatewayE
 /** Sends a service's request down the one path. */
 export type OnInvoke = (request: ServiceInvocation) => Promise<InvocationEnd>;
 
+/** A request of a service that cannot be read as an invocation, or is one too many. */
+export interface DeclinedInvocation {
+  readonly service: string;
+  readonly instance: string;
+  readonly error: GatewayError;
+}
+
+/** Records a request that goes down no path. The service is answered when it resolves. */
+export type OnDecline = (declined: DeclinedInvocation) => Promise<void>;
+
 /** The requests of one connection. */
 export interface Invocations {
   start(id: HopId, params: JsonValue | undefined): void;
@@ -44,6 +54,7 @@ export interface InvocationsOptions {
   readonly service: string;
   readonly instance: string;
   readonly onInvoke: OnInvoke;
+  readonly onDecline?: OnDecline;
   readonly send: (frame: string) => void;
   /** The call with this id, if it is in flight on this very connection. */
   readonly inFlight: (callId: string) => { readonly principal: Principal; readonly trace: TraceContext } | undefined;
@@ -55,19 +66,26 @@ const maxRunning = 256;
 export function createInvocations(options: InvocationsOptions): Invocations {
   const running = new Map<HopId, AbortController>();
 
+  const decline = async (error: GatewayError): Promise<InvocationEnd> => {
+    await options.onDecline?.({ service: options.service, instance: options.instance, error });
+    return { error };
+  };
+  const invoke = async (params: JsonValue | undefined, controller: AbortController): Promise<InvocationEnd> => {
+    const read = readInvocation(params, options, controller.signal);
+    return read instanceof GatewayError ? decline(read) : options.onInvoke(read);
+  };
+
   const run = async (id: HopId, params: JsonValue | undefined): Promise<string> => {
-    if (running.size >= maxRunning || running.has(id)) {
-      return errorFrame(id, toHopError(new GatewayError('peer_limited')));
-    }
     const controller = new AbortController();
-    running.set(id, controller);
+    const isOneTooMany = running.size >= maxRunning || running.has(id);
+    if (!isOneTooMany) running.set(id, controller);
     try {
-      const end = await options.onInvoke(readInvocation(params, options, controller.signal));
+      const end = await (isOneTooMany ? decline(new GatewayError('peer_limited')) : invoke(params, controller));
       return 'ok' in end ? resultFrame(id, end.ok) : errorFrame(id, toHopError(end.error));
     } catch (thrown) {
       return errorFrame(id, toHopError(GatewayError.from(thrown, 'read')));
     } finally {
-      running.delete(id);
+      if (!isOneTooMany) running.delete(id);
     }
   };
 
@@ -89,14 +107,14 @@ function readInvocation(
   params: JsonValue | undefined,
   { service, instance, inFlight }: InvocationsOptions,
   signal: AbortSignal,
-): ServiceInvocation {
+): ServiceInvocation | GatewayError {
   const { tool, parent, traceparent, timeoutMs, arguments: args } = members(params);
-  if (typeof tool !== 'string') throw malformed('tool: a text is needed');
+  if (typeof tool !== 'string') return malformed('tool: a text is needed');
   if (typeof args !== 'object' || args === null || Array.isArray(args))
-    throw malformed('arguments: an object is needed');
+    return malformed('arguments: an object is needed');
   const served = parent === undefined ? undefined : inFlight(String(parent));
   // Going on as the service itself would act for nobody where somebody was meant.
-  if (parent !== undefined && !served) throw malformed('parent: no such call is being served on this connection');
+  if (parent !== undefined && !served) return malformed('parent: no such call is being served on this connection');
   const trace = chooseTrace(traceparent, served?.trace);
   return {
     service,

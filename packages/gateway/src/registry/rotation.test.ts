@@ -5,6 +5,9 @@ import { createKitUpstream } from '../upstream/kit.ts';
 import { type AnnounceHarness, createAnnounceHarness } from './announce-harness.ts';
 import { type FakeCall, fakeManifest, textResult } from './fake-service.ts';
 
+/** Slow machines are slow: this waits long for what must come, and not at all for what has. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
+
 let harness: AnnounceHarness;
 
 const call = (name: string, more: Partial<ContractCall> = {}) => {
@@ -29,11 +32,11 @@ describe('who is in rotation', () => {
   it('takes a service that closed out of rotation at once and out of the catalog soon', async () => {
     await harness.start({ timing: { lingerMs: 50 } });
     const posts = await harness.service('posts');
-    await vi.waitFor(() => expect(harness.names()).toEqual(['posts@1.0.0']));
+    await eventually(() => expect(harness.names()).toEqual(['posts@1.0.0']));
     const changed = vi.fn();
     harness.registry().onChange(changed);
     posts.kill();
-    await vi.waitFor(() => expect(harness.names()).toEqual([]));
+    await eventually(() => expect(harness.names()).toEqual([]));
     expect(changed).toHaveBeenCalled();
   });
 
@@ -44,13 +47,13 @@ describe('who is in rotation', () => {
       instance: 'i2',
       manifest: fakeManifest('posts', { version: '1.10.0' }),
     });
-    await vi.waitFor(() => expect(harness.names()).toEqual(['posts@1.10.0']));
+    await eventually(() => expect(harness.names()).toEqual(['posts@1.10.0']));
     expect(harness.registry().versions()).toMatchObject([
       { version: '1.10.0', serving: true },
       { version: '1.9.0', serving: false, instances: 1 },
     ]);
     newer.kill();
-    await vi.waitFor(() => expect(harness.names()).toEqual(['posts@1.9.0']));
+    await eventually(() => expect(harness.names()).toEqual(['posts@1.9.0']));
   });
 
   it('keeps an instance out that defines the same version differently, until the first is gone', async () => {
@@ -58,11 +61,11 @@ describe('who is in rotation', () => {
     const first = await harness.service('posts');
     const tools = [{ name: 'Test.Echo', description: 'Something else.', inputSchema: { type: 'object' } }];
     const other = await harness.service('posts', { instance: 'i2', manifest: fakeManifest('posts', { tools }) });
-    await vi.waitFor(() => expect(harness.registry().versions()).toMatchObject([{ instances: 1, keptOut: 1 }]));
+    await eventually(() => expect(harness.registry().versions()).toMatchObject([{ instances: 1, keptOut: 1 }]));
     for (let i = 0; i < 4; i++) await call('posts');
     expect(other.calls).toHaveLength(0);
     first.kill();
-    await vi.waitFor(() => expect(harness.registry().registrations()[0]?.manifest.tools).toEqual(tools));
+    await eventually(() => expect(harness.registry().registrations()[0]?.manifest.tools).toEqual(tools));
     await call('posts');
     expect(other.calls).toHaveLength(1);
   });
@@ -72,23 +75,23 @@ describe('who is in rotation', () => {
     const before = await harness.service('posts');
     await harness.service('posts');
     await before.closed;
-    await vi.waitFor(() => expect(harness.registry().versions()).toMatchObject([{ instances: 1, keptOut: 0 }]));
+    await eventually(() => expect(harness.registry().versions()).toMatchObject([{ instances: 1, keptOut: 0 }]));
   });
 
   it('asks a suspected instance only when no other is there, until it answers a ping again', async () => {
-    await harness.start({ timing: { pingMs: 20, suspectMs: 60, silentMs: 60_000 } });
+    await harness.start({ timing: { pingMs: 50, suspectMs: 400, silentMs: 60_000 } });
     const mute = await harness.service('posts', { answerPings: false });
-    await vi.waitFor(() => expect(harness.registry().registrations()).toMatchObject([{ state: 'suspected' }]));
+    await eventually(() => expect(harness.registry().registrations()).toMatchObject([{ state: 'suspected' }]));
     expect(await fateOf(call('posts'))).toBe(textResult('{}'));
     await harness.service('posts', { instance: 'i2' });
-    await vi.waitFor(() =>
+    await eventually(() =>
       expect(harness.registry().registrations()).toMatchObject([{ state: 'ready', instances: 2 }]),
     );
     const before = mute.calls.length;
     for (let i = 0; i < 4; i++) await call('posts');
     expect(mute.calls).toHaveLength(before);
     mute.send('{"jsonrpc":"2.0","id":"p1","result":{}}\n');
-    await vi.waitFor(async () => {
+    await eventually(async () => {
       await call('posts');
       expect(mute.calls.length).toBeGreaterThan(before);
     });
@@ -98,7 +101,7 @@ describe('who is in rotation', () => {
     await harness.start({ timing: { pingMs: 20, suspectMs: 40, silentMs: 80, lingerMs: 10 } });
     const mute = await harness.service('posts', { answerPings: false });
     await mute.closed;
-    await vi.waitFor(() => expect(harness.names()).toEqual([]));
+    await eventually(() => expect(harness.names()).toEqual([]));
   });
 
   it('cuts an instance that sends what is not a frame', async () => {
@@ -112,9 +115,9 @@ describe('who is in rotation', () => {
     await harness.start();
     const held: FakeCall[] = [];
     const old = await harness.service('posts', { onCall: (one) => held.push(one) });
-    await vi.waitFor(() => expect(harness.names()).toHaveLength(1));
+    await eventually(() => expect(harness.names()).toHaveLength(1));
     const running = fateOf(call('posts'));
-    await vi.waitFor(() => expect(held).toHaveLength(1));
+    await eventually(() => expect(held).toHaveLength(1));
     old.send(notificationFrame('draining'));
     await old.request('s1', 'ping', {});
     expect(await fateOf(call('posts'))).toBe('upstream_unavailable');
@@ -132,7 +135,7 @@ describe('under load', () => {
     const delay = (one: FakeCall) => void setTimeout(() => one.answer(textResult('ok')), 5 + Math.random() * 10);
     const doomed = await harness.service('posts', { instance: 'i1', onCall: delay });
     const other = await harness.service('posts', { instance: 'i2', onCall: delay });
-    await vi.waitFor(() => expect(harness.registry().registrations()).toMatchObject([{ instances: 2 }]));
+    await eventually(() => expect(harness.registry().registrations()).toMatchObject([{ instances: 2 }]));
 
     let answeredByDoomed = 0;
     const fates: string[] = [];
@@ -147,7 +150,7 @@ describe('under load', () => {
       }
     };
     const load = Promise.all(Array.from({ length: 20 }, worker));
-    await vi.waitFor(() => expect(doomed.calls.length).toBeGreaterThan(30));
+    await eventually(() => expect(doomed.calls.length).toBeGreaterThan(30));
     doomed.kill();
     await load;
     const failed = fates.filter((fate) => fate === 'upstream_failed');

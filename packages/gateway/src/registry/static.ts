@@ -6,7 +6,7 @@ import { createChanges } from './changes.ts';
 import { type Dialling, type KitAddress, keepDialling, parseKitAddress } from './dial.ts';
 import type { ConnectForeign, ForeignService } from './foreign.ts';
 import { type HopTiming, serveHopPeer } from './hop-peer.ts';
-import type { OnInvoke } from './invocations.ts';
+import type { OnDecline, OnInvoke } from './invocations.ts';
 import { fitManifest } from './manifest.ts';
 import type { CreatePool } from './pool.ts';
 import { createServiceTable, type ServiceTable } from './service-table.ts';
@@ -26,6 +26,8 @@ export interface StaticOptions {
   readonly createPool: CreatePool;
   readonly connectForeign: ConnectForeign;
   readonly onInvoke: OnInvoke;
+  /** Hears of requests of services that go down no path, to record them. */
+  readonly onDecline?: OnDecline;
   readonly log: Logger;
   readonly nowMs: () => number;
   /** From 0 to 1, to spread reconnections. */
@@ -98,7 +100,8 @@ interface Dialled {
 
 /** Keeps a connection to one kit service; what it announces on it joins the table. */
 function dialKit(options: StaticOptions, { service, address, credential, table }: Dialled): Dialling {
-  const { log, random, onInvoke, nowMs, timing = {} } = options;
+  const { log, random, onInvoke, onDecline, nowMs, timing = {} } = options;
+  const ways = { onInvoke, ...(onDecline && { onDecline }) };
   return keepDialling({
     address,
     credential,
@@ -112,7 +115,7 @@ function dialKit(options: StaticOptions, { service, address, credential, table }
         onAnnounced({ instance, manifest }) {
           announced();
           const member = table.join({ manifest, instance, line: link });
-          serveHopPeer({ link, service, instance, member, onInvoke, log, nowMs, timing });
+          serveHopPeer({ link, service, instance, member, ...ways, log, nowMs, timing });
         },
       });
     },

@@ -5,6 +5,9 @@ import { type UpstreamUnderTest, upstreamContract } from './contract.ts';
 import { callUpstream, contractTool, fateOf } from './contract-call.ts';
 import { createKitUpstream, type KitUpstreamOptions } from './kit.ts';
 
+/** Slow machines are slow: this waits long for what must come, and not at all for what has. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
+
 async function startHarness(options: Partial<KitUpstreamOptions> = {}): Promise<AnnounceHarness> {
   const harness = await createAnnounceHarness(
     (nowMs) => (request) => createKitUpstream({ ...request, nowMs, connectWaitMs: 50, ...options }),
@@ -76,9 +79,9 @@ describe('instances of a kit service', () => {
     for (const instance of ['i1', 'i2', 'i3']) {
       services.push(await harness.service('contract', { instance, onCall: (call) => held.push(call) }));
     }
-    await vi.waitFor(() => expect(harness.registry().registrations()).toMatchObject([{ instances: 3 }]));
+    await eventually(() => expect(harness.registry().registrations()).toMatchObject([{ instances: 3 }]));
     const running = Array.from({ length: 12 }, () => callUpstream(upstreamOf(harness), { tool }));
-    await vi.waitFor(() => expect(held).toHaveLength(12));
+    await eventually(() => expect(held).toHaveLength(12));
     expect(services.map((service) => service.calls.length)).toEqual([4, 4, 4]);
     for (const call of held) call.answer(textResult(''));
     await Promise.all(running);
@@ -91,7 +94,7 @@ describe('instances of a kit service', () => {
     await harness.service('contract', { onCall: (call) => held.push(call) });
     const running = Array.from({ length: 3 }, () => fateOf(callUpstream(upstreamOf(harness), { tool })));
     expect(await running[2]).toBe('upstream_unavailable');
-    await vi.waitFor(() => expect(held).toHaveLength(2));
+    await eventually(() => expect(held).toHaveLength(2));
     for (const call of held) call.answer(textResult('ok'));
     expect(await Promise.all(running.slice(0, 2))).toEqual([textResult('ok'), textResult('ok')]);
     await harness.end();
@@ -118,8 +121,8 @@ describe('instances of a kit service', () => {
     ]);
     expect(harness.registry().registrations()).toMatchObject([{ state: 'ready' }]);
     expect(await fateOf(callUpstream(upstreamOf(harness), { tool, timeoutMs: 20 }))).toBe('upstream_timeout');
-    await vi.waitFor(() => expect(harness.registry().registrations()).toMatchObject([{ state: 'suspected' }]));
-    await vi.waitFor(() => expect(harness.registry().registrations()).toMatchObject([{ state: 'ready' }]), 5_000);
+    await eventually(() => expect(harness.registry().registrations()).toMatchObject([{ state: 'suspected' }]));
+    await eventually(() => expect(harness.registry().registrations()).toMatchObject([{ state: 'ready' }]));
     await harness.end();
   });
 
@@ -152,7 +155,7 @@ describe('instances of a kit service', () => {
     const upstream = upstreamOf(harness);
     first.kill();
     await first.closed;
-    await vi.waitFor(() => expect(harness.registry().registrations()).toMatchObject([{ instances: 0 }]));
+    await eventually(() => expect(harness.registry().registrations()).toMatchObject([{ instances: 0 }]));
     const caller = new AbortController();
     const waiting = fateOf(callUpstream(upstream, { tool }));
     const leaving = fateOf(callUpstream(upstream, { tool, signal: caller.signal }));

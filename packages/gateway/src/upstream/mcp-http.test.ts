@@ -6,6 +6,9 @@ import { callUpstream, contractTool, fateOf } from './contract-call.ts';
 import { type FakeAnswer, type FakeMcpOptions, type Received, startFakeMcpServer } from './fake-mcp-server.ts';
 import { createMcpHttp, type McpHttpOptions } from './mcp-http.ts';
 
+/** Slow machines are slow: this waits long for what must come, and not at all for what has. */
+const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
+
 const toolNames = ['Echo', 'Fail', 'Hang', 'Large', 'Progress'].map((name) => `Contract.${name}`);
 const tools = toolNames.map((name) => ({ name, description: name, inputSchema: { type: 'object' } }));
 const result = (text: string) => JSON.stringify({ content: [{ type: 'text', text }] });
@@ -22,7 +25,7 @@ async function connect(server: Partial<FakeMcpOptions> = {}, options: Partial<Mc
   const clientInfo = { name: 'sallyport', version: '0.1.0' };
   const service = createMcpHttp({ service: 'contract', url: fake.url, clientInfo, log, ...options });
   cleanups.push(() => service.upstream.close());
-  await vi.waitFor(() => expect(service.manifest()).toBeDefined());
+  await eventually(() => expect(service.manifest()).toBeDefined());
   return { fake, service };
 }
 
@@ -81,10 +84,10 @@ describe.each(['modern', 'legacy'] satisfies Era[])('an MCP server over HTTP of 
     const changed = vi.fn();
     service.onChange(changed);
     fake.setTools(tools.slice(0, 1));
-    await vi.waitFor(() => expect(service.manifest()?.tools).toHaveLength(1));
+    await eventually(() => expect(service.manifest()?.tools).toHaveLength(1));
     expect(changed).toHaveBeenCalledTimes(1);
     await fake.kill();
-    await vi.waitFor(() => expect(service.alive).toBe(false));
+    await eventually(() => expect(service.alive).toBe(false));
     expect(service.manifest()?.tools).toHaveLength(1);
   });
 
@@ -185,7 +188,7 @@ describe('an MCP server of the legacy era', () => {
     expect(await call()).toBe(result('{}'));
     fake.forgetSessions();
     expect(await call()).toBe('upstream_unavailable');
-    await vi.waitFor(async () => expect(await call()).toBe(result('{}')));
+    await eventually(async () => expect(await call()).toBe(result('{}')));
     const sessions = fake.received
       .filter(({ method }) => method === 'tools/call')
       .map(({ headers }) => headers['mcp-session-id']);
