@@ -1,16 +1,24 @@
-/** What a service is told by its environment. Credentials are files: only their paths are here. */
+/** What a service takes from the process around it. The only file of the kit that reaches for any of it. */
 export interface Environment {
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  /** From 0 to 1; good enough to spread reconnections, not for secrets. */
+  readonly random: () => number;
   /** Where to dial a gateway: `unix:/path` or `tls:host:port`. */
   readonly hop: string | undefined;
   /** Where to listen for a gateway instead. */
   readonly listen: string | undefined;
+  /** The path of the credential, never the credential itself. */
   readonly credentialFile: string | undefined;
   readonly logLevel: string | undefined;
 }
 
-/** Reads what `sallyport run` passes to the services that it starts. */
-export function readEnvironment(env: Readonly<Record<string, string | undefined>>): Environment {
+/** Reads what `sallyport run` passes to the services that it starts, and the clock. */
+export function readEnvironment(): Environment {
+  const { env } = process;
   return {
+    nowMs: Date.now,
+    random: Math.random,
     hop: env.SALLYPORT_HOP,
     listen: env.SALLYPORT_LISTEN,
     credentialFile: env.SALLYPORT_CREDENTIAL_FILE,

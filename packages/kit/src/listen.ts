@@ -45,7 +45,6 @@ export interface Served {
   readonly runner: Runner;
   readonly log: Logger;
   readonly environment: Environment;
-  readonly nowMs: () => number;
 }
 
 const drainTimeoutMs = 10_000;
@@ -114,9 +113,10 @@ const nowhere =
 
 type Hop = LinkOptions & { readonly open: (options: LinkOptions) => Promise<Links> };
 
-function hopOptions({ table, runner, log, environment, nowMs }: Served, options: ListenOptions): readonly Hop[] {
+function hopOptions({ table, runner, log, environment }: Served, options: ListenOptions): readonly Hop[] {
   const { manifest } = table;
   const file = options.credentialFile ?? environment.credentialFile;
+  const { nowMs, random } = environment;
   const instance = randomUUID();
   const hop = (text: string, open: Hop['open']): Hop => {
     if (file === undefined) throw new Error('A hop needs a credential: set SALLYPORT_CREDENTIAL_FILE');
@@ -131,7 +131,7 @@ function hopOptions({ table, runner, log, environment, nowMs }: Served, options:
       address,
       credential,
       crypto: nodeCrypto,
-      random: Math.random,
+      random,
       open,
     };
   };

@@ -63,10 +63,10 @@ export function service(name: string, options: ServiceOptions): Service {
   const { version, owner, concurrency = defaultConcurrency } = options;
   if (!semanticVersion.test(version))
     throw new TypeError(`${name} needs a semantic version, not ${JSON.stringify(version)}`);
-  const environment = readEnvironment(process.env);
+  const environment = readEnvironment();
   const log = options.log ?? createLog(name, environment.logLevel);
   const tools = createToolTable({ service: name, version, ...(owner !== undefined && { owner }) });
-  const nowMs = Date.now;
+  const { nowMs } = environment;
   let listening: Promise<Listening> | undefined;
 
   let built: Promise<{ readonly table: ReadyTable; readonly runner: Runner }> | undefined;
@@ -88,7 +88,7 @@ export function service(name: string, options: ServiceOptions): Service {
     },
     async listen(listenOptions = {}) {
       if (listening !== undefined) throw new Error(`${name} listens already`);
-      listening = ready().then((parts) => listen({ ...parts, log, environment, nowMs }, listenOptions));
+      listening = ready().then((parts) => listen({ ...parts, log, environment }, listenOptions));
       return listening;
     },
     async close() {
