@@ -1,1 +1,17 @@
+export * from './corpus/arguments.ts';
+export * from './corpus/attack.ts';
+export * from './corpus/http.ts';
+export * from './corpus/messages.ts';
+export * from './drivers/conversation.ts';
+export * from './drivers/driver.ts';
+export * from './drivers/embedded.ts';
+export * from './drivers/http-mcp.ts';
+export type { Era } from './drivers/mcp-text.ts';
+export * from './drivers/rest.ts';
+export * from './drivers/stdio.ts';
+export * from './drivers/ws.ts';
+export * from './fakes/audit.ts';
+export * from './fakes/authenticator.ts';
+export * from './fakes/clock.ts';
+export * from './fakes/registry.ts';
 export * from './fakes/stages.ts';

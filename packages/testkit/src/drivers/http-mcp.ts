@@ -1,0 +1,80 @@
+import { encodeHeaderValue } from '@sallyport/protocol';
+import { type Driver, noAnswer, type Seen, type SendOptions } from './driver.ts';
+import { createHttpClient, type HttpReply } from './http-exchange.ts';
+import { callText, type Era, modernVersion, requestText } from './mcp-text.ts';
+import { nextCursorOf, readMcpAnswer } from './read-answer.ts';
+
+/** Where a driver goes and what it shows there. */
+export interface HttpDriverOptions {
+  /** The MCP endpoint, `http://host:port/mcp`. */
+  readonly url: URL;
+  /** Without one, nothing is presented. */
+  readonly token?: string;
+  /** Sent with every request. */
+  readonly headers?: Readonly<Record<string, string>>;
+}
+
+/** MCP 2026-07-28 over HTTP: every request describes itself, and headers mirror it. */
+export function httpModern(options: HttpDriverOptions): Driver {
+  return httpMcp('modern', options);
+}
+
+/** MCP over HTTP as it was with a handshake; the gateway keeps no session, so the driver makes none. */
+export function httpLegacy(options: HttpDriverOptions): Driver {
+  return httpMcp('legacy', options);
+}
+
+function httpMcp(era: Era, { url, token, headers: always = {} }: HttpDriverOptions): Driver {
+  const client = createHttpClient();
+  const common = {
+    'content-type': 'application/json',
+    accept: 'application/json, text/event-stream',
+    ...(token !== undefined && { authorization: `Bearer ${token}` }),
+    ...always,
+  };
+  const post = async (text: string, mirrored: Record<string, string>, options: SendOptions): Promise<HttpReply> =>
+    client.send('POST', url, { ...options, headers: { ...common, ...mirrored, ...options.headers }, body: text });
+  const ask = (text: string, mirrored: Record<string, string>, options: SendOptions = {}): Promise<Seen> =>
+    post(text, mirrored, options).then(
+      (reply) => readMcpAnswer(answerIn(reply), reply.bytes),
+      (error: Error) => noAnswer(error.message),
+    );
+  const mirror = (method: string, more: Record<string, string> = {}): Record<string, string> =>
+    era === 'legacy' ? {} : { 'mcp-protocol-version': modernVersion, 'mcp-method': method, ...more };
+
+  return {
+    name: `http-${era}`,
+    takesText: true,
+    async list() {
+      const names: string[] = [];
+      let cursor: string | undefined;
+      for (;;) {
+        const page = requestText(era, 'tools/list', cursor === undefined ? [] : [`"cursor":${JSON.stringify(cursor)}`]);
+        const reply = await post(page.text, mirror('tools/list'), {}).catch((error: Error) => error);
+        if (reply instanceof Error) return noAnswer(reply.message);
+        const seen = readMcpAnswer(answerIn(reply), reply.bytes);
+        if (!Array.isArray(seen.result)) return seen;
+        names.push(...(seen.result as string[]));
+        cursor = nextCursorOf(answerIn(reply));
+        if (cursor === undefined) return { ...seen, result: names };
+      }
+    },
+    call(tool, args, options = {}) {
+      const params = Object.entries(options.paramHeaders ?? {});
+      const mirrored = mirror('tools/call', {
+        'mcp-name': encodeHeaderValue(tool),
+        ...Object.fromEntries(params.map(([name, value]) => [`mcp-param-${name.toLowerCase()}`, value])),
+      });
+      return ask(callText(era, tool, { args }).text, mirrored, options);
+    },
+    raw: (text, options) => ask(text, {}, options),
+    close: async () => client.close(),
+  };
+}
+
+/** The answer is the body, or the last event of a stream. */
+function answerIn({ headers, body }: HttpReply): string {
+  if (headers['content-type']?.startsWith('text/event-stream') !== true) return body;
+  const events = body.split(/\r?\n/).filter((line) => line.startsWith('data:'));
+  return events.at(-1)?.slice('data:'.length).trim() ?? '';
+}

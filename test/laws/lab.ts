@@ -1,0 +1,262 @@
+import { GatewayError, noHold, type Principal } from '@sallyport/core';
+import type { JsonObject, JsonValue, ServiceManifest, ToolManifest } from '@sallyport/protocol';
+import { fakePrincipal, type SendOptions, type TokenFate } from '@sallyport/testkit';
+import type { ExtraKinds } from '../../packages/gateway/src/compose.ts';
+import type { LimitOverride } from '../../packages/gateway/src/limits/index.ts';
+import type { CallToolResult, Handler } from '../../packages/gateway/src/registry/in-process.ts';
+
+/** Appears in what broken parts throw. Nobody outside may ever see it. */
+export const canary = 'CANARY-5f1c';
+
+/** What the masking filter takes out of answers. */
+export const secret = /SECRET-\d+/g;
+
+/** Everybody who calls, by token. `none` presents nothing. */
+export const callers = {
+  alice: fakePrincipal({ subject: 'alice', scopes: ['lab:read'], credentialId: 'alice-1' }),
+  bob: fakePrincipal({ subject: 'bob', kind: 'person', scopes: [], credentialId: 'bob-1' }),
+  star: fakePrincipal({ subject: 'star', scopes: ['*'], credentialId: 'star-1' }),
+  crew: fakePrincipal({ subject: 'crew', kind: 'service', scopes: ['*'], credentialId: 'crew-1' }),
+  owner: fakePrincipal({
+    ...{ subject: 'owner', kind: 'owner', scopes: ['*', 'admin:*'], credentialId: 'owner-1' },
+    attributes: { cleared: true },
+  }),
+  expired: 'credential_expired',
+  revoked: 'credential_revoked',
+  nobody: 'credential_invalid',
+} as const satisfies Record<string, TokenFate>;
+
+/** The name of a caller, which is its token. */
+export type Caller = keyof typeof callers | 'none';
+
+export const goodCallers = ['alice', 'bob', 'star', 'crew', 'owner'] as const satisfies readonly Caller[];
+export const badCallers = ['expired', 'revoked', 'nobody', 'none'] as const satisfies readonly Caller[];
+
+/** The principal behind a caller, unless the credential is bad. */
+export function principalOf(caller: Caller): Principal | undefined {
+  const fate = caller === 'none' ? 'credential_missing' : callers[caller];
+  return typeof fate === 'string' ? undefined : fate;
+}
+
+/** How a call has to end. `suspended` and `tool_error` are not refusals. */
+export type Expectation = 'answered' | 'tool_error' | 'suspended' | (string & {});
+
+/** One kind of call, and how it must end for whom. The model knows nothing of stages, only of who may do what. */
+export interface Case {
+  readonly name: string;
+  readonly tool: string;
+  readonly args?: JsonObject | string;
+  readonly options?: SendOptions;
+  /** This many calls of the same before the one that counts. */
+  readonly before?: number;
+  /** `answered`, `tool_error`, `suspended` or the reason of the refusal. */
+  expected(principal: Principal): Expectation;
+  /** Whether it reaches its service for somebody who may call it; by default when it is answered. */
+  readonly arrives?: boolean;
+  /** Needs a way in that takes text. */
+  readonly asText?: boolean;
+}
+
+const service = 'lab';
+const tool = (name: string, more: Partial<ToolManifest> = {}): ToolManifest => ({
+  ...{ name: `Tools.${name}`, description: `${name}.`, inputSchema: { type: 'object' }, sideEffect: 'read' },
+  ...more,
+});
+
+const limits = { limited: 3 };
+
+/** The service of the laws: one tool for each way a call can end. */
+export const manifest: ServiceManifest = {
+  service,
+  version: '1.0.0',
+  owner: 'laws',
+  tools: [
+    tool('Amount'),
+    tool('Audited', { auditRequired: true, sideEffect: 'write' }),
+    tool('Broken', { outputSchema: { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] } }),
+    tool('Contained'),
+    tool('Crash'),
+    tool('Echo'),
+    tool('Either', { scopes: ['lab:admin', 'lab:read'] }),
+    tool('Fails'),
+    tool('Hidden'),
+    tool('Internal', { internal: true }),
+    tool('Limited'),
+    tool('Param', {
+      inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } },
+    }),
+    tool('Quota'),
+    tool('Scoped', { scopes: ['lab:write'] }),
+    tool('Secret'),
+    tool('Slow', { timeoutMs: 25 }),
+    tool('Strict', {
+      inputSchema: {
+        type: 'object',
+        properties: { title: { type: 'string', minLength: 1 } },
+        required: ['title'],
+        additionalProperties: false,
+      },
+    }),
+    tool('Suspended'),
+    tool('Uncredentialed'),
+  ],
+};
+
+const behaviours: Readonly<Record<string, Handler>> = {
+  'Tools.Broken': () => ({ ok: 'no' }),
+  'Tools.Crash': () => {
+    throw new Error(`${canary}: the service crashed`);
+  },
+  'Tools.Fails': (): CallToolResult => ({
+    content: [{ type: 'text', text: 'no such thing' }],
+    isError: true,
+    _meta: { 'dev.sallyport/error': { code: 'not_found', message: 'no such thing' } },
+  }),
+  'Tools.Secret': () => ({ text: 'a SECRET-1234 and more', nested: { list: ['SECRET-77'] } }),
+  'Tools.Slow': (_args, { signal }) =>
+    new Promise((resolve) => signal.addEventListener('abort', () => resolve({ late: true }), { once: true })),
+};
+
+/** What was served: which handler ran, for which call, and what it gave back. */
+export interface Served {
+  readonly callId: string;
+  readonly handler: string;
+  readonly subject: string;
+  readonly output?: JsonValue | CallToolResult;
+}
+
+/** The handlers of the lab, each of which tells what it served. */
+export function labHandlers(onServed: (served: Served) => void): Readonly<Record<string, Handler>> {
+  return Object.fromEntries(
+    manifest.tools.map(({ name }) => [
+      name,
+      async (args, context) => {
+        const served = { callId: context.callId, handler: name, subject: context.principal.subject };
+        onServed(served);
+        const output = await (behaviours[name] ?? ((input) => input))(args, context);
+        onServed({ ...served, output });
+        return output;
+      },
+    ]),
+  );
+}
+
+/** The kinds of the lab: a policy, an approver, a quota, a credential source, a filter and a containment. */
+export function labKinds(): Required<ExtraKinds> {
+  const is = (name: string) => (permit: { readonly tool: { readonly name: string } }) =>
+    permit.tool.name === `${service}.Tools.${name}`;
+  return {
+    policyEngines: [
+      {
+        decide({ action, resource, subject, context }) {
+          const isHidden = resource.id.endsWith('.Hidden') && subject.attributes.cleared !== true;
+          const amount = Number(context.arguments?.amount ?? 0);
+          const isTooMuch = action === 'invoke' && resource.id.endsWith('.Amount') && amount > 100;
+          return isHidden || isTooMuch
+            ? { effect: 'deny', policies: ['lab'], explanation: canary }
+            : { effect: 'abstain', policies: [] };
+        },
+        revision: () => 'lab/1',
+      },
+    ],
+    approvers: [
+      {
+        approve: (permit) =>
+          is('Suspended')(permit) ? { kind: 'suspended', question: 'q-1', reason: 'somebody must agree' } : noHold,
+      },
+    ],
+    quotas: [
+      {
+        reserve(permit) {
+          if (is('Quota')(permit)) throw new GatewayError('quota_exhausted');
+          return noHold;
+        },
+      },
+    ],
+    credentialSources: [
+      {
+        credential(permit) {
+          if (is('Uncredentialed')(permit)) throw new GatewayError('credential_unavailable', {}, { cause: canary });
+          return undefined;
+        },
+      },
+    ],
+    outputFilters: [
+      {
+        filter: (_permit, answer) => ({
+          ...answer,
+          text: answer.text.replace(secret, '[masked]') as typeof answer.text,
+        }),
+      },
+    ],
+    containments: [{ contains: (_principal, { name }) => name.endsWith('.Contained') }],
+  };
+}
+
+/** The overrides of the lab: what is limited tightly, and nothing else is. */
+export const overrides: readonly LimitOverride[] = [
+  { pattern: '*', limit: { perPrincipal: { rate: 1, burst: 100_000 }, perTool: { rate: 1, burst: 1_000_000 } } },
+  { pattern: 'lab.Tools.Limited', limit: { perPrincipal: { rate: 0.001, burst: limits.limited } } },
+];
+
+const always = (outcome: Expectation) => (): Expectation => outcome;
+const holds = (principal: Principal, ...anyOf: readonly string[]): boolean =>
+  anyOf.some((scope) => principal.scopes.includes('*') || principal.scopes.includes(scope));
+const isInside = ({ kind }: Principal): boolean => kind === 'service' || kind === 'owner';
+
+const ask = (name: string, end: Expectation | Case['expected'], more: Partial<Case> = {}): Case => ({
+  name,
+  tool: `lab.Tools.${name}`,
+  expected: typeof end === 'function' ? end : always(end),
+  ...more,
+});
+
+/** Every way a call can end, at least once. */
+export const cases: readonly Case[] = [
+  ask('Echo', 'answered', { args: { a: 1, b: ['x', null, { c: 'é\n' }] } }),
+  ask('Echo', 'answered', { name: 'Echo by alias', tool: 'lab_Tools_Echo', args: {} }),
+  ask('Echo', 'answered', { name: 'Echo of odd text', args: '{ "a" : 1.50 , "b":"\\u00e9\\/" }', asText: true }),
+  ask('Scoped', (who) => (holds(who, 'lab:write') ? 'answered' : 'insufficient_scope')),
+  ask('Either', (who) => (holds(who, 'lab:admin', 'lab:read') ? 'answered' : 'insufficient_scope')),
+  ask('Internal', (who) => (isInside(who) ? 'answered' : 'unknown_tool')),
+  ask('Hidden', (who) => (who.attributes.cleared === true ? 'answered' : 'unknown_tool')),
+  ask('Hidden', (who) => (who.attributes.cleared === true ? 'answered' : 'unknown_tool'), {
+    ...{ name: 'Hidden by alias', tool: 'lab_Tools_Hidden' },
+  }),
+  ask('Unknown', 'unknown_tool'),
+  ask('Amount', 'answered', { name: 'Amount in bounds', args: { amount: 100 } }),
+  ask('Amount', 'policy_denied', { name: 'Amount out of bounds', args: { amount: 101 } }),
+  ask('Slow', 'upstream_timeout', { arrives: true }),
+  ask('Crash', 'upstream_failed', { arrives: true }),
+  ask('Fails', 'tool_error', { arrives: true }),
+  ask('Broken', 'invalid_output', { arrives: true }),
+  ask('Limited', 'answered', { name: 'Limited, within' }),
+  ask('Limited', 'rate_limited', { name: 'Limited, beyond', before: limits.limited }),
+  ask('Suspended', 'suspended'),
+  ask('Quota', 'quota_exhausted'),
+  ask('Uncredentialed', 'credential_unavailable'),
+  ask('Secret', 'answered'),
+  ask('Contained', 'contained'),
+  ask('Audited', 'answered', { args: { title: 'x' } }),
+  ask('Param', 'answered', { args: { region: 'eu' }, options: { paramHeaders: { Region: 'eu' } } }),
+  ask('Strict', 'answered', { name: 'Strict, good', args: { title: 'x' } }),
+  ask('Strict', 'invalid_input', { name: 'Strict, missing' }),
+  ask('Strict', 'invalid_input', { name: 'Strict, wrong', args: { title: 7 } }),
+  ask('Strict', 'invalid_input', { name: 'Strict, more', args: { title: 'x', admin: true } }),
+];
+
+/** How a call of this case has to end for this caller. */
+export function expectationOf(one: Case, caller: Caller): { readonly end: Expectation; readonly arrives: boolean } {
+  const principal = principalOf(caller);
+  if (principal === undefined) {
+    const end = caller === 'none' ? 'credential_missing' : String(callers[caller]);
+    return { end, arrives: false };
+  }
+  const end = one.expected(principal);
+  return { end, arrives: end === 'answered' || one.arrives === true };
+}
+
+/** The tool's own name, whatever the case calls it by. */
+export function canonicalName(one: Case): string {
+  return one.tool.startsWith('lab_') ? one.tool.replaceAll('_', '.') : one.tool;
+}

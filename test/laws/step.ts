@@ -1,0 +1,87 @@
+import type { AuditRecord } from '@sallyport/core';
+import type { Seen } from '@sallyport/testkit';
+import fc from 'fast-check';
+import { badCallers, type Caller, type Case, cases, goodCallers, principalOf } from './lab.ts';
+import { type Departed, type Way, type World, ways } from './world.ts';
+
+/** One call: which way in, by whom, of what kind. */
+export interface Step {
+  readonly way: Way;
+  readonly caller: Caller;
+  readonly one: Case;
+}
+
+/** What one step was seen to do, at every door. */
+export interface Observation {
+  readonly step: Step;
+  readonly seen: Seen;
+  /** Records of the call itself, without those of handshakes. */
+  readonly records: readonly AuditRecord[];
+  readonly intents: readonly AuditRecord[];
+  readonly departed: readonly Departed[];
+}
+
+/** Takes one step, alone, and waits until its record is there. */
+export async function take(world: World, step: Step): Promise<Observation> {
+  const { way, caller, one } = step;
+  const driver = world.driver(way, caller);
+  world.freshLimits();
+  if (principalOf(caller) === undefined) await world.closeRefusalWindow();
+  for (let turn = 0; turn < (one.before ?? 0); turn++) await driver.call(one.tool, one.args, one.options);
+  const recordsBefore = world.audit.outcomes().length;
+  const intentsBefore = world.audit.intents().length;
+  const departedBefore = world.departed.length;
+  const seen = await driver.call(one.tool, one.args, one.options);
+  await world.settled();
+  return {
+    step,
+    seen,
+    records: world.audit.outcomes().slice(recordsBefore).filter(isOfCall),
+    intents: world.audit.intents().slice(intentsBefore),
+    departed: world.departed.slice(departedBefore),
+  };
+}
+
+/** Takes steps one after the other. */
+export async function takeAll(world: World, steps: readonly Step[]): Promise<readonly Observation[]> {
+  const observations: Observation[] = [];
+  for (const step of steps) observations.push(await take(world, step));
+  return observations;
+}
+
+function isOfCall({ verb }: AuditRecord): boolean {
+  return verb === 'invoke' || verb === 'unreadable';
+}
+
+/** Whether a step can be taken: embedding sends no text, and a bridge always presents something. */
+export function isPossible({ way, caller, one }: Step): boolean {
+  if (way === 'embedded' && one.asText === true) return false;
+  return !(way === 'stdio-bridge' && caller === 'none');
+}
+
+/** For reports of violations. */
+export function describeStep({ way, caller, one }: Step): string {
+  return `${one.name} by ${caller} over ${way}`;
+}
+
+/** A tour of every case by every caller, over as many ways as asked. */
+export function tour(over: readonly Way[], callers: readonly Caller[] = [...goodCallers, ...badCallers]): Step[] {
+  return over
+    .flatMap((way) => callers.flatMap((caller) => cases.map((one) => ({ way, caller, one }))))
+    .filter(isPossible);
+}
+
+/** Random sequences of steps. */
+export const randomSteps = fc.array(
+  fc
+    .record({
+      way: fc.constantFrom(...ways),
+      caller: fc.oneof(
+        { weight: 4, arbitrary: fc.constantFrom(...goodCallers) },
+        { weight: 1, arbitrary: fc.constantFrom(...badCallers) },
+      ),
+      one: fc.constantFrom(...cases),
+    })
+    .filter(isPossible),
+  { minLength: 1, maxLength: 12 },
+);

@@ -1,0 +1,307 @@
+import { PassThrough } from 'node:stream';
+import {
+  type AuditRecord,
+  createPipeline,
+  type Permit,
+  type Pipeline,
+  type Principal,
+  type Registration,
+  type Stages,
+  spendPermit,
+} from '@sallyport/core';
+import {
+  type Driver,
+  embedded,
+  type FakeRegistry,
+  fakeRegistry,
+  httpLegacy,
+  httpModern,
+  type RecordingAuditLog,
+  recordingAuditLog,
+  rest,
+  stdio,
+  tokenAuthenticator,
+  ws,
+} from '@sallyport/testkit';
+import { pino } from 'pino';
+import { boundHostsOf, createAdmit, hostOrigin, peerFlood } from '../../packages/gateway/src/admission/index.ts';
+import { createRecord } from '../../packages/gateway/src/audit/index.ts';
+import { createLiveCatalog } from '../../packages/gateway/src/catalog/live.ts';
+import { composeStages, type ExtraKinds, type Parts } from '../../packages/gateway/src/compose.ts';
+import {
+  type BucketLimiter,
+  createMemoryLimiter,
+  createRate,
+  defaultPresets,
+} from '../../packages/gateway/src/limits/index.ts';
+import type { Plane } from '../../packages/gateway/src/plane.ts';
+import { inProcessService } from '../../packages/gateway/src/registry/in-process.ts';
+import { transportDeps } from '../../packages/gateway/src/serving.ts';
+import { createEmbedded } from '../../packages/gateway/src/transport/embedded.ts';
+import { createHttp } from '../../packages/gateway/src/transport/http.ts';
+import { serveStdio } from '../../packages/gateway/src/transport/stdio.ts';
+import { bridgeStdio } from '../../packages/gateway/src/transport/stdio-bridge.ts';
+import { type Caller, callers, labHandlers, labKinds, manifest, overrides, type Served } from './lab.ts';
+
+/** All ways in. */
+export const ways = [
+  'http-modern',
+  'http-legacy',
+  'ws',
+  'ws-message-token',
+  'stdio',
+  'stdio-bridge',
+  'rest',
+  'embedded',
+] as const;
+export type Way = (typeof ways)[number];
+
+/** A permit at the door of a service. */
+export interface Departed {
+  readonly callId: string;
+  readonly tool: string;
+  readonly argumentsText: string;
+}
+
+/** What is not as in a gateway that is whole. */
+export interface WorldOptions {
+  /** Takes a stage away, or makes it fail. */
+  readonly mutate?: (stages: Stages) => Stages;
+  /** More kinds, beside those of the lab. */
+  readonly kinds?: ExtraKinds;
+  /** Other parts altogether. */
+  readonly parts?: Partial<Parts>;
+  /** What one principal may be refused at once; it never fills up again, for the clock of limits stands still. */
+  readonly deniedBurst?: number;
+  readonly singly?: number;
+  /** Another way to make a service of the lab's handlers. */
+  readonly makeService?: typeof inProcessService;
+}
+
+/** A gateway with its real stages and transports, a lab behind it, and witnesses at its doors. */
+export interface World {
+  readonly audit: RecordingAuditLog;
+  readonly registry: FakeRegistry;
+  readonly stages: Stages;
+  readonly pipeline: Pipeline;
+  readonly singly: number;
+  /** Who was let in, by call. Seen at the pipeline, not taken from records. */
+  readonly authenticated: ReadonlyMap<string, Principal>;
+  /** What passed the door of the lab, in order. */
+  readonly departed: readonly Departed[];
+  readonly served: readonly Served[];
+  /** What a witness found wrong with permits as they were spent. */
+  readonly permitFaults: readonly string[];
+  /** Everything that a call could be recorded by, oldest first. */
+  readonly events: readonly string[];
+  driver(way: Way, caller: Caller): Driver;
+  /** Buckets as they were at the start. */
+  freshLimits(): void;
+  /** Ends the window of refusals that are only counted. */
+  closeRefusalWindow(): Promise<void>;
+  /** Resolves when every call let in has its record, or after two seconds. */
+  settled(): Promise<void>;
+  close(): Promise<void>;
+}
+
+/** Largest request of the worlds, in bytes. */
+export const maxRequestBytes = 64 * 1024;
+
+const log = pino({ level: 'silent' });
+
+/** Builds a world and opens its doors. */
+export async function makeWorld(options: WorldOptions = {}): Promise<World> {
+  const { singly = 20, deniedBurst = 1_000_000, makeService = inProcessService } = options;
+  const audit = recordingAuditLog();
+  const witness = createWitness(audit);
+  const registry = fakeRegistry([witness.watch(makeService(manifest, labHandlers(witness.onServed)))]);
+  const limiter = renewableLimiter();
+  const record = createRecord({ log: audit, logger: log, nowMs: Date.now, singly });
+  const catalog = createLiveCatalog({ registry, overrideFor: () => ({}), log });
+  let boundHosts: readonly string[] = [];
+  const composed = composeStages({
+    admit: createAdmit([
+      peerFlood({ limiter, limit: { rate: 1, burst: 1_000_000 } }),
+      hostOrigin({ boundHosts: () => boundHosts, scheme: 'http', allowedHosts: [], allowedOrigins: [] }),
+    ]),
+    authenticators: [tokenAuthenticator(new Map(Object.entries(callers)))],
+    catalog,
+    rate: createRate({ limiter, presets: defaultPresets, overrides, denied: { rate: 0.001, burst: deniedBurst } }),
+    record,
+    nowMs: Date.now,
+    ...joined(labKinds(), options.kinds ?? {}),
+    ...options.parts,
+  });
+  const stages = witness.stages(options.mutate?.(composed) ?? composed);
+  const pipeline = createPipeline(stages);
+  const plane: Plane = { pipeline, catalog, apply: () => undefined, close: catalog.close };
+  const deps = transportDeps(plane, { registry, log, nowMs: Date.now, maxRequestBytes, trustedProxies: [] });
+  const http = createHttp(deps);
+  const bound = await http.listen({ host: '127.0.0.1', port: 0 });
+  boundHosts = boundHostsOf('127.0.0.1');
+  const url = new URL(`http://127.0.0.1:${bound.port}/mcp`);
+  const drivers = new Map<string, Driver>();
+  const makers = driverMakers({ url, deps });
+
+  return {
+    ...{ audit, registry, stages, pipeline, singly },
+    ...witness.seen,
+    driver(way, caller) {
+      const key = `${way} ${caller}`;
+      const driver = drivers.get(key) ?? makers[way](caller === 'none' ? undefined : caller);
+      drivers.set(key, driver);
+      return driver;
+    },
+    freshLimits: limiter.renew,
+    closeRefusalWindow: record.close,
+    async settled() {
+      for (let turn = 0; turn < 200; turn++) {
+        const recorded = new Set(audit.outcomes().map(({ callId }) => callId as string));
+        if ([...witness.seen.authenticated.keys()].every((id) => recorded.has(id))) return;
+        await new Promise((resolve) => setTimeout(resolve, 10));
+      }
+    },
+    async close() {
+      await Promise.all([...drivers.values()].map((driver) => driver.close()));
+      await http.close(0);
+      await record.close();
+      catalog.close();
+    },
+  };
+}
+
+interface DriverParts {
+  readonly url: URL;
+  readonly deps: ReturnType<typeof transportDeps>;
+}
+
+function driverMakers({ url, deps }: DriverParts): Readonly<Record<Way, (token: string | undefined) => Driver>> {
+  const at = (token: string | undefined) => ({ url, ...(token !== undefined && { token }) });
+  return {
+    'http-modern': (token) => httpModern(at(token)),
+    'http-legacy': (token) => httpLegacy(at(token)),
+    ws: (token) => ws(at(token)),
+    'ws-message-token': (token) => ws({ ...at(token), tokenIn: 'message' }),
+    stdio: (token) =>
+      stdio({
+        start: () =>
+          piped((streams) =>
+            serveStdio(deps, {
+              ...streams,
+              presented: token === undefined ? { kind: 'none' } : { kind: 'bearer', token },
+            }),
+          ),
+      }),
+    'stdio-bridge': (token) =>
+      stdio({
+        name: 'stdio-bridge',
+        era: 'legacy',
+        start: () =>
+          piped((streams) => bridgeStdio({ ...streams, url, token: token ?? '', stderr: new PassThrough() })),
+      }),
+    rest: (token) => rest(at(token)),
+    embedded: (token) => embedded(createEmbedded(deps), token),
+  };
+}
+
+interface Streams {
+  readonly stdin: PassThrough;
+  readonly stdout: PassThrough;
+}
+
+function piped(serve: (streams: Streams) => Promise<void>): Streams {
+  const streams = { stdin: new PassThrough(), stdout: new PassThrough() };
+  void serve(streams).finally(() => streams.stdout.end());
+  return streams;
+}
+
+function joined(lab: Required<ExtraKinds>, more: ExtraKinds): Required<ExtraKinds> {
+  return {
+    policyEngines: [...lab.policyEngines, ...(more.policyEngines ?? [])],
+    approvers: [...lab.approvers, ...(more.approvers ?? [])],
+    quotas: [...lab.quotas, ...(more.quotas ?? [])],
+    credentialSources: [...lab.credentialSources, ...(more.credentialSources ?? [])],
+    outputFilters: [...lab.outputFilters, ...(more.outputFilters ?? [])],
+    containments: [...lab.containments, ...(more.containments ?? [])],
+  };
+}
+
+function renewableLimiter(): BucketLimiter & { renew(): void } {
+  const make = () => createMemoryLimiter({ nowMs: () => 0 });
+  let current = make();
+  return {
+    take: (key, limit, cost) => current.take(key, limit, cost),
+    takeAll: (takes) => current.takeAll(takes),
+    renew: () => {
+      current = make();
+    },
+  };
+}
+
+/** Watches what the pipeline lets through, from outside of every stage and of the service. */
+function createWitness(audit: RecordingAuditLog) {
+  const authenticated = new Map<string, Principal>();
+  const departed: Departed[] = [];
+  const served: Served[] = [];
+  const permitFaults: string[] = [];
+  const events: string[] = [];
+
+  const crossings = (permit: Permit): number => departed.filter(({ callId }) => callId === permit.callId).length;
+
+  /** After a call has left, its permit must be good for nothing: not for another crossing, not for anybody. */
+  const tryAgain = async (stages: Stages, permit: Permit, hop: Parameters<Stages['dispatch']>[1]): Promise<void> => {
+    const before = crossings(permit);
+    await stages.dispatch(permit, { ...hop, sent: () => undefined }).catch(() => undefined);
+    if (crossings(permit) !== before) permitFaults.push(`${permit.tool.name}: a permit was good for two crossings`);
+    try {
+      spendPermit(permit);
+      permitFaults.push(`${permit.tool.name}: a call left and its permit was not spent`);
+    } catch {
+      // As it should be: it is spent.
+    }
+  };
+
+  return {
+    seen: { authenticated, departed, served, permitFaults, events },
+    onServed: (one: Served) => void served.push(one),
+    watch: (registration: Registration): Registration => ({
+      ...registration,
+      upstream: {
+        ...registration.upstream,
+        open: (permit, hop) =>
+          registration.upstream.open(permit, {
+            ...hop,
+            sent: () => {
+              events.push(`sent ${permit.callId}`);
+              departed.push({
+                ...{ callId: permit.callId, tool: permit.tool.name, argumentsText: permit.argumentsText },
+              });
+              hop.sent();
+            },
+          }),
+      },
+    }),
+    stages: (stages: Stages): Stages => ({
+      ...stages,
+      async authenticate(call) {
+        const principal = await stages.authenticate(call);
+        authenticated.set(call.id, principal);
+        return principal;
+      },
+      async dispatch(permit, hop) {
+        const before = departed.length;
+        try {
+          return await stages.dispatch(permit, hop);
+        } finally {
+          if (departed.slice(before).some(({ callId }) => callId === permit.callId))
+            await tryAgain(stages, permit, hop);
+        }
+      },
+      async record(record: AuditRecord) {
+        const before = audit.entries.length;
+        await stages.record(record);
+        if (audit.entries.length > before) events.push(`${record.kind} ${record.callId}`);
+      },
+    }),
+  };
+}
