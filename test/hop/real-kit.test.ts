@@ -5,11 +5,11 @@ import { join } from 'node:path';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { createAnnounceRegistry } from '../../packages/gateway/src/registry/announce.ts';
-import { fakeCredential } from '../../packages/gateway/src/registry/fake-service.ts';
 import { createStaticRegistry } from '../../packages/gateway/src/registry/static.ts';
-import { type UpstreamUnderTest, upstreamContract } from '../../packages/gateway/src/upstream/contract.ts';
-import { callUpstream, contractTool } from '../../packages/gateway/src/upstream/contract-call.ts';
+import { fakeCredential } from '../../packages/gateway/src/registry/testing/fake-service.ts';
 import { createKitUpstream } from '../../packages/gateway/src/upstream/kit.ts';
+import { type UpstreamUnderTest, upstreamContract } from '../../packages/gateway/src/upstream/testing/contract.ts';
+import { callUpstream, contractTool } from '../../packages/gateway/src/upstream/testing/contract-call.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);

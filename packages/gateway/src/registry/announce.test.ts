@@ -4,10 +4,10 @@ import { join } from 'node:path';
 import { connect as connectTls } from 'node:tls';
 import { type HopCredential, hopCiphers } from '@sallyport/protocol';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ContractCall, callUpstream, contractTool, fateOf } from '../upstream/contract-call.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
-import { type AnnounceHarness, createAnnounceHarness } from './announce-harness.ts';
-import { fakeCredential, fakeManifest, startFakeService, textResult } from './fake-service.ts';
+import { type ContractCall, callUpstream, contractTool, fateOf } from '../upstream/testing/contract-call.ts';
+import { type AnnounceHarness, createAnnounceHarness } from './testing/announce-harness.ts';
+import { fakeCredential, fakeManifest, startFakeService, textResult } from './testing/fake-service.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);

@@ -3,8 +3,8 @@ import { pino } from 'pino';
 import { describe, expect, it, vi } from 'vitest';
 import { createChanges } from './changes.ts';
 import { combineRegistries } from './combined.ts';
-import { fakeManifest } from './fake-service.ts';
 import { fixedRegistry, inProcessService } from './in-process.ts';
+import { fakeManifest } from './testing/fake-service.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);

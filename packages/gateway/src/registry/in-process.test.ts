@@ -1,9 +1,9 @@
 import { GatewayError } from '@sallyport/core';
 import { describe, expect, it } from 'vitest';
-import { type UpstreamUnderTest, upstreamContract } from '../upstream/contract.ts';
-import { callUpstream, contractTool, fateOf } from '../upstream/contract-call.ts';
-import { fakeManifest } from './fake-service.ts';
+import { type UpstreamUnderTest, upstreamContract } from '../upstream/testing/contract.ts';
+import { callUpstream, contractTool, fateOf } from '../upstream/testing/contract-call.ts';
 import { inProcessService } from './in-process.ts';
+import { fakeManifest } from './testing/fake-service.ts';
 
 const tool = (name: string) => ({ name, description: '', inputSchema: { type: 'object' } });
 

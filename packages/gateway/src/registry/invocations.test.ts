@@ -1,10 +1,10 @@
 import { GatewayError } from '@sallyport/core';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { type ContractCall, callUpstream, contractTool } from '../upstream/contract-call.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
-import { type AnnounceHarness, createAnnounceHarness } from './announce-harness.ts';
-import { type FakeCall, textResult } from './fake-service.ts';
+import { type ContractCall, callUpstream, contractTool } from '../upstream/testing/contract-call.ts';
 import type { DeclinedInvocation, ServiceInvocation } from './invocations.ts';
+import { type AnnounceHarness, createAnnounceHarness } from './testing/announce-harness.ts';
+import { type FakeCall, textResult } from './testing/fake-service.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);

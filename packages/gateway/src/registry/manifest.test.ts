@@ -1,8 +1,8 @@
 import type { JsonObject, ServiceManifest, ToolManifest } from '@sallyport/protocol';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { fakeManifest } from './fake-service.ts';
 import { checkManifest, fitManifest, manifestHash, maxTools } from './manifest.ts';
+import { fakeManifest } from './testing/fake-service.ts';
 
 const tool = (overrides: object = {}): ToolManifest => ({
   name: 'Task.Create',

@@ -14,13 +14,13 @@ import {
 } from '@sallyport/protocol';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
-import { callUpstream, contractTool, fateOf } from '../upstream/contract-call.ts';
-import { startFakeMcpServer } from '../upstream/fake-mcp-server.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
 import { createMcpHttp } from '../upstream/mcp-http.ts';
-import { fakeCredential, fakeManifest, textResult } from './fake-service.ts';
+import { callUpstream, contractTool, fateOf } from '../upstream/testing/contract-call.ts';
+import { startFakeMcpServer } from '../upstream/testing/fake-mcp-server.ts';
 import { hopCrypto } from './hop-crypto.ts';
 import { createStaticRegistry, type StaticService, type StaticTiming } from './static.ts';
+import { fakeCredential, fakeManifest, textResult } from './testing/fake-service.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);

@@ -1,9 +1,15 @@
 import { describe, expect, it, vi } from 'vitest';
-import { type AnnounceHarness, createAnnounceHarness } from '../registry/announce-harness.ts';
-import { type FakeCall, fakeCredential, fakeManifest, startFakeService, textResult } from '../registry/fake-service.ts';
-import { type UpstreamUnderTest, upstreamContract } from './contract.ts';
-import { callUpstream, contractTool, fateOf } from './contract-call.ts';
+import { type AnnounceHarness, createAnnounceHarness } from '../registry/testing/announce-harness.ts';
+import {
+  type FakeCall,
+  fakeCredential,
+  fakeManifest,
+  startFakeService,
+  textResult,
+} from '../registry/testing/fake-service.ts';
 import { createKitUpstream, type KitUpstreamOptions } from './kit.ts';
+import { type UpstreamUnderTest, upstreamContract } from './testing/contract.ts';
+import { callUpstream, contractTool, fateOf } from './testing/contract-call.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
@@ -163,6 +169,23 @@ describe('instances of a kit service', () => {
     expect(await leaving).toBe('cancelled');
     startFakeService(harness.socket, { credential: fakeCredential('contract'), manifest: fakeManifest('contract') });
     expect(await waiting).toBe(textResult('{}'));
+    await harness.end();
+  });
+
+  it('that do not read get no more than a bounded number of bytes to hold for them', async () => {
+    const harness = await startHarness({ maxBufferedBytes: 200_000 });
+    const service = await harness.service('contract');
+    service.socket.pause();
+    const argumentsText = JSON.stringify({ text: 'x'.repeat(100_000) });
+    const fates: string[] = [];
+    for (let i = 0; i < 40; i++) {
+      const running = fateOf(callUpstream(upstreamOf(harness), { tool, argumentsText, timeoutMs: 300 }));
+      await running.then((fate) => fates.push(fate));
+      await new Promise(setImmediate);
+    }
+    await eventually(() => expect(fates).toHaveLength(40));
+    expect(new Set(fates)).toEqual(new Set(['upstream_timeout', 'upstream_unavailable']));
+    expect(fates.filter((fate) => fate === 'upstream_timeout').length).toBeLessThan(20);
     await harness.end();
   });
 });

@@ -1,10 +1,10 @@
 import type { Era } from '@sallyport/protocol';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import { type UpstreamUnderTest, upstreamContract } from './contract.ts';
-import { callUpstream, contractTool, fateOf } from './contract-call.ts';
-import { type FakeAnswer, type FakeMcpOptions, type Received, startFakeMcpServer } from './fake-mcp-server.ts';
 import { createMcpHttp, type McpHttpOptions } from './mcp-http.ts';
+import { type UpstreamUnderTest, upstreamContract } from './testing/contract.ts';
+import { callUpstream, contractTool, fateOf } from './testing/contract-call.ts';
+import { type FakeAnswer, type FakeMcpOptions, type Received, startFakeMcpServer } from './testing/fake-mcp-server.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);

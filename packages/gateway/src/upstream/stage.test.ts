@@ -1,7 +1,7 @@
 import type { Permit, Tool, Upstream } from '@sallyport/core';
 import { describe, expect, it } from 'vitest';
-import { callUpstream, contractTool, fateOf } from './contract-call.ts';
 import { createDispatch } from './stage.ts';
+import { callUpstream, contractTool, fateOf } from './testing/contract-call.ts';
 
 const tool = contractTool('tasks', 'Task.Create');
 

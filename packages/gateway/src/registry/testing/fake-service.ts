@@ -15,7 +15,7 @@ import {
   resultFrame,
   type ServiceManifest,
 } from '@sallyport/protocol';
-import { hopCrypto } from './hop-crypto.ts';
+import { hopCrypto } from '../hop-crypto.ts';
 
 /** Credentials for the tests: the key follows from the service's name. */
 export function fakeCredential(service: string, id = service): HopCredential {

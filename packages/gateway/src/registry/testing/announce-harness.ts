@@ -4,7 +4,8 @@ import { join } from 'node:path';
 import { performance } from 'node:perf_hooks';
 import type { HopCredential } from '@sallyport/protocol';
 import { pino } from 'pino';
-import { type AnnounceOptions, type AnnounceRegistry, createAnnounceRegistry } from './announce.ts';
+import { type AnnounceOptions, type AnnounceRegistry, createAnnounceRegistry } from '../announce.ts';
+import type { CreatePool } from '../pool.ts';
 import {
   type FakeService,
   type FakeServiceOptions,
@@ -12,7 +13,6 @@ import {
   fakeManifest,
   startFakeService,
 } from './fake-service.ts';
-import type { CreatePool } from './pool.ts';
 
 /** A registry and services of the tests in a folder of their own. */
 export interface AnnounceHarness {
