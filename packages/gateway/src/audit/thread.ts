@@ -48,7 +48,6 @@ export async function startWriter(
   };
   const adopt = (fresh: Worker): void => {
     worker = fresh;
-    fresh.unref();
     fresh.on('message', hear);
     fresh.on('error', (err) => log.error({ err }, 'the audit writer failed'));
     fresh.once('exit', (code) => {
@@ -58,6 +57,8 @@ export async function startWriter(
       log.error({ code }, 'the audit writer is gone: until it is back every call is refused');
       restart();
     });
+    // Last: a listener for messages holds the process.
+    fresh.unref();
   };
   const restart = (): void => {
     const afterMs = Math.min(mostBackoffMs, firstBackoffMs * 2 ** Math.min(inARow, 16));
