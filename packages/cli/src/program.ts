@@ -30,6 +30,7 @@ function createProgram(context: Context): Command {
       `\n${exitCodeHelp}\n\nStart with: sallyport new tasks && cd tasks && npm install && npx sallyport run`,
     )
     .showHelpAfterError('(add --help for usage)')
+    .enablePositionalOptions()
     .exitOverride()
     .configureOutput({
       writeOut: (text) => context.stdout.write(text),
@@ -139,7 +140,8 @@ function addTools(program: Command, context: Context): void {
 
 function addTokens(program: Command, context: Context): void {
   const load = () => import('./commands/token.ts');
-  const token = withAdmin(program.command('token'))
+  // What follows a subcommand is the subcommand's: both have --config.
+  const token = withAdmin(program.command('token').enablePositionalOptions())
     .summary('make, list and revoke tokens')
     .description('Talks to the running gateway over its admin socket, which only you can open.')
     .option('--admin', 'make a token for the admin API, shown once')

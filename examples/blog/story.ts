@@ -1,0 +1,18 @@
+/*
+ * The story of the blog, played with a real MCP client against real processes, and held against what the audit says.
+ * `npm start -- --story blog` at the top of the repository; `--json` prints it for programs. Ends with 1 if anything differs.
+ */
+import { startBlog } from './story/gateway.ts';
+import { playStory } from './story/play.ts';
+import { timeline } from './story/timeline.ts';
+
+const json = process.argv.includes('--json');
+process.stderr.write('Starting three services behind a gateway …\n');
+const blog = await startBlog();
+try {
+  const story = await playStory(blog);
+  process.stdout.write(json ? `${JSON.stringify({ ok: story.problems.length === 0, ...story })}\n` : timeline(story));
+  process.exitCode = story.problems.length === 0 ? 0 : 1;
+} finally {
+  await blog.close();
+}
