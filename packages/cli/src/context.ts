@@ -1,4 +1,6 @@
+import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
+import { CliError } from './exit.ts';
 import type { Sink } from './terminal/screen.ts';
 import { createStyle, type Style } from './terminal/style.ts';
 
@@ -63,7 +65,15 @@ export function say(context: Context, text: string): void {
   context.stderr.write(`${text}\n`);
 }
 
-/** The configuration file to use: the option, else `SALLYPORT_CONFIG`, else `sallyport.yaml` here. */
+/**
+ * The configuration file to use: the option, else `SALLYPORT_CONFIG`, else `sallyport.yaml` here.
+ *
+ * @throws CliError `usage` when there is none.
+ */
 export function configPath(context: Context, option: string | undefined): string {
-  return resolve(context.cwd, option ?? context.env.SALLYPORT_CONFIG ?? 'sallyport.yaml');
+  const path = resolve(context.cwd, option ?? context.env.SALLYPORT_CONFIG ?? 'sallyport.yaml');
+  if (existsSync(path)) return path;
+  throw new CliError('usage', `There is no configuration at ${path}.`, {
+    hint: 'Go to its folder or name it with --config. `sallyport new <name>` makes a service with one.',
+  });
 }

@@ -49,9 +49,9 @@ function addRunning(program: Command, context: Context): void {
   withConfig(program.command('run'))
     .summary('run the gateway and all services of a configuration, for development')
     .description(
-      'Starts the gateway and every service with a `command`, in the order of their dependencies; restarts a service\n' +
-        'when its sources change or it crashes; prints the endpoints, an agent token and settings to paste into clients.\n' +
-        'Ctrl-C ends it all.',
+      'Starts the gateway and every service with a `command`, in the order of their dependencies; restarts a service ' +
+        'when its sources change or it crashes; prints the endpoints, an agent token and settings to paste into ' +
+        'clients. Ctrl-C ends it all.',
     )
     .option('--port <number>', 'listen here instead of `listen.port` (0: any free port)', toPort)
     .option('--admin-port <number>', 'and here instead of `admin.port`', toPort)
@@ -75,7 +75,7 @@ function addRunning(program: Command, context: Context): void {
     .command('mcp')
     .summary('bridge a stdio host to a running gateway')
     .description(
-      'Speaks MCP on stdin and stdout and passes it to the gateway at SALLYPORT_URL with the token in SALLYPORT_TOKEN.\n' +
+      'Speaks MCP on stdin and stdout and passes it to the gateway at SALLYPORT_URL with the token in SALLYPORT_TOKEN. ' +
         'Hosts such as Claude Desktop start this; `sallyport run` prints their settings.',
     )
     .addHelpText('after', examples('SALLYPORT_URL=http://127.0.0.1:3000/mcp SALLYPORT_TOKEN=… sallyport mcp'))

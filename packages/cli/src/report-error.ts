@@ -22,10 +22,7 @@ function toCliError(error: unknown): CliError {
   if (error instanceof CliError) return error;
   if (!(error instanceof Error)) return new CliError('failure', 'Something unexpected was thrown.');
   if (error.name === 'ConfigError') {
-    return new CliError('usage', `The configuration cannot be used.\n\n${error.message}`, {
-      hint: 'Nothing was changed.',
-      cause: error,
-    });
+    return new CliError('usage', `The configuration cannot be used.\n\n${error.message}`, { cause: error });
   }
   return (
     fromSystem(error) ?? new CliError('failure', error.message, { hint: 'DEBUG=sallyport shows where.', cause: error })

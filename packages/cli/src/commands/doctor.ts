@@ -31,15 +31,13 @@ export async function doctor(options: DoctorOptions, context: Context): Promise<
 async function examine(options: DoctorOptions, context: Context): Promise<readonly Finding[]> {
   const machine = [checkNode(process.versions.node), checkClock(Date.now())];
   const { loadConfig } = await import('@sallyport/gateway');
-  const path = configPath(context, options.config);
   try {
+    const path = configPath(context, options.config);
     const { config } = await loadConfig(path);
     return [...machine, good('configuration', path), ...(await examineConfig(config, options, context))];
   } catch (error) {
     const seen = error instanceof Error ? error.message : String(error);
-    const advice = existsSync(path)
-      ? 'Mend the lines above.'
-      : 'Go to the folder of your sallyport.yaml, or use --config.';
+    const advice = (error instanceof CliError ? error.hint : undefined) ?? 'Mend the lines above.';
     return [...machine, bad('configuration', seen, advice)];
   }
 }

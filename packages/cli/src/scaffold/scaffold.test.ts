@@ -1,28 +1,16 @@
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
-import { createRequire } from 'node:module';
-import { tmpdir } from 'node:os';
-import { dirname, join } from 'node:path';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { linkPackages, temporaryFolder } from '../cli.fixture.ts';
 import { scaffold, templateNames } from './scaffold.ts';
 
 let folder: string;
 
 beforeEach(() => {
-  folder = mkdtempSync(join(tmpdir(), 'sallyport-new-'));
+  folder = temporaryFolder();
 });
 afterEach(() => rmSync(folder, { recursive: true, force: true }));
-
-/** The packages of this repository where a service of one's own would have them installed. */
-function linkPackages(into: string): void {
-  const modules = join(into, 'node_modules');
-  mkdirSync(join(modules, '@sallyport'), { recursive: true });
-  const root = dirname(createRequire(import.meta.url).resolve('zod/package.json'));
-  symlinkSync(root, join(modules, 'zod'));
-  for (const name of ['kit', 'cli']) {
-    symlinkSync(join(import.meta.dirname, '../../..', name), join(modules, '@sallyport', name));
-  }
-}
 
 describe.each(templateNames)('the template %s', (template) => {
   test('makes a service whose own tests pass', () => {
