@@ -1,5 +1,6 @@
 import { spawn } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
+import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { openForReading } from './reader.ts';
@@ -25,19 +26,28 @@ export interface ChildOptions {
   readonly command?: readonly string[];
 }
 
-/** Starts the writing process; `said` gathers its complete lines. */
+/** Starts the writing process; `said` are its complete lines, `acknowledged` the call ids in them. */
 export function startChild({ path, key, command = [] }: ChildOptions) {
   const script = fileURLToPath(new URL('./child.fuzz.ts', import.meta.url));
   const [program = '', ...args] = [...command, process.execPath, '--conditions=sallyport-source', script, path, key];
-  const child = spawn(program, args, { stdio: ['pipe', 'pipe', 'inherit'] });
-  let text = '';
-  child.stdout.setEncoding('utf8').on('data', (chunk: string) => {
-    text += chunk;
+  // A file, not a pipe: what was written to it stays written, whole lines and in order, however slowly it is read.
+  const output = `${path}.said-${randomBytes(4).toString('hex')}`;
+  const file = openSync(output, 'a');
+  const child = spawn(program, args, { stdio: ['pipe', file, 'inherit'] });
+  closeSync(file);
+  let over = false;
+  const closed = new Promise<void>((resolve) => {
+    child.once('close', () => {
+      over = true;
+      resolve();
+    });
   });
-  const closed = new Promise<void>((resolve) => child.once('close', () => resolve()));
-  const said = () => text.split('\n').slice(0, -1);
-  const firstWord = new Promise<void>((resolve) => child.stdout.once('data', () => resolve()));
-  return { child, closed, said, begun: Promise.race([firstWord, closed]) };
+  const said = () => readFileSync(output, 'utf8').split('\n').slice(0, -1);
+  const acknowledged = () => said().flatMap((line) => (line.startsWith('ok ') ? [line.slice(3)] : []));
+  const begun = async () => {
+    while (!over && said().length === 0) await delay(5);
+  };
+  return { child, closed, said, acknowledged, begun };
 }
 
 /** Kills a process that writes a log, at random moments, so many times, always on the same log. */
@@ -49,13 +59,13 @@ export async function killRepeatedly(kills: number): Promise<KillReport> {
   const verifications: Verification[] = [];
   try {
     for (let kill = 0; kill < kills; kill++) {
-      const { child, closed, said, begun } = startChild({ path: place.path, key });
+      const { child, closed, acknowledged: ids, begun } = startChild({ path: place.path, key });
       // Every fifth dies while it starts, if there is a log already.
-      if (kill % 5 !== 4) await begun;
+      if (kill % 5 !== 4) await begun();
       await delay(Math.random() * 300);
       child.kill('SIGKILL');
       await closed;
-      for (const line of said()) acknowledged.add(line.replace('ok ', ''));
+      for (const id of ids()) acknowledged.add(id);
       verifications.push(await verifyAudit(place.path, keys));
     }
     const { missing, rows } = compare(place.path, acknowledged);
