@@ -60,7 +60,7 @@ const foreign = await startTarget('mcp-server');
 const gateway = await startTarget('gateway', { FOREIGN: `http://127.0.0.1:${foreign.port}/mcp` });
 const { token = '', hop = '', credentialFile = '' } = gateway.details;
 const service = await startTarget('service', { SALLYPORT_HOP: hop, SALLYPORT_CREDENTIAL_FILE: credentialFile });
-const mcpToken = service.details['token'] ?? '';
+const { token: mcpToken = '' } = service.details;
 const authorized = { ...modern, Authorization: `Bearer ${token}` };
 
 const contenders: readonly Contender[] = [

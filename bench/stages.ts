@@ -17,7 +17,7 @@ import { createRecord, openAuditLog } from '../packages/gateway/src/audit/index.
 import { authenticatorKinds } from '../packages/gateway/src/authentication/index.ts';
 import { mintToken } from '../packages/gateway/src/authentication/mint-token.ts';
 import { createLiveCatalog } from '../packages/gateway/src/catalog/live.ts';
-import { composeStages } from '../packages/gateway/src/compose.ts';
+import { composeStages } from '../packages/gateway/src/compose/stages.ts';
 import { createMemoryLimiter, createRate, defaultPresets } from '../packages/gateway/src/limits/index.ts';
 import { fixedRegistry, inProcessService } from '../packages/gateway/src/registry/in-process.ts';
 import { deriveKey } from '../packages/gateway/src/secrets/index.ts';

@@ -49,9 +49,9 @@ describe('the borders', () => {
       'packages/gateway/src/limits/stage.ts':
         "import { GatewayError } from '@sallyport/core';\nimport type { Logger } from 'pino';\nimport { createHash } from 'node:crypto';\nimport { bucket } from './token-bucket.ts';\nexport const all: unknown[] = [GatewayError, createHash, bucket]; export type L = Logger;",
       'packages/gateway/src/limits/token-bucket.ts': 'export const bucket = 1;',
-      'packages/gateway/src/compose.ts':
-        "import { all } from './limits/stage.ts';\nexport const now = Date.now; export { all };",
-      'packages/gateway/src/index.ts': "export { all } from './compose.ts';",
+      'packages/gateway/src/compose/stages.ts':
+        "import { all } from '../limits/stage.ts';\nexport const now = Date.now; export { all };",
+      'packages/gateway/src/index.ts': "export { all } from './compose/stages.ts';",
       'packages/gateway/src/limits/stage.test.ts':
         "import { test } from 'vitest';\nimport '@sallyport/testkit';\ntest(String(Date.now()), () => {});",
       'packages/core/src/a.ts': "import type { B } from './b.ts';\nexport type A = B;",

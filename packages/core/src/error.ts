@@ -29,51 +29,48 @@ interface ReasonRow {
   readonly message: string;
 }
 
+/** Codes after which the same call may succeed later, unchanged. */
+const retryableCodes: ReadonlySet<Code> = new Set(['unavailable', 'resource_exhausted', 'deadline_exceeded']);
+
 /**
  * Every way a call can be refused: the one closed table behind error answers, audit records and spans, which all use
  * the same word. `docs/errors.md` is pinned to it.
  */
 export const reasons = {
-  origin_refused: row('permission_denied', 403, 403, false, 'This Host or Origin is not allowed here.'),
-  payload_too_large: row('invalid_argument', 413, 413, false, 'The request is larger than this gateway accepts.'),
-  peer_limited: row('resource_exhausted', 429, 429, true, 'Too many requests from this address.'),
-  credential_missing: row('unauthenticated', 401, 401, false, 'Present a token in the Authorization header.'),
-  credential_invalid: row('unauthenticated', 401, 401, false, 'This token is not valid here.'),
-  credential_expired: row('unauthenticated', 401, 401, false, 'This token has expired.'),
-  credential_revoked: row('unauthenticated', 401, 401, false, 'This token has been revoked.'),
-  malformed_json: row('invalid_argument', 400, -32700, false, 'The request is not valid JSON.'),
-  malformed_request: row('invalid_argument', 400, -32600, false, 'The request is not a valid JSON-RPC request.'),
-  malformed_params: row('invalid_argument', 400, -32602, false, 'The parameters of the request are not valid.'),
-  header_mismatch: row('invalid_argument', 400, -32020, false, 'A header disagrees with the body.'),
-  version_unsupported: row('invalid_argument', 400, -32022, false, 'This protocol version is not supported.'),
-  method_unknown: row('unimplemented', 404, -32601, false, 'This method does not exist here.'),
-  unknown_tool: row('not_found', 404, -32602, false, 'Unknown tool.'),
-  unknown_question: row('not_found', 404, -32602, false, 'No call of yours waits for this answer.'),
-  insufficient_scope: row('permission_denied', 403, 403, false, 'The token lacks a scope for this tool.'),
-  contained: row('permission_denied', 403, 403, false, 'This call is blocked by an operator.'),
-  rate_limited: row('resource_exhausted', 429, 429, true, 'Too many calls.'),
-  invalid_input: row('invalid_argument', 400, -32602, false, 'The arguments do not match the schema of the tool.'),
-  policy_denied: row('permission_denied', 403, 403, false, 'Policy does not permit this call.'),
-  approval_rejected: row('permission_denied', 403, 403, false, 'A person rejected this call.'),
-  approval_unavailable: row('unavailable', 503, 503, true, 'The call needs an approval and nobody can be asked.'),
-  quota_exhausted: row('resource_exhausted', 429, 429, true, 'The quota is used up.'),
-  credential_unavailable: row('unavailable', 503, 503, true, 'No credential for the service could be had.'),
-  upstream_unavailable: row('unavailable', 503, 503, true, 'The service does not answer.'),
-  upstream_failed: row('unknown', 502, 502, false, 'The service failed.'),
-  upstream_timeout: row('deadline_exceeded', 504, 504, true, 'The service did not answer in time.'),
-  invalid_output: row(
-    'failed_precondition',
-    502,
-    502,
-    false,
-    'The service answered with something its schema forbids.',
-  ),
-  output_refused: row('failed_precondition', 502, 502, false, 'The answer may not be passed on.'),
-  cancelled: row('cancelled', 499, 499, false, 'The caller cancelled.'),
-  audit_unavailable: row('unavailable', 503, 503, true, 'The call could not be recorded.'),
-  conflict: row('aborted', 409, 409, false, 'Somebody changed this in the meantime, or it exists already.'),
-  not_found: row('not_found', 404, -32602, false, 'No such thing.'),
-  internal: row('internal', 500, -32603, false, 'Internal error.'),
+  origin_refused: row('permission_denied', [403, 403], 'This Host or Origin is not allowed here.'),
+  payload_too_large: row('invalid_argument', [413, 413], 'The request is larger than this gateway accepts.'),
+  peer_limited: row('resource_exhausted', [429, 429], 'Too many requests from this address.'),
+  credential_missing: row('unauthenticated', [401, 401], 'Present a token in the Authorization header.'),
+  credential_invalid: row('unauthenticated', [401, 401], 'This token is not valid here.'),
+  credential_expired: row('unauthenticated', [401, 401], 'This token has expired.'),
+  credential_revoked: row('unauthenticated', [401, 401], 'This token has been revoked.'),
+  malformed_json: row('invalid_argument', [400, -32700], 'The request is not valid JSON.'),
+  malformed_request: row('invalid_argument', [400, -32600], 'The request is not a valid JSON-RPC request.'),
+  malformed_params: row('invalid_argument', [400, -32602], 'The parameters of the request are not valid.'),
+  header_mismatch: row('invalid_argument', [400, -32020], 'A header disagrees with the body.'),
+  version_unsupported: row('invalid_argument', [400, -32022], 'This protocol version is not supported.'),
+  method_unknown: row('unimplemented', [404, -32601], 'This method does not exist here.'),
+  unknown_tool: row('not_found', [404, -32602], 'Unknown tool.'),
+  unknown_question: row('not_found', [404, -32602], 'No call of yours waits for this answer.'),
+  insufficient_scope: row('permission_denied', [403, 403], 'The token lacks a scope for this tool.'),
+  contained: row('permission_denied', [403, 403], 'This call is blocked by an operator.'),
+  rate_limited: row('resource_exhausted', [429, 429], 'Too many calls.'),
+  invalid_input: row('invalid_argument', [400, -32602], 'The arguments do not match the schema of the tool.'),
+  policy_denied: row('permission_denied', [403, 403], 'Policy does not permit this call.'),
+  approval_rejected: row('permission_denied', [403, 403], 'A person rejected this call.'),
+  approval_unavailable: row('unavailable', [503, 503], 'The call needs an approval and nobody can be asked.'),
+  quota_exhausted: row('resource_exhausted', [429, 429], 'The quota is used up.'),
+  credential_unavailable: row('unavailable', [503, 503], 'No credential for the service could be had.'),
+  upstream_unavailable: row('unavailable', [503, 503], 'The service does not answer.'),
+  upstream_failed: row('unknown', [502, 502], 'The service failed.'),
+  upstream_timeout: row('deadline_exceeded', [504, 504], 'The service did not answer in time.'),
+  invalid_output: row('failed_precondition', [502, 502], 'The service answered with something its schema forbids.'),
+  output_refused: row('failed_precondition', [502, 502], 'The answer may not be passed on.'),
+  cancelled: row('cancelled', [499, 499], 'The caller cancelled.'),
+  audit_unavailable: row('unavailable', [503, 503], 'The call could not be recorded.'),
+  conflict: row('aborted', [409, 409], 'Somebody changed this in the meantime, or it exists already.'),
+  not_found: row('not_found', [404, -32602], 'No such thing.'),
+  internal: row('internal', [500, -32603], 'Internal error.'),
 } as const satisfies Record<string, ReasonRow>;
 
 /** One word of the closed list above. */
@@ -153,6 +150,6 @@ export class GatewayError extends Error {
   }
 }
 
-function row(code: Code, http: number, jsonRpc: number, retryable: boolean, message: string): ReasonRow {
-  return { code, http, jsonRpc, retryable, message };
+function row(code: Code, [http, jsonRpc]: readonly [http: number, jsonRpc: number], message: string): ReasonRow {
+  return { code, http, jsonRpc, retryable: retryableCodes.has(code), message };
 }

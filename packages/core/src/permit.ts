@@ -32,8 +32,8 @@ export class Permit implements PermitFacts {
   constructor(key: symbol, facts: PermitFacts) {
     if (key !== grantKey) throw new Error('a permit can only be granted by the pipeline');
     this.callId = facts.callId;
-    this.principal = facts.principal;
-    this.tool = facts.tool;
+    this.principal = frozen(facts.principal);
+    this.tool = Object.freeze(facts.tool);
     this.argumentsText = facts.argumentsText;
     this.policyRevision = facts.policyRevision;
     Object.freeze(this);
@@ -42,6 +42,13 @@ export class Permit implements PermitFacts {
   static isGenuine(value: object): boolean {
     return #granted in value;
   }
+}
+
+/** Stages after the decision are handed the permit: none of them may make it say another caller or another tool. */
+function frozen(principal: Principal): Principal {
+  Object.freeze(principal.scopes);
+  Object.freeze(principal.attributes);
+  return Object.freeze(principal);
 }
 
 /** What has to be known before a permit can be granted; there is no way to have it without the stages before. */

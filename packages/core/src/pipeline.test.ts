@@ -144,16 +144,16 @@ describe('the one path', () => {
   });
 
   it('stops telling a listener whose credential is no longer good', async () => {
-    let good = true;
-    let change = () => undefined as void;
+    const credential: { good: boolean } = { good: true };
+    const listeners: (() => void)[] = [];
     let stopped = 0;
     const { stages } = fakeStages({
       authenticate: () => {
-        if (!good) throw new GatewayError('credential_revoked');
+        if (!credential.good) throw new GatewayError('credential_revoked');
         return fakePrincipal();
       },
       onCatalogChange: (listener) => {
-        change = listener;
+        listeners.push(listener);
         return () => void stopped++;
       },
     });
@@ -165,10 +165,10 @@ describe('the one path', () => {
       onClosed: () => told.push('closed'),
     } as const;
     await createPipeline(stages).listen({ ...call, request });
-    change();
+    for (const tell of listeners) tell();
     await new Promise(setImmediate);
-    good = false;
-    change();
+    credential.good = false;
+    for (const tell of listeners) tell();
     await new Promise(setImmediate);
     expect(told).toEqual(['changed', 'closed']);
     expect(stopped).toBe(1);

@@ -1,9 +1,9 @@
-import type { AnyRequest, Call, Input, InvokeRequest } from './call.ts';
+import type { AnyRequest, Call } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import { GatewayError } from './error.ts';
 import { findTool, listTools } from './listing.ts';
 import type { Answer, Answered, Listing, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
-import { grantPermit, type Permit } from './permit.ts';
+import { type Grounds, grantPermit, type Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
 import type { Principal } from './principal.ts';
 import type { CallOf, Stages } from './stages.ts';
@@ -51,7 +51,7 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   trail.input = input;
 
   trail.stage = 'authorize';
-  const request = accessRequest(call, principal, tool, input);
+  const request = accessRequest({ call, principal, tool, input });
   trail.request = request;
   const decision = await stages.authorize(request);
   trail.decision = decision;
@@ -195,7 +195,7 @@ async function held<T>(hold: Hold, trail: Trail, body: () => Promise<T>): Promis
 }
 
 /** The complete question for policy: everything it may look at, and nothing it may not. */
-function accessRequest(call: Call<InvokeRequest>, principal: Principal, tool: Tool, input: Input): AccessRequest {
+function accessRequest({ call, principal, tool, input }: Omit<Grounds, 'decision'>): AccessRequest {
   return {
     subject: accessSubject(principal),
     action: 'invoke',

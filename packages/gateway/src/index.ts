@@ -14,6 +14,9 @@ export {
   verifyAudit,
 } from './audit/index.ts';
 export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kind.ts';
+export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';
+export { type RunningGateway, type StartOptions, startGateway } from './compose/start.ts';
+export { auditHeadKey, auditKeys, dataPaths } from './compose/stores.ts';
 export {
   type CommandService,
   ConfigError,
@@ -24,8 +27,6 @@ export {
   type ServiceConfig,
 } from './config/index.ts';
 export { type WatchConfigOptions, watchConfig } from './config/watch.ts';
-export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './embed.ts';
-export { type RunningGateway, type StartOptions, startGateway } from './main.ts';
 export { combineRegistries } from './registry/combined.ts';
 export {
   type CallToolResult,
@@ -41,7 +42,6 @@ export {
   readCredentialFile,
   writeCredentialFile,
 } from './secrets/index.ts';
-export { auditHeadKey, auditKeys, dataPaths } from './stores.ts';
 export { createLogger, type LogOptions, wantsColour } from './telemetry/index.ts';
 export { type BridgeOptions, bridgeStdio } from './transport/stdio-bridge.ts';
-export { version } from './version.ts';
+export { version } from './compose/version.ts';

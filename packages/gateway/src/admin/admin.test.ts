@@ -12,7 +12,7 @@ import { authenticatorKinds } from '../authentication/index.ts';
 import { mintToken } from '../authentication/mint-token.ts';
 import { createAuthenticate } from '../authentication/stage.ts';
 import { createLiveCatalog } from '../catalog/live.ts';
-import { composePipeline } from '../compose.ts';
+import { composePipeline } from '../compose/stages.ts';
 import { openState, type State } from '../store/state.ts';
 import { adminCall } from './client.ts';
 import { type AdminListener, listenForAdmin } from './http.ts';

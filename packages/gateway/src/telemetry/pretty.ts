@@ -43,7 +43,7 @@ function failureOf(error: unknown): string {
 }
 
 function text(value: unknown): string {
-  return typeof value === 'string' ? value : (JSON.stringify(value) ?? '');
+  return typeof value === 'string' ? value : String(JSON.stringify(value));
 }
 
 function paint(colour: number, words: string): string {

@@ -1,14 +1,14 @@
 import type { Registry } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import type { GatewayConfig, ServiceConfig } from './config/index.ts';
-import { type AnnounceRegistry, createAnnounceRegistry } from './registry/announce.ts';
-import { combineRegistries } from './registry/combined.ts';
-import type { OnInvoke } from './registry/invocations.ts';
-import { createStaticRegistry, type StaticService } from './registry/static.ts';
-import { readCredentialFile } from './secrets/index.ts';
-import { createKitUpstream } from './upstream/kit.ts';
-import { createMcpHttp } from './upstream/mcp-http.ts';
+import type { GatewayConfig, ServiceConfig } from '../config/index.ts';
+import { type AnnounceRegistry, createAnnounceRegistry } from '../registry/announce.ts';
+import { combineRegistries } from '../registry/combined.ts';
+import type { OnDecline, OnInvoke } from '../registry/invocations.ts';
+import { createStaticRegistry, type StaticService } from '../registry/static.ts';
+import { readCredentialFile } from '../secrets/index.ts';
+import { createKitUpstream } from '../upstream/kit.ts';
+import { createMcpHttp } from '../upstream/mcp-http.ts';
 import { version } from './version.ts';
 
 interface RegistryParts {
@@ -17,6 +17,7 @@ interface RegistryParts {
   readonly runCredentials: () => readonly HopCredential[];
   readonly lastKnownFile: string;
   readonly onInvoke: OnInvoke;
+  readonly onDecline: OnDecline;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
@@ -30,7 +31,7 @@ export interface OpenRegistry {
 
 /** Opens the listener for services that announce themselves, and dials those at fixed addresses. */
 export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> {
-  const { log, nowMs, onInvoke } = parts;
+  const { log, nowMs, onInvoke, onDecline } = parts;
   const config = parts.config();
   let credentials = readCredentials(parts);
   const createPool: Parameters<typeof createAnnounceRegistry>[0]['createPool'] = (request) =>
@@ -40,7 +41,7 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
     ...(config.announce.listen && { tls: config.announce.listen }),
     credentials: () => credentials,
     lastKnownFile: parts.lastKnownFile,
-    ...{ createPool, onInvoke, log, nowMs },
+    ...{ createPool, onInvoke, onDecline, log, nowMs },
   });
   try {
     const fixed = createStaticRegistry({
@@ -48,7 +49,7 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
       connectForeign: ({ service, url }) =>
         createMcpHttp({ service, url, log, clientInfo: { name: 'sallyport', version } }),
       random: Math.random,
-      ...{ createPool, onInvoke, log, nowMs },
+      ...{ createPool, onInvoke, onDecline, log, nowMs },
     });
     return {
       registry: combineRegistries([announced, fixed], log),

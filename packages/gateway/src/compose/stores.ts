@@ -2,10 +2,10 @@ import type { KeyObject } from 'node:crypto';
 import { existsSync, mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import type { Logger } from 'pino';
-import { type OpenAuditLog, openAuditLog } from './audit/index.ts';
-import type { GatewayConfig } from './config/index.ts';
-import { deriveKey, loadMasterKey } from './secrets/index.ts';
-import { openState, type State } from './store/index.ts';
+import { type OpenAuditLog, openAuditLog } from '../audit/index.ts';
+import type { GatewayConfig } from '../config/index.ts';
+import { deriveKey, loadMasterKey } from '../secrets/index.ts';
+import { openState, type State } from '../store/index.ts';
 
 /** Everything of a gateway that lies on disk, opened. */
 export interface Stores {

@@ -1,9 +1,8 @@
 import type { AuditLog, AuditRecord, Authenticator, RateLimit, RefusalCount, Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
-import { boundHostsOf, createAdmit, hostOrigin, peerFlood } from './admission/index.ts';
-import { createRecord, type OnRecord } from './audit/index.ts';
-import type { ToolOverride } from './catalog/build.ts';
-import type { ExtraKinds } from './compose.ts';
+import { boundHostsOf, createAdmit, hostOrigin, peerFlood } from '../admission/index.ts';
+import { createRecord, type OnRecord } from '../audit/index.ts';
+import type { ToolOverride } from '../catalog/build.ts';
 import {
   compileOverrides,
   createMemoryLimiter,
@@ -11,13 +10,14 @@ import {
   defaultPresets,
   type LimitOverride,
   type Presets,
-} from './limits/index.ts';
+} from '../limits/index.ts';
+import { createLogger } from '../telemetry/index.ts';
+import { createEmbedded, type Embedded } from '../transport/embedded.ts';
+import { createHttp, type HttpOptions } from '../transport/http.ts';
+import { type StdioOptions, serveStdio } from '../transport/stdio.ts';
 import { createPlane, type PlaneSettings } from './plane.ts';
 import { transportDeps } from './serving.ts';
-import { createLogger } from './telemetry/index.ts';
-import { createEmbedded, type Embedded } from './transport/embedded.ts';
-import { createHttp, type HttpOptions } from './transport/http.ts';
-import { type StdioOptions, serveStdio } from './transport/stdio.ts';
+import type { ExtraKinds } from './stages.ts';
 
 /** What a gateway inside a program of one's own is made of. */
 export interface GatewayOptions extends ExtraKinds {

@@ -1,12 +1,12 @@
 import type { Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
-import { createIsTrusted } from './admission/index.ts';
-import { toolText } from './catalog/tool-text.ts';
-import type { TlsMaterial } from './config/tls.ts';
+import { createIsTrusted } from '../admission/index.ts';
+import { toolText } from '../catalog/tool-text.ts';
+import type { TlsMaterial } from '../config/tls.ts';
+import { newCallId, newTrace } from '../telemetry/index.ts';
+import type { TransportDeps } from '../transport/deps.ts';
+import type { TlsSettings } from '../transport/tls.ts';
 import type { Plane } from './plane.ts';
-import { newCallId, newTrace } from './telemetry/index.ts';
-import type { TransportDeps } from './transport/deps.ts';
-import type { TlsSettings } from './transport/tls.ts';
 import { version } from './version.ts';
 
 /** What the transports in front of a plane need to know beside it. */

@@ -9,22 +9,22 @@ import {
   type Quota,
   type Stages,
 } from '@sallyport/core';
-import { approvers } from './approval/index.ts';
-import { createApprove } from './approval/stage.ts';
-import { createAuthenticate } from './authentication/stage.ts';
-import { policyEngines } from './authorization/index.ts';
-import { createAuthorize } from './authorization/stage.ts';
-import type { LiveCatalog } from './catalog/live.ts';
-import { createView } from './catalog/stage.ts';
-import { credentialSources } from './credentials/index.ts';
-import { createCredential } from './credentials/stage.ts';
-import { type Containment, createEntitle } from './entitlement/stage.ts';
-import { createBudget } from './limits/budget.ts';
-import { outputFilters } from './output/index.ts';
-import { createFilter } from './output/stage.ts';
-import { createDispatch } from './upstream/stage.ts';
-import { createSchemas } from './validation/schemas.ts';
-import { createValidate } from './validation/stage.ts';
+import { approvers } from '../approval/index.ts';
+import { createApprove } from '../approval/stage.ts';
+import { createAuthenticate } from '../authentication/stage.ts';
+import { policyEngines } from '../authorization/index.ts';
+import { createAuthorize } from '../authorization/stage.ts';
+import type { LiveCatalog } from '../catalog/live.ts';
+import { createView } from '../catalog/stage.ts';
+import { credentialSources } from '../credentials/index.ts';
+import { createCredential } from '../credentials/stage.ts';
+import { type Containment, createEntitle } from '../entitlement/stage.ts';
+import { createBudget } from '../limits/budget.ts';
+import { outputFilters } from '../output/index.ts';
+import { createFilter } from '../output/stage.ts';
+import { createDispatch } from '../upstream/stage.ts';
+import { createSchemas } from '../validation/schemas.ts';
+import { createValidate } from '../validation/stage.ts';
 
 /** Kinds that an embedder adds to the ones every gateway has. They can only make it stricter. */
 export interface ExtraKinds {

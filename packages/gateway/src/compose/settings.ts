@@ -1,7 +1,7 @@
-import { createAdmit, hostOrigin, peerFlood } from './admission/index.ts';
-import type { ToolOverride } from './catalog/build.ts';
-import type { GatewayConfig } from './config/index.ts';
-import { type BucketLimiter, compileOverrides, createRate } from './limits/index.ts';
+import { createAdmit, hostOrigin, peerFlood } from '../admission/index.ts';
+import type { ToolOverride } from '../catalog/build.ts';
+import type { GatewayConfig } from '../config/index.ts';
+import { type BucketLimiter, compileOverrides, createRate } from '../limits/index.ts';
 import type { PlaneSettings } from './plane.ts';
 
 /** What stays over a reload, so that reloading gives nobody a fresh burst and forgets no address. */

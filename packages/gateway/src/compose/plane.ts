@@ -1,8 +1,8 @@
 import type { Authenticator, Pipeline, Registry, Stages } from '@sallyport/core';
 import type { Logger } from 'pino';
-import type { ToolOverride } from './catalog/build.ts';
-import { createLiveCatalog, type LiveCatalog } from './catalog/live.ts';
-import { composePipeline, type ExtraKinds } from './compose.ts';
+import type { ToolOverride } from '../catalog/build.ts';
+import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
+import { composePipeline, type ExtraKinds } from './stages.ts';
 
 /** One catalog and the pipeline in front of it. A gateway has two: one for agents, one for its owner. */
 export interface Plane {

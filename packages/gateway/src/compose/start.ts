@@ -2,23 +2,23 @@ import { userInfo } from 'node:os';
 import type { Registry, ServiceStatus } from '@sallyport/core';
 import type { HopCredential, JsonObject } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import { adminOperations, createAdminRegistry, listenForAdmin } from './admin/index.ts';
-import { boundHostsOf } from './admission/index.ts';
-import { createRecord, type OnRecord } from './audit/index.ts';
-import { authenticatorKinds } from './authentication/index.ts';
-import { mintToken } from './authentication/mint-token.ts';
-import type { GatewayConfig, TlsFiles } from './config/index.ts';
-import { loadTls, watchTls } from './config/tls.ts';
+import { adminOperations, createAdminRegistry, listenForAdmin } from '../admin/index.ts';
+import { boundHostsOf } from '../admission/index.ts';
+import { createRecord, type OnRecord } from '../audit/index.ts';
+import { authenticatorKinds } from '../authentication/index.ts';
+import { mintToken } from '../authentication/mint-token.ts';
+import type { GatewayConfig, TlsFiles } from '../config/index.ts';
+import { loadTls, watchTls } from '../config/tls.ts';
+import { createMemoryLimiter } from '../limits/index.ts';
+import { newCallId, newTrace } from '../telemetry/index.ts';
+import { createHttp, type HttpTransport } from '../transport/http.ts';
 import { mcpUrl } from './embed.ts';
-import { createMemoryLimiter } from './limits/index.ts';
 import { createPlane, type Plane } from './plane.ts';
 import { openRegistry } from './registries.ts';
 import { createServiceCalls } from './service-calls.ts';
 import { tlsSettings, transportDeps } from './serving.ts';
 import { adminSettings, agentSettings, needRestart } from './settings.ts';
 import { dataPaths, openStores, type Stores } from './stores.ts';
-import { newCallId, newTrace } from './telemetry/index.ts';
-import { createHttp, type HttpTransport } from './transport/http.ts';
 import { version } from './version.ts';
 
 /** What it takes to start a gateway. */
@@ -114,7 +114,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
       nowMs,
       lastKnownFile: dataPaths(config.data).lastKnown,
     },
-    onInvoke: createServiceCalls({ pipeline: () => agents.pipeline, newCallId, newTrace, nowMs }),
+    ...createServiceCalls({ pipeline: () => agents.pipeline, newCallId, newTrace, nowMs }),
   });
   life.onClose(registries.registry.close);
   const agents: Plane = createPlane({ ...shared, registry: registries.registry }, agentSettings(config, settingsParts));

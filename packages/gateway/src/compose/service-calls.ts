@@ -1,0 +1,71 @@
+import { type Call, type CallId, GatewayError, type InvokeRequest, type Pipeline } from '@sallyport/core';
+import type { TraceContext } from '@sallyport/protocol';
+import type { OnDecline, OnInvoke, ServiceInvocation } from '../registry/invocations.ts';
+
+interface ServiceCallDeps {
+  /** Asked at each call: the pipeline is built after the registry that hears of the calls. */
+  readonly pipeline: () => Pick<Pipeline, 'invoke' | 'decline'>;
+  readonly newCallId: () => CallId;
+  readonly newTrace: (traceparent?: string) => TraceContext;
+  readonly nowMs: () => number;
+}
+
+/** What one service asks of another, on its way down the same path as everything else. */
+export interface ServiceCalls {
+  readonly onInvoke: OnInvoke;
+  readonly onDecline: OnDecline;
+}
+
+/** Connects the hops of services to the pipeline. */
+export function createServiceCalls(deps: ServiceCallDeps): ServiceCalls {
+  return {
+    async onInvoke(invocation) {
+      const outcome = await deps.pipeline().invoke(toCall(deps, invocation));
+      switch (outcome.kind) {
+        case 'answered':
+          return { ok: outcome.content.text };
+        case 'suspended':
+          // Nobody can be asked on behalf of a service that waits inside another call.
+          return { error: new GatewayError('approval_unavailable') };
+        case 'refused':
+          return { error: outcome.error };
+      }
+    },
+    async onDecline({ error, ...from }) {
+      const facts = { ...hopFacts(deps, from), signal: neverFires, receivedBytes: 0 };
+      await deps.pipeline().decline({ ...facts, request: { verb: 'unreadable', error } });
+    },
+  };
+}
+
+const neverFires = new AbortController().signal;
+
+function toCall(deps: ServiceCallDeps, invocation: ServiceInvocation): Call<InvokeRequest> {
+  const { tool, argumentsText, timeoutMs, signal } = invocation;
+  return {
+    ...hopFacts(deps, invocation),
+    request: {
+      verb: 'invoke',
+      capability: 'tool',
+      name: tool,
+      argumentsText,
+      paramHeaders: new Map(),
+      ...(timeoutMs !== undefined && { timeoutMs }),
+    },
+    signal,
+    receivedBytes: argumentsText.length,
+  };
+}
+
+type Sender = Pick<ServiceInvocation, 'service' | 'instance' | 'onBehalfOf' | 'traceparent'>;
+
+/** Who sends it is known from the connection. */
+function hopFacts(deps: ServiceCallDeps, { service, instance, onBehalfOf, traceparent }: Sender) {
+  return {
+    id: deps.newCallId(),
+    presented: { kind: 'service', service, instance, ...(onBehalfOf && { onBehalfOf }) },
+    origin: { transport: 'hop', peer: `service:${service}/${instance}`, era: 'none' },
+    trace: deps.newTrace(traceparent),
+    receivedAtMs: deps.nowMs(),
+  } as const;
+}
