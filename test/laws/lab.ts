@@ -1,7 +1,7 @@
 import { GatewayError, noHold, type Principal } from '@sallyport/core';
 import type { JsonObject, JsonValue, ServiceManifest, ToolManifest } from '@sallyport/protocol';
 import { fakePrincipal, type SendOptions, type TokenFate } from '@sallyport/testkit';
-import type { ExtraKinds } from '../../packages/gateway/src/compose.ts';
+import type { ExtraKinds } from '../../packages/gateway/src/compose/stages.ts';
 import type { LimitOverride } from '../../packages/gateway/src/limits/index.ts';
 import type { CallToolResult, Handler } from '../../packages/gateway/src/registry/in-process.ts';
 
@@ -80,6 +80,14 @@ export const manifest: ServiceManifest = {
     tool('Either', { scopes: ['lab:admin', 'lab:read'] }),
     tool('Fails'),
     tool('Hidden'),
+    tool('HiddenFully', {
+      ...{ auditRequired: true, scopes: ['lab:write'], timeoutMs: 1 },
+      inputSchema: {
+        type: 'object',
+        properties: { region: { type: 'string', 'x-mcp-header': 'Region' } },
+        required: ['region'],
+      },
+    }),
     tool('Internal', { internal: true }),
     tool('Limited'),
     tool('Param', {
@@ -88,7 +96,7 @@ export const manifest: ServiceManifest = {
     tool('Quota'),
     tool('Scoped', { scopes: ['lab:write'] }),
     tool('Secret'),
-    tool('Slow', { timeoutMs: 25 }),
+    tool('Slow', { timeoutMs: 15 }),
     tool('Strict', {
       inputSchema: {
         type: 'object',
@@ -149,7 +157,7 @@ export function labKinds(): Required<ExtraKinds> {
     policyEngines: [
       {
         decide({ action, resource, subject, context }) {
-          const isHidden = resource.id.endsWith('.Hidden') && subject.attributes.cleared !== true;
+          const isHidden = resource.id.includes('.Hidden') && subject.attributes.cleared !== true;
           const amount = Number(context.arguments?.amount ?? 0);
           const isTooMuch = action === 'invoke' && resource.id.endsWith('.Amount') && amount > 100;
           return isHidden || isTooMuch
@@ -162,7 +170,9 @@ export function labKinds(): Required<ExtraKinds> {
     approvers: [
       {
         approve: (permit) =>
-          is('Suspended')(permit) ? { kind: 'suspended', question: 'q-1', reason: 'somebody must agree' } : noHold,
+          is('Suspended')(permit) || is('HiddenFully')(permit)
+            ? { kind: 'suspended', question: 'q-1', reason: 'somebody must agree' }
+            : noHold,
       },
     ],
     quotas: [
@@ -189,13 +199,16 @@ export function labKinds(): Required<ExtraKinds> {
         }),
       },
     ],
-    containments: [{ contains: (_principal, { name }) => name.endsWith('.Contained') }],
+    containments: [
+      { contains: (_principal, { name }) => name.endsWith('.Contained') || name.endsWith('.HiddenFully') },
+    ],
   };
 }
 
 /** The overrides of the lab: what is limited tightly, and nothing else is. */
 export const overrides: readonly LimitOverride[] = [
   { pattern: '*', limit: { perPrincipal: { rate: 1, burst: 100_000 }, perTool: { rate: 1, burst: 1_000_000 } } },
+  { pattern: 'lab.Tools.HiddenFully', limit: { perPrincipal: { rate: 0.001, burst: 1 } } },
   { pattern: 'lab.Tools.Limited', limit: { perPrincipal: { rate: 0.001, burst: limits.limited } } },
 ];
 

@@ -1,6 +1,3 @@
-/** Which ways in an attack fits: text on any wire, a JSON-RPC message, a REST body, or HTTP headers round a good call. */
-export type AttackSurface = 'arguments' | 'message' | 'rest' | 'headers' | 'credential' | 'name';
-
 /** One thing that must be refused, and the one reason that must be given, whichever way it comes. */
 export interface Attack {
   /** A short sentence, to find it by. */
@@ -17,6 +14,8 @@ export interface ArgumentsAttack extends Attack {
 /** A whole JSON-RPC message. */
 export interface MessageAttack extends Attack {
   readonly text: string;
+  /** It has no id, so on a connection it is recorded and not answered. */
+  readonly unanswered?: boolean;
 }
 
 /** HTTP headers that are sent with an otherwise good call of MCP 2026-07-28. */

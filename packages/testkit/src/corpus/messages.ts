@@ -29,6 +29,7 @@ export const malformedMessages: readonly MessageAttack[] = [
     name: 'a call without an id',
     text: `{"jsonrpc":"2.0",${call},"params":{"name":"x"}}`,
     reason: 'malformed_request',
+    unanswered: true,
   },
   { name: 'an unknown method', text: '{"jsonrpc":"2.0","id":1,"method":"tools/nope"}', reason: 'method_unknown' },
   {

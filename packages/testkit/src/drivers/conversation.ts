@@ -29,6 +29,8 @@ export interface ConversationOptions {
   readonly leaves?: boolean;
 }
 
+const endingMs = 5;
+
 interface Asking {
   readonly text: string;
   readonly id: string;
@@ -48,7 +50,9 @@ export function conversation({ name, era, open, more = [], leaves = false }: Con
       const key = id !== undefined && waiting.has(id) ? id : waiting.keys().next().value;
       const settle = key === undefined ? undefined : waiting.get(key);
       if (key !== undefined) waiting.delete(key);
-      settle?.(text);
+      // What could not be read may end the connection too: that is to be seen before the next message is sent.
+      if (id === undefined) setTimeout(() => settle?.(text), endingMs);
+      else settle?.(text);
     },
     onClosed: (reason) => {
       for (const settle of waiting.values()) settle(noAnswer(reason));

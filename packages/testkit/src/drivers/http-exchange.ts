@@ -17,13 +17,21 @@ export interface HttpClient {
   close(): void;
 }
 
-/** What is sent. An empty header is left out. */
+/** What is sent. */
 export interface HttpMessage extends Pick<SendOptions, 'timeoutMs' | 'signal'> {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
 }
 
 const maxReplyBytes = 64 * 1024 * 1024;
+
+/** Headers with others in their place; an empty text removes one. */
+export function replaced(
+  headers: Readonly<Record<string, string>>,
+  others: Readonly<Record<string, string>> = {},
+): Readonly<Record<string, string>> {
+  return Object.fromEntries(Object.entries({ ...headers, ...others }).filter(([name]) => others[name] !== ''));
+}
 
 /** Makes a client that keeps its connections. */
 export function createHttpClient(): HttpClient {
@@ -41,8 +49,7 @@ interface Sending {
 }
 
 function exchange(agent: Agent, { method, url, message }: Sending): Promise<HttpReply> {
-  const { body, timeoutMs = defaultTimeoutMs, signal } = message;
-  const headers = Object.fromEntries(Object.entries(message.headers).filter(([, value]) => value !== ''));
+  const { body, headers, timeoutMs = defaultTimeoutMs, signal } = message;
   return new Promise((resolve, reject) => {
     const request = openRequest(url, { method, headers, agent }, (response) => {
       const chunks: Buffer[] = [];

@@ -1,6 +1,6 @@
 import { encodeHeaderValue } from '@sallyport/protocol';
 import { type Driver, noAnswer, type Seen, type SendOptions } from './driver.ts';
-import { createHttpClient, type HttpReply } from './http-exchange.ts';
+import { createHttpClient, type HttpReply, replaced } from './http-exchange.ts';
 import { callText, type Era, modernVersion, requestText } from './mcp-text.ts';
 import { nextCursorOf, readMcpAnswer } from './read-answer.ts';
 
@@ -33,7 +33,11 @@ function httpMcp(era: Era, { url, token, headers: always = {} }: HttpDriverOptio
     ...always,
   };
   const post = async (text: string, mirrored: Record<string, string>, options: SendOptions): Promise<HttpReply> =>
-    client.send('POST', url, { ...options, headers: { ...common, ...mirrored, ...options.headers }, body: text });
+    client.send('POST', url, {
+      ...options,
+      headers: replaced({ ...common, ...mirrored }, options.headers),
+      body: text,
+    });
   const ask = (text: string, mirrored: Record<string, string>, options: SendOptions = {}): Promise<Seen> =>
     post(text, mirrored, options).then(
       (reply) => readMcpAnswer(answerIn(reply), reply.bytes),

@@ -1,5 +1,5 @@
 import { type Driver, noAnswer, type Seen, type SendOptions } from './driver.ts';
-import { createHttpClient } from './http-exchange.ts';
+import { createHttpClient, replaced } from './http-exchange.ts';
 import type { HttpDriverOptions } from './http-mcp.ts';
 import { nextCursorOf, readRestAnswer } from './read-answer.ts';
 
@@ -13,7 +13,7 @@ export function rest({ url, token, headers: always = {} }: HttpDriverOptions): D
   };
   const post = (body: string, options: SendOptions = {}): Promise<Seen> =>
     client
-      .send('POST', new URL('/mcp/call', url), { ...options, headers: { ...common, ...options.headers }, body })
+      .send('POST', new URL('/mcp/call', url), { ...options, headers: replaced(common, options.headers), body })
       .then(
         (reply) => readRestAnswer(reply.body, reply.bytes),
         (error: Error) => noAnswer(error.message),

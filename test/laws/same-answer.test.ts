@@ -1,0 +1,103 @@
+import {
+  badCredentials,
+  badHeaders,
+  badNames,
+  malformedArguments,
+  malformedMessages,
+  oversizeArguments,
+  smuggledArguments,
+  smuggledMessages,
+  wrongArguments,
+} from '@sallyport/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { type Case, cases, goodCallers } from './lab.ts';
+import { sameAnswer, sameAnswerEverywhere } from './same-answer.ts';
+import { makeWorld, maxRequestBytes, type Way, type World, ways } from './world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await makeWorld();
+});
+afterAll(() => world.close());
+
+/** The bridge is a program of its own: what is no JSON it answers itself, without a reason, and the gateway never hears. */
+const textWays = ways.filter((way) => way !== 'embedded');
+/** A token inside of a message that cannot be read is no token. */
+const outerWays = textWays.filter((way) => way !== 'ws-message-token');
+const readers = outerWays.filter((way) => way !== 'stdio-bridge');
+const mcpReaders = readers.filter((way) => way !== 'rest');
+
+const asCase = (tool: string, args: string, reason: string): Case => ({
+  ...{ name: `${tool} with ${args.slice(0, 60)}`, tool, args, asText: true },
+  expected: () => reason,
+});
+
+describe('law 5: same answer everywhere', () => {
+  it('for every case of the lab and every caller', async () => {
+    expect(await sameAnswerEverywhere(world)).toEqual([]);
+  });
+
+  it('for random calls of random callers', async () => {
+    const one = fc.record({ caller: fc.constantFrom(...goodCallers), one: fc.constantFrom(...cases) });
+    await fc.assert(
+      fc.asyncProperty(one, fc.shuffledSubarray([...ways], { minLength: 2 }), async (call, over) => {
+        expect(await sameAnswer(world, over, call)).toEqual([]);
+      }),
+      { numRuns: 40 },
+    );
+  });
+
+  it.each(malformedArguments)('arguments that are no JSON: $name', async ({ argumentsText, reason }) => {
+    const one = asCase('lab.Tools.Echo', argumentsText, reason);
+    expect(await sameAnswer(world, readers, { caller: 'alice', one })).toEqual([]);
+  });
+
+  it.each([...smuggledArguments, ...wrongArguments])('arguments that smuggle or are none: $name', async (attack) => {
+    const one = asCase('lab.Tools.Echo', attack.argumentsText, attack.reason);
+    expect(await sameAnswer(world, outerWays, { caller: 'alice', one })).toEqual([]);
+  });
+
+  it('arguments that are too large', async () => {
+    const { argumentsText, reason } = oversizeArguments(maxRequestBytes + 100);
+    const one = { ...asCase('lab.Tools.Echo', argumentsText, reason), asText: false };
+    expect(await sameAnswer(world, [...outerWays, 'embedded'], { caller: 'alice', one })).toEqual([]);
+  });
+
+  it.each(badNames)('names that no tool has: $name', async ({ tool, reason }) => {
+    const one = { name: 'a bad name', tool, args: {}, expected: () => reason };
+    expect(await sameAnswer(world, ways, { caller: 'star', one })).toEqual([]);
+  });
+
+  it.each([...malformedMessages, ...smuggledMessages])(
+    'messages that are none: $name',
+    async ({ text, reason, unanswered }) => {
+      for (const way of mcpReaders.filter((one) => unanswered !== true || one.startsWith('http'))) {
+        const before = world.audit.outcomes().length;
+        const seen = await world.driver(way, 'alice').raw(text);
+        await world.settled();
+        const reasons = world.audit
+          .outcomes()
+          .slice(before)
+          .flatMap((record) => (record.outcome === 'refused' ? [record.reason] : []));
+        expect({ way, reason: seen.reason, reasons }).toEqual({ way, reason, reasons: [reason] });
+      }
+    },
+  );
+
+  it.each(badHeaders)('headers that disagree: $name', async ({ headers, reason, everywhere }) => {
+    for (const way of ['http-modern', ...(everywhere ? (['http-legacy', 'rest'] as const) : [])] satisfies Way[]) {
+      const departed = world.departed.length;
+      const seen = await world.driver(way, 'alice').call('lab.Tools.Echo', {}, { headers });
+      expect({ way, reason: seen.reason }).toEqual({ way, reason });
+      expect(world.departed.length).toBe(departed);
+    }
+  });
+
+  it.each(badCredentials)('credentials that prove nothing: $name', async ({ authorization, reason }) => {
+    for (const way of ['http-modern', 'http-legacy', 'rest'] satisfies Way[]) {
+      const seen = await world.driver(way, 'none').call('lab.Tools.Echo', {}, { headers: { authorization } });
+      expect({ way, reason: seen.reason }).toEqual({ way, reason });
+    }
+  });
+});

@@ -1,0 +1,103 @@
+import { isDeepStrictEqual } from 'node:util';
+import type { AuditRecord } from '@sallyport/core';
+import type { Seen } from '@sallyport/testkit';
+import { badCallers, type Caller, type Case, cases, expectationOf, goodCallers, principalOf } from './lab.ts';
+import { describeStep, isPossible, type Observation, take } from './step.ts';
+import { type Way, type World, ways } from './world.ts';
+
+/** Which calls by whom; everything of the lab unless it is told. */
+interface Corpus {
+  readonly callers?: readonly Caller[];
+  readonly corpus?: readonly Case[];
+}
+
+/** What is compared: how a call ended, as its caller and as the auditor see it. */
+interface Face {
+  readonly kind: string;
+  readonly code: string | undefined;
+  readonly reason: string | undefined;
+  readonly result: unknown;
+  readonly scopes: unknown;
+  readonly record: unknown;
+}
+
+/**
+ * Law 5, **same answer everywhere**: one corpus of calls ends the same way over every transport (code, reason, result and
+ * record), and in the way that the model of the lab says.
+ */
+export async function sameAnswerEverywhere(
+  world: World,
+  over: readonly Way[] = ways,
+  { callers = [...goodCallers, ...badCallers], corpus = cases }: Corpus = {},
+): Promise<readonly string[]> {
+  const violations: string[] = [];
+  for (const caller of callers) {
+    for (const one of corpus) violations.push(...(await sameAnswer(world, over, { caller, one })));
+  }
+  return violations;
+}
+
+/** The law for one kind of call by one caller. */
+export async function sameAnswer(
+  world: World,
+  over: readonly Way[],
+  { caller, one }: { readonly caller: Caller; readonly one: Case },
+): Promise<readonly string[]> {
+  const violations: string[] = [];
+  const steps = over.map((way) => ({ way, caller, one })).filter(isPossible);
+  let first: Observation | undefined;
+  for (const step of steps) {
+    const observation = await take(world, step);
+    const ended = endOf(observation.seen);
+    const { end } = expectationOf(one, caller);
+    if (ended !== end && !isUntold(step.way, ended, end)) {
+      violations.push(`${describeStep(step)}: ${ended}, and ${end} was right`);
+    }
+    first ??= observation;
+    violations.push(...differences(first, observation));
+  }
+  return violations;
+}
+
+/** One word for how a call ended, in the words of the model. */
+export function endOf({ kind, reason }: Seen): string {
+  if (kind === 'refused' || kind === 'protocol_error') return reason ?? kind;
+  return kind === 'tool_error' && reason === 'suspended' ? 'suspended' : kind;
+}
+
+/** A program that embeds the gateway is told that a call waits, but not in words for programs. */
+function isUntold(way: Way, ended: string, end: string): boolean {
+  return way === 'embedded' && end === 'suspended' && ended === 'tool_error';
+}
+
+function differences(first: Observation, other: Observation): readonly string[] {
+  const [a, b] = [faceOf(first), faceOf(other)];
+  return (Object.keys(a) as (keyof Face)[])
+    .filter((part) => !isDeepStrictEqual(a[part], b[part]) && !isKnownDifference(part, first, other))
+    .map(
+      (part) =>
+        `${describeStep(other.step)}: another ${part} than over ${first.step.way}: ${JSON.stringify(b[part])} ≠ ${JSON.stringify(a[part])}`,
+    );
+}
+
+function isKnownDifference(part: keyof Face, first: Observation, other: Observation): boolean {
+  const isToolError = first.seen.kind === 'tool_error' && other.seen.kind === 'tool_error';
+  return (
+    isToolError && [first, other].some(({ step }) => step.way === 'embedded') && (part === 'code' || part === 'reason')
+  );
+}
+
+function faceOf({ seen, records, step }: Observation): Face {
+  const { kind, code, reason, result, scopes } = seen;
+  const isStranger = principalOf(step.caller) === undefined;
+  // A WebSocket's stranger is turned away before there is a call.
+  const record = isStranger ? undefined : records.map(comparable);
+  return { kind, code, reason, result, scopes, record };
+}
+
+/** A record without what differs from call to call and from transport to transport: ids, times, origin and sizes. */
+export function comparable(record: AuditRecord): object {
+  const { callId, traceId, spanId, timeMs, durationMs, origin, inputBytes, outputBytes, request, ...rest } = record;
+  const { context, ...question } = request ?? {};
+  return { ...rest, ...(request && { question, asked: context?.arguments }) };
+}
