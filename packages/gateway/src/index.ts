@@ -17,6 +17,7 @@ export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kin
 export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';
 export { type RunningGateway, type StartOptions, startGateway } from './compose/start.ts';
 export { auditHeadKey, auditKeys, dataPaths } from './compose/stores.ts';
+export { version } from './compose/version.ts';
 export {
   type CommandService,
   ConfigError,
@@ -44,4 +45,3 @@ export {
 } from './secrets/index.ts';
 export { createLogger, type LogOptions, wantsColour } from './telemetry/index.ts';
 export { type BridgeOptions, bridgeStdio } from './transport/stdio-bridge.ts';
-export { version } from './compose/version.ts';

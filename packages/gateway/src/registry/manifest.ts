@@ -49,7 +49,12 @@ const tool = z.strictObject({
 });
 
 const manifest = z.strictObject({
-  service: z.string().regex(serviceNamePattern, 'a service name is a small letter, then small letters, digits and -'),
+  service: z
+    .string()
+    .regex(
+      serviceNamePattern,
+      "a service name is a small letter, then small letters, digits and -; admin and sallyport are the gateway's own",
+    ),
   version: z.string().max(100).regex(semverPattern, 'not a semantic version'),
   owner: oneLine.optional(),
   tools: z
