@@ -141,7 +141,8 @@ test('a service that does not come up ends it all, by name, with its last lines'
     broken: `console.error('no database here'); process.exit(3);`,
   });
   const process = run();
-  expect(await process.ended()).toBe(4);
+  const code = await process.ended();
+  expect(code, process.stderr()).toBe(4);
   expect(process.stdout()).toBe('');
   const error = JSON.parse(process.stderr().trim().split('\n').at(-1) ?? '').error;
   expect(error).toMatchObject({ kind: 'unavailable', service: 'broken' });
@@ -156,7 +157,8 @@ test('a port that is taken is named, and no service is left behind', async () =>
   const { port } = other.address() as { port: number };
   const process = startCli(['run', '--port', String(port), '--admin-port', '0'], { cwd: folder });
   started.push(process);
-  expect(await process.ended()).toBe(4);
+  const code = await process.ended();
+  expect(code, process.stderr()).toBe(4);
   expect(process.stderr()).toContain(`127.0.0.1:${port} is taken`);
   expect(process.stderr()).not.toContain('    at ');
   other.close();

@@ -18,7 +18,7 @@ export interface Scaffold {
 
 const templatesFolder = fileURLToPath(new URL('../../templates/', import.meta.url));
 
-/** Where files go that are kept under another name: npm drops a `.gitignore` from packages. */
+/** Where files go that are kept elsewhere: npm drops a `.gitignore` from packages. */
 const places: Readonly<Record<string, string>> = { gitignore: '.gitignore', 'main.ts': 'src/main.ts' };
 
 /** A call to try first, for the README. */
@@ -63,7 +63,11 @@ function filesOf(template: string): readonly (readonly [path: string, text: stri
     .filter((entry) => entry.isFile())
     .map((entry) => {
       const path = join(entry.parentPath, entry.name);
-      return [relative(root, path).replaceAll('\\', '/'), readFileSync(path, 'utf8')] as const;
+      // Sources carry a second suffix, so that nothing takes a template for a program.
+      const name = relative(root, path)
+        .replaceAll('\\', '/')
+        .replace(/\.tmpl$/, '');
+      return [name, readFileSync(path, 'utf8')] as const;
     });
 }
 

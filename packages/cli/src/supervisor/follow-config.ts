@@ -14,7 +14,6 @@ export interface FollowDeps {
 export function followConfig(first: LoadedConfig, deps: FollowDeps): { close(): void } {
   let revision = first.revision;
   let closed = false;
-  let busy = Promise.resolve();
   const read = async () => {
     if (closed) return;
     try {
@@ -29,6 +28,8 @@ export function followConfig(first: LoadedConfig, deps: FollowDeps): { close(): 
   const watcher = watchPaths(first.files, () => {
     busy = busy.then(read);
   });
+  // It may have changed between being loaded and being watched.
+  let busy = read();
   return {
     close: () => {
       closed = true;

@@ -1,4 +1,4 @@
-import { createBackoff } from './backoff.ts';
+import { type Backoff, createBackoff } from './backoff.ts';
 import type { Child, ChildExit } from './child.ts';
 import type { ServiceEvent } from './events.ts';
 
@@ -31,79 +31,100 @@ export interface Slot {
   stop(): Promise<void>;
 }
 
+/** What a slot holds from moment to moment. */
+interface Held {
+  readonly deps: SlotDeps;
+  readonly backoff: Backoff;
+  current: Child | undefined;
+  /** The new process of a swap, until it has taken over. */
+  coming: Child | undefined;
+  cancelRestart: (() => void) | undefined;
+  stopping: boolean;
+}
+
 /** One slot, still empty. */
 export function createSlot(deps: SlotDeps): Slot {
-  const backoff = createBackoff();
-  let current: Child | undefined;
-  /** The new process of a swap, until it has taken over. */
-  let coming: Child | undefined;
-  let cancelRestart: (() => void) | undefined;
-  let stopping = false;
-
-  const adopt = (child: Child) => {
-    const startedAtMs = deps.nowMs();
-    current = child;
-    void child.exited.then((exit) => {
-      // A process that was replaced or told to stop has not crashed.
-      if (current !== child || stopping) return;
-      current = undefined;
-      const againInMs = backoff.next(deps.nowMs() - startedAtMs);
-      deps.tell({ kind: 'crashed', how: exit.how, againInMs });
-      cancelRestart = deps.later(againInMs, fill);
-    });
+  const held: Held = {
+    deps,
+    backoff: createBackoff(),
+    current: undefined,
+    coming: undefined,
+    cancelRestart: undefined,
+    stopping: false,
   };
-  const fill = () => {
-    if (stopping || current !== undefined) return;
-    const child = deps.start();
-    adopt(child);
-    deps.tell({ kind: 'starting', pid: child.pid });
-    void whenUp(child, deps).then((started) => {
-      if (started.up && current === child) deps.tell({ kind: 'up', pid: child.pid });
-    });
-  };
-  const replace = async (old: Child) => {
-    const next = deps.start();
-    coming = next;
-    const started = await whenUp(next, deps);
-    coming = undefined;
-    if (stopping) return next.stop();
-    if (!started.up && started.exited) {
-      deps.tell({ kind: 'reload-failed', why: started.why });
-      return;
-    }
-    // A new one that lives but cannot announce beside the old one gets the place to itself.
-    adopt(next);
-    await old.stop();
-    deps.tell({ kind: 'reloaded', pid: next.pid });
-  };
-
   return {
-    start: async () => {
-      const child = deps.start();
-      deps.tell({ kind: 'starting', pid: child.pid });
-      current = child;
-      const started = await whenUp(child, deps);
-      if (started.up) {
-        adopt(child);
-        deps.tell({ kind: 'up', pid: child.pid });
-        return started;
-      }
-      await child.stop();
-      return { up: false, why: started.why, lines: child.lastLines() };
-    },
+    start: () => startFirst(held),
     swap: async () => {
-      cancelRestart?.();
+      held.cancelRestart?.();
       deps.tell({ kind: 'reloading' });
-      if (current === undefined) fill();
-      else await replace(current);
+      if (held.current === undefined) fill(held);
+      else await replace(held, held.current);
     },
     stop: async () => {
-      stopping = true;
-      cancelRestart?.();
-      await Promise.all([current?.stop(), coming?.stop()]);
+      held.stopping = true;
+      held.cancelRestart?.();
+      await Promise.all([held.current?.stop(), held.coming?.stop()]);
       deps.tell({ kind: 'stopped' });
     },
   };
+}
+
+async function startFirst(held: Held): Promise<Start> {
+  const { deps } = held;
+  const child = deps.start();
+  deps.tell({ kind: 'starting', pid: child.pid });
+  held.current = child;
+  const started = await whenUp(child, deps);
+  if (started.up) {
+    adopt(held, child);
+    deps.tell({ kind: 'up', pid: child.pid });
+    return started;
+  }
+  await child.stop();
+  return { up: false, why: started.why, lines: child.lastLines() };
+}
+
+/** Makes a process the slot's own: from now on, its unexpected end is a crash. */
+function adopt(held: Held, child: Child): void {
+  const { deps, backoff } = held;
+  const startedAtMs = deps.nowMs();
+  held.current = child;
+  void child.exited.then((exit) => {
+    // A process that was replaced or told to stop has not crashed.
+    if (held.current !== child || held.stopping) return;
+    held.current = undefined;
+    const againInMs = backoff.next(deps.nowMs() - startedAtMs);
+    deps.tell({ kind: 'crashed', how: exit.how, againInMs });
+    held.cancelRestart = deps.later(againInMs, () => fill(held));
+  });
+}
+
+function fill(held: Held): void {
+  const { deps } = held;
+  if (held.stopping || held.current !== undefined) return;
+  const child = deps.start();
+  adopt(held, child);
+  deps.tell({ kind: 'starting', pid: child.pid });
+  void whenUp(child, deps).then((started) => {
+    if (started.up && held.current === child) deps.tell({ kind: 'up', pid: child.pid });
+  });
+}
+
+async function replace(held: Held, old: Child): Promise<void> {
+  const { deps } = held;
+  const next = deps.start();
+  held.coming = next;
+  const started = await whenUp(next, deps);
+  held.coming = undefined;
+  if (held.stopping) return next.stop();
+  if (!started.up && started.exited) {
+    deps.tell({ kind: 'reload-failed', why: started.why });
+    return;
+  }
+  // A new one that lives but cannot announce beside the old one gets the place to itself.
+  adopt(held, next);
+  await old.stop();
+  deps.tell({ kind: 'reloaded', pid: next.pid });
 }
 
 type Attempt = { readonly up: true } | { readonly up: false; readonly why: string; readonly exited: boolean };

@@ -51,63 +51,78 @@ interface Unit {
   readonly watcher: { close(): void } | undefined;
 }
 
+/** What a supervisor holds from moment to moment. */
+interface Held {
+  readonly deps: SupervisorDeps;
+  readonly units: Map<string, Unit>;
+  stopping: boolean;
+}
+
 /** A supervisor that runs nothing yet. */
 export function createSupervisor(deps: SupervisorDeps): Supervisor {
-  const units = new Map<string, Unit>();
-  let stopping = false;
-
-  const startUnit = async (plan: ServicePlan): Promise<Start> => {
-    const slots = Array.from({ length: plan.instances }, () => createSlot(slotDeps(plan, deps)));
-    const watcher =
-      deps.hotReload && plan.watch.length > 0
-        ? watchPaths(
-            plan.watch,
-            inTurn(() => swapAll(slots)),
-          )
-        : undefined;
-    units.set(plan.name, { plan, slots, watcher });
-    // One after the other: which instance has announced is told by their number alone.
-    for (const slot of slots) {
-      const started = await slot.start();
-      if (!started.up) return started;
-    }
-    return { up: true };
-  };
-  const stopUnit = async (unit: Unit) => {
-    unit.watcher?.close();
-    units.delete(unit.plan.name);
-    await Promise.all(unit.slots.map((slot) => slot.stop()));
-  };
-  const startOrThrow = async (plan: ServicePlan) => {
-    const started = await startUnit(plan);
-    if (!started.up && !stopping) throw notUp(plan, started);
-  };
-
+  const held: Held = { deps, units: new Map(), stopping: false };
   return {
-    start: async (plans) => {
-      for (const level of dependencyLevels(plans)) {
-        if (stopping) return;
-        await Promise.all(level.map(startOrThrow));
-      }
-    },
-    apply: async (plans) => {
-      const wanted = new Map(plans.map((plan) => [plan.name, plan]));
-      const leaving = [...units.values()].filter((unit) => !samePlan(unit.plan, wanted.get(unit.plan.name)));
-      await Promise.all(leaving.map(stopUnit));
-      for (const level of dependencyLevels(plans)) {
-        const missing = level.filter((plan) => !units.has(plan.name));
-        await Promise.all(missing.map(async (plan) => tellStart(plan, await startUnit(plan), deps.tell)));
-      }
-    },
-    stop: async () => {
-      stopping = true;
-      const levels = dependencyLevels([...units.values()].map((unit) => unit.plan));
-      for (const level of [...levels].reverse()) {
-        const ending = level.flatMap((plan) => units.get(plan.name) ?? []);
-        await Promise.all(ending.map(stopUnit));
-      }
-    },
+    start: (plans) => startAll(held, plans),
+    apply: (plans) => follow(held, plans),
+    stop: () => stopAll(held),
   };
+}
+
+async function startAll(held: Held, plans: readonly ServicePlan[]): Promise<void> {
+  for (const level of dependencyLevels(plans)) {
+    if (held.stopping) return;
+    const startOrThrow = async (plan: ServicePlan) => {
+      const started = await startUnit(held, plan);
+      if (!started.up && !held.stopping) throw notUp(plan, started);
+    };
+    await Promise.all(level.map(startOrThrow));
+  }
+}
+
+async function follow(held: Held, plans: readonly ServicePlan[]): Promise<void> {
+  const { units, deps } = held;
+  const wanted = new Map(plans.map((plan) => [plan.name, plan]));
+  const leaving = [...units.values()].filter((unit) => !samePlan(unit.plan, wanted.get(unit.plan.name)));
+  await Promise.all(leaving.map((unit) => stopUnit(held, unit)));
+  for (const level of dependencyLevels(plans)) {
+    if (held.stopping) return;
+    const missing = level.filter((plan) => !units.has(plan.name));
+    await Promise.all(missing.map(async (plan) => tellStart(plan, await startUnit(held, plan), deps.tell)));
+  }
+}
+
+async function stopAll(held: Held): Promise<void> {
+  const { units } = held;
+  held.stopping = true;
+  const levels = dependencyLevels([...units.values()].map((unit) => unit.plan));
+  for (const level of [...levels].reverse()) {
+    const ending = level.flatMap((plan) => units.get(plan.name) ?? []);
+    await Promise.all(ending.map((unit) => stopUnit(held, unit)));
+  }
+}
+
+async function startUnit({ deps, units }: Held, plan: ServicePlan): Promise<Start> {
+  const slots = Array.from({ length: plan.instances }, () => createSlot(slotDeps(plan, deps)));
+  const isWatched = deps.hotReload && plan.watch.length > 0;
+  const watcher = isWatched
+    ? watchPaths(
+        plan.watch,
+        inTurn(() => swapAll(slots)),
+      )
+    : undefined;
+  units.set(plan.name, { plan, slots, watcher });
+  // One after the other: which instance has announced is told by their number alone.
+  for (const slot of slots) {
+    const started = await slot.start();
+    if (!started.up) return started;
+  }
+  return { up: true };
+}
+
+async function stopUnit({ units }: Held, unit: Unit): Promise<void> {
+  unit.watcher?.close();
+  units.delete(unit.plan.name);
+  await Promise.all(unit.slots.map((slot) => slot.stop()));
 }
 
 function slotDeps(

@@ -50,8 +50,9 @@ function mark(level: string, style: Style): string {
 function factText(key: string, value: unknown): string {
   if (key === 'err' && typeof value === 'object' && value !== null && 'message' in value)
     return printable(String(value.message));
-  const text = typeof value === 'string' && /^[^\s"=]+$/.test(value) ? value : JSON.stringify(value);
-  return printable(text ?? '');
+  if (typeof value !== 'string') return printable(JSON.stringify(value));
+  const text = printable(value);
+  return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);
 }
 
 type Paint = (text: string) => string;
