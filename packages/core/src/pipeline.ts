@@ -103,7 +103,9 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
   });
 
   trail.stage = 'filter';
-  const cleaned = await stages.filter(permit, answer);
+  const cleaned: Answer | undefined = await stages.filter(permit, answer);
+  // A filter of an embedder's that forgets to return must not leave its caller without an answer.
+  if (typeof cleaned?.text !== 'string') throw new Error('the output filters returned no answer');
   trail.answer = cleaned;
   return cleaned;
 }

@@ -1,0 +1,13 @@
+import { describe, expect, it } from 'vitest';
+import { failClosed, portFaults, stageFaults } from './fail-closed.ts';
+import { ways } from './world.ts';
+
+describe('law 7: fail closed', () => {
+  it.each(stageFaults())('a stage breaks: $name', async (fault) => {
+    expect(await failClosed(fault, ways)).toEqual([]);
+  });
+
+  it.each(portFaults())('a port breaks: $name', async (fault) => {
+    expect(await failClosed(fault, ways)).toEqual([]);
+  });
+});
