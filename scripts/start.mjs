@@ -16,8 +16,7 @@ if (at === -1) {
   const [, story = ''] = args.splice(at, 2);
   const stories = { blog: 'examples/blog/story.ts' };
   if (Object.hasOwn(stories, story)) {
-    // A story is told by a real client, which only developing needs.
-    await launch('full', [inRoot(stories[story]), ...args]);
+    await launch('runtime', [inRoot(stories[story]), ...args]);
   } else {
     process.stderr.write(`There is no story "${story}"; there is: ${Object.keys(stories).join(', ')}.\n`);
     process.exitCode = 2;
