@@ -126,7 +126,7 @@ describe('two instances of a kit service under load', () => {
     expect(fates).toHaveLength(800);
   });
 
-  it('leave no call to an unknown fate when one of them drains', async () => {
+  it('answer every call while one of them drains', async () => {
     const { registry, spawnService, ready } = await startWorld('announce');
     const [leaving] = [spawnService(), spawnService()];
     await ready(2);
@@ -143,9 +143,9 @@ describe('two instances of a kit service under load', () => {
     await eventually(() => expect(fates.length).toBeGreaterThan(100));
     leaving?.kill('SIGTERM');
     await load;
-    // A call that crosses the notice of draining on the wire was not executed, and says so.
-    expect(fates.filter((fate) => fate !== 'answered' && fate !== 'upstream_unavailable')).toEqual([]);
-    expect(fates.filter((fate) => fate === 'upstream_unavailable').length).toBeLessThanOrEqual(20);
+    // Those too that crossed the notice of draining on the wire.
+    expect(fates.filter((fate) => fate !== 'answered')).toEqual([]);
+    expect(fates).toHaveLength(800);
     await eventually(() => expect(registry.registrations()).toMatchObject([{ instances: 1 }]));
   });
 });

@@ -47,6 +47,7 @@ export interface Served {
   readonly environment: Environment;
 }
 
+const noticeTimeoutMs = 1_000;
 const drainTimeoutMs = 10_000;
 const lastWriteTimeoutMs = 1_000;
 
@@ -99,7 +100,8 @@ interface Open {
 async function closeAll({ links, mcp, runner }: Open): Promise<void> {
   const sessions = links.flatMap((each) => each.sessions());
   for (const each of links) each.stop();
-  for (const session of sessions) session.announceDraining();
+  // Calls that crossed the notice on the wire are served like those before it.
+  await within(noticeTimeoutMs, Promise.all(sessions.map((session) => session.announceDraining())));
   await within(drainTimeoutMs, runner.drain());
   for (const session of sessions) session.close();
   // What was written last must leave before the process does.

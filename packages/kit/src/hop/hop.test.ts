@@ -176,14 +176,20 @@ test('cancelling a call cancels what it called', async () => {
   expect(cancel).toMatchObject({ params: { id: 's1' } });
 });
 
-test('draining says so, refuses new calls, finishes those in flight and closes', async () => {
+test('draining says so, takes what crossed that notice, refuses what comes later, and closes when all is done', async () => {
   const { gateway, tasks } = await connectTasks();
-  const running = gateway.call('TaskService.Wait', {}, { timeoutMs: 100 });
+  const running = gateway.call('TaskService.Wait', {}, { timeoutMs: 400 });
   await gateway.call('TaskService.Who', {});
   const closed = tasks.close();
   await gateway.next((frame) => frame.kind === 'notification' && frame.method === 'draining');
-  const late: any = await gateway.call('TaskService.Who', {});
-  expect(late.error.data.reason).toBe('draining');
+  const ping: any = await gateway.next((frame) => frame.kind === 'request' && frame.method === 'ping');
+  // The gateway may have sent this one before it read the notice.
+  expect((await gateway.call('TaskService.Who', {})).kind).toBe('result');
+  gateway.send(resultFrame(ping.id, '{}'));
+  await vi.waitFor(async () => {
+    const late: any = await gateway.call('TaskService.Who', {});
+    expect(late.error?.data.reason).toBe('draining');
+  });
   expect(((await running) as any).error.data.reason).toBe('expired');
   await closed;
   await gateway.closed;

@@ -33,19 +33,25 @@ export interface Session {
   readonly closed: Promise<string>;
   /** Calls other services over this connection, in this service's own name. */
   callAlone(scope: CallScope | undefined): CallTool;
-  /** Tells the gateway to send no more calls. */
-  announceDraining(): void;
+  /**
+   * Tells the gateway to send no more calls. Resolves when the last one it may have sent before it heard of that is here,
+   * or the connection is gone: until then calls have to be taken.
+   */
+  announceDraining(): Promise<void>;
   /** Sends what is left and closes. */
   close(): void;
 }
 
 const silenceCheckMs = 1_000;
+/** Id of the ping that follows the notice of draining. */
+const lastCallPing = 'draining';
 
 /** Takes over a wire whose proof is done: announces the service, then serves calls until the wire closes. */
 export function startSession(wire: Wire, { manifest, instance, runner, log, nowMs }: SessionShared): Session {
   const outgoing = createOutgoingCalls(wire, nowMs);
   const served = createServedCalls(wire, { service: manifest.service, runner, callTool: outgoing.callTool });
   const { announced, onAnswer } = announce(wire, log);
+  const lastCallHere = Promise.withResolvers<void>();
 
   const onLine = (line: string): void => {
     const frame = readFrame(line);
@@ -57,6 +63,7 @@ export function startSession(wire: Wire, { manifest, instance, runner, log, nowM
     } else if (frame.kind === 'notification') {
       if (frame.method === 'cancel') served.cancel(frame.params);
     } else if (frame.id === 0) onAnswer(frame);
+    else if (frame.id === lastCallPing) lastCallHere.resolve();
     else outgoing.settle(frame);
   };
 
@@ -65,6 +72,7 @@ export function startSession(wire: Wire, { manifest, instance, runner, log, nowM
     clearInterval(watch);
     outgoing.fail();
     served.cancelAll();
+    lastCallHere.resolve();
   });
   wire.read(onLine);
   wire.send(requestFrame(0, 'announce', { instance, manifest }));
@@ -72,7 +80,12 @@ export function startSession(wire: Wire, { manifest, instance, runner, log, nowM
     announced,
     closed: wire.closed,
     callAlone: outgoing.callAlone,
-    announceDraining: () => wire.send(notificationFrame('draining')),
+    announceDraining: () => {
+      wire.send(notificationFrame('draining'));
+      // Lines keep their order: whatever the gateway sent before it read the notice comes before this answer.
+      wire.send(requestFrame(lastCallPing, 'ping'));
+      return lastCallHere.promise;
+    },
     close: () => wire.end(),
   };
 }
