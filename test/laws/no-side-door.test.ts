@@ -1,0 +1,117 @@
+import { userInfo } from 'node:os';
+import { httpModern, rest } from '@sallyport/testkit';
+import fc from 'fast-check';
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { adminOperations } from '../../packages/gateway/src/admin/operations.ts';
+import {
+  type AdminWorld,
+  attempt,
+  type Holder,
+  makeAdminWorld,
+  operations,
+  recordedWith,
+  refusedWithout,
+} from './no-side-door.ts';
+
+let world: AdminWorld;
+beforeAll(async () => {
+  world = await makeAdminWorld();
+});
+afterAll(() => world.close());
+
+describe('law 8: no side door', () => {
+  it('knows every operation there is, with its scope', () => {
+    const { manifest } = adminOperations({} as Parameters<typeof adminOperations>[0]);
+    const offered = manifest.tools.map(({ name, scopes = [], auditRequired = false }) => [
+      name,
+      ...scopes,
+      auditRequired,
+    ]);
+    const known = operations.map(({ name, scope, changes }) => [name, scope, changes]);
+    expect(known.toSorted()).toEqual(offered.toSorted());
+  });
+
+  it.each(operations)('$name is refused without its scope, and that is on record', async (operation) => {
+    for (const scopes of [
+      [],
+      ['*'],
+      ['lab:*'],
+      ['admin'],
+      ['admin:nothing'],
+      ['Admin:*'.toLowerCase().replace('*', 'x')],
+    ]) {
+      expect(await refusedWithout(world, operation, scopes)).toEqual([]);
+    }
+  });
+
+  it('no set of other scopes opens an operation', async () => {
+    const scope = fc.constantFrom('*', 'lab:read', 'lab:*', 'admin', 'admin:read', 'admin:tokens', 'admin:accounts');
+    const wanted = fc.record({ operation: fc.constantFrom(...operations), scopes: fc.uniqueArray(scope) });
+    await fc.assert(
+      fc.asyncProperty(wanted, async ({ operation, scopes }) => {
+        const others = scopes.filter((one) => one !== operation.scope);
+        expect(await refusedWithout(world, operation, others)).toEqual([]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it.each(operations)('$name is done and recorded over HTTP, a change with its intent first', async (operation) => {
+    for (const scope of [operation.scope, 'admin:*']) {
+      const { token, account } = await world.holder([scope], 'person');
+      const way = { target: world.remote(token), subject: account };
+      expect(await recordedWith(world, operation, way)).toEqual([]);
+    }
+  });
+
+  it.each(operations)('$name is done and recorded over the socket, by its owner', async (operation) => {
+    const way = { target: world.socket, subject: userInfo().username };
+    expect(await recordedWith(world, operation, way)).toEqual([]);
+  });
+
+  it('strangers are refused and recorded', async () => {
+    for (const { name } of operations) {
+      const { reason, records } = await attempt(world, world.remote('nobody'), { name, args: {} });
+      expect([name, reason, records.map((record) => record.reason)]).toEqual([
+        name,
+        'credential_invalid',
+        ['credential_invalid'],
+      ]);
+    }
+  });
+
+  it.each(operations)('$name is not there for agents, whatever scopes they hold', async ({ name }) => {
+    const url = new URL(world.gateway.mcpUrl);
+    const { token } = await world.holder(['*', 'admin:*']);
+    for (const driver of [httpModern({ url, token }), rest({ url, token })]) {
+      for (const tool of [`admin.${name}`, `admin_${name.replace('.', '_')}`, name]) {
+        expect((await driver.call(tool, {})).reason).toBe('unknown_tool');
+      }
+      expect((await driver.list()).result).toEqual([]);
+      await driver.close();
+    }
+    const response = await fetch(new URL(`/admin/v1/${name}`, url), {
+      method: 'POST',
+      headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+      body: '{}',
+    });
+    expect(response.status).toBe(404);
+  });
+
+  it('nobody makes himself greater than he is', async () => {
+    const { token } = await world.holder(['admin:tokens'], 'person');
+    for (const args of [
+      { account: 'more', scopes: ['admin:*'] },
+      { account: 'more', scopes: ['admin:read'] },
+      { account: 'more', kind: 'owner', scopes: [] },
+      { account: 'more', kind: 'service', scopes: ['lab:read'] },
+    ]) {
+      const { reason } = await attempt(world, world.remote(token), { name: 'tokens.create', args });
+      expect([args, reason]).toEqual([args, 'insufficient_scope']);
+    }
+    const rotate = async ({ id }: Holder) =>
+      attempt(world, world.remote(token), { name: 'tokens.rotate', args: { id } });
+    expect((await rotate(await world.holder(['admin:*'], 'owner'))).reason).toBe('insufficient_scope');
+    expect((await rotate(await world.holder(['lab:read']))).reason).toBe(undefined);
+  });
+});

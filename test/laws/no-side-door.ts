@@ -1,0 +1,163 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { type AuditRecord, GatewayError } from '@sallyport/core';
+import { type AdminTarget, adminCall, loadConfig, type RunningGateway, startGateway } from '@sallyport/gateway';
+import type { JsonObject, JsonValue } from '@sallyport/protocol';
+import { pino } from 'pino';
+
+type Told = Omit<AuditRecord, 'argumentsText' | 'request'>;
+
+/** A gateway as `sallyport serve` starts it, with its two ways to its administration. */
+export interface AdminWorld {
+  readonly gateway: RunningGateway;
+  readonly records: readonly Told[];
+  readonly socket: AdminTarget;
+  /** A new account with a token of these scopes; an agent unless it is told. */
+  holder(scopes: readonly string[], kind?: string): Promise<Holder>;
+  remote(token: string): AdminTarget;
+  /** What accounts and tokens there are, as the database says. */
+  state(): Promise<string>;
+  close(): Promise<void>;
+}
+
+/** Somebody with a token. */
+export interface Holder {
+  readonly account: string;
+  readonly id: string;
+  readonly token: string;
+}
+
+/** One administrative operation: what it needs, and arguments that are good. */
+export interface Operation {
+  readonly name: string;
+  readonly scope: string;
+  readonly changes: boolean;
+  readonly args: (world: AdminWorld) => Promise<JsonObject>;
+}
+
+const none = async (): Promise<JsonObject> => ({});
+const someToken = async (world: AdminWorld): Promise<JsonObject> => ({ id: (await world.holder(['lab:read'])).id });
+const someAccount = async (world: AdminWorld): Promise<JsonObject> => ({
+  name: (await world.holder(['lab:read'])).account,
+});
+
+/** All of them. A test compares this list with what the gateway offers, so that none can be forgotten. */
+export const operations: readonly Operation[] = [
+  {
+    ...{ name: 'tokens.create', scope: 'admin:tokens', changes: true },
+    args: async () => ({ account: 'newcomer', scopes: ['lab:read'], lifeSeconds: 600 }),
+  },
+  { name: 'tokens.list', scope: 'admin:tokens', changes: false, args: none },
+  { name: 'tokens.revoke', scope: 'admin:tokens', changes: true, args: someToken },
+  { name: 'tokens.rotate', scope: 'admin:tokens', changes: true, args: someToken },
+  { name: 'accounts.list', scope: 'admin:accounts', changes: false, args: none },
+  { name: 'accounts.disable', scope: 'admin:accounts', changes: true, args: someAccount },
+  { name: 'accounts.enable', scope: 'admin:accounts', changes: true, args: someAccount },
+  { name: 'catalog.show', scope: 'admin:read', changes: false, args: none },
+  { name: 'gateway.status', scope: 'admin:read', changes: false, args: none },
+];
+
+/** Starts a gateway on free ports, in a folder of its own. */
+export async function makeAdminWorld(): Promise<AdminWorld> {
+  const folder = mkdtempSync(join(tmpdir(), 'sp-law8-'));
+  const file = join(folder, 'sallyport.yaml');
+  const generous = { rate: 100_000, burst: 100_000 };
+  const limits = { denied: generous, peer: generous, presets: { read: generous, write: generous } };
+  writeFileSync(file, JSON.stringify({ version: 1, listen: { port: 0 }, admin: { port: 0 }, limits }));
+  const { config } = await loadConfig(file);
+  const records: Told[] = [];
+  const log = pino({ level: 'silent' });
+  const onRecord = (record: Told | { readonly kind: 'refusals' }) => record.kind !== 'refusals' && records.push(record);
+  const gateway = await startGateway({ config, log, onRecord });
+  let holders = 0;
+  const socket = { socketPath: gateway.adminSocket };
+  return {
+    ...{ gateway, records, socket },
+    async holder(scopes, kind = 'agent') {
+      const account = `holder-${++holders}`;
+      const args = { account, kind, scopes: [...scopes], lifeSeconds: 600 };
+      const { id, token } = (await adminCall(socket, 'tokens.create', { args })) as JsonObject;
+      return { account, id: String(id), token: String(token) };
+    },
+    remote: (token) => ({ url: gateway.adminUrl ?? '', token }),
+    async state() {
+      const [tokens, accounts] = [await adminCall(socket, 'tokens.list'), await adminCall(socket, 'accounts.list')];
+      return JSON.stringify([tokens, accounts]);
+    },
+    async close() {
+      await gateway.close();
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+/** How an operation ended, and what was recorded of it. */
+export interface Attempt {
+  readonly result?: JsonValue;
+  readonly reason?: string;
+  readonly records: readonly Told[];
+}
+
+/** Tries an operation and waits until the gateway has told what it recorded. */
+export async function attempt(world: AdminWorld, target: AdminTarget, { name, args }: Tried): Promise<Attempt> {
+  const before = world.records.length;
+  const outcome = await adminCall(target, name, { args }).then(
+    (result) => ({ result }),
+    (thrown: unknown) => ({ reason: thrown instanceof GatewayError ? thrown.reason : String(thrown) }),
+  );
+  for (let turn = 0; turn < 200 && !world.records.slice(before).some(({ kind }) => kind === 'outcome'); turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 2));
+  }
+  return { ...outcome, records: world.records.slice(before) };
+}
+
+interface Tried {
+  readonly name: string;
+  readonly args: JsonObject;
+}
+
+/**
+ * Law 8, **no side door**, for who may not: an operation is refused, recorded as refused, and changes nothing. `*` is every
+ * scope of a tool, and no scope of administration.
+ */
+export async function refusedWithout(
+  world: AdminWorld,
+  operation: Operation,
+  scopes: readonly string[],
+): Promise<readonly string[]> {
+  const args = await operation.args(world);
+  const { token } = await world.holder(scopes);
+  const before = await world.state();
+  const { reason, records } = await attempt(world, world.remote(token), { name: operation.name, args });
+  const what = `${operation.name} with [${scopes.join(' ')}]`;
+  const violations: string[] = [];
+  if (reason !== 'insufficient_scope') violations.push(`${what}: ${reason ?? 'it was done'}`);
+  if ((await world.state()) !== before) violations.push(`${what}: something changed`);
+  if (records.length !== 1 || records[0]?.reason !== 'insufficient_scope' || records[0].stage !== 'entitle') {
+    violations.push(
+      `${what}: recorded as ${JSON.stringify(records.map(({ outcome, reason: why }) => [outcome, why]))}`,
+    );
+  }
+  return violations;
+}
+
+/** The same law for who may: it is done once, by somebody with a name, and a change has its intent on record before it. */
+export async function recordedWith(
+  world: AdminWorld,
+  operation: Operation,
+  { target, subject }: { readonly target: AdminTarget; readonly subject: string },
+): Promise<readonly string[]> {
+  const args = await operation.args(world);
+  const { reason, records } = await attempt(world, target, { name: operation.name, args });
+  const kinds = records.map(({ kind, outcome }) => `${kind} ${outcome}`);
+  const right = operation.changes ? ['intent intended', 'outcome answered'] : ['outcome answered'];
+  const violations: string[] = [];
+  if (reason !== undefined) violations.push(`${operation.name} by ${subject}: ${reason}`);
+  if (kinds.join() !== right.join()) violations.push(`${operation.name} by ${subject}: recorded as ${kinds.join()}`);
+  for (const record of records) {
+    const isRight = record.subject === subject && record.tool === `admin.${operation.name}`;
+    if (!isRight) violations.push(`${operation.name}: recorded as ${record.tool} by ${record.subject}`);
+  }
+  return violations;
+}
