@@ -15,6 +15,7 @@ import { createLogger } from '../telemetry/index.ts';
 import { createEmbedded, type Embedded } from '../transport/embedded.ts';
 import { createHttp, type HttpOptions } from '../transport/http.ts';
 import { type StdioOptions, serveStdio } from '../transport/stdio.ts';
+import { mcpUrl } from './listen.ts';
 import { createPlane, type PlaneSettings } from './plane.ts';
 import { transportDeps } from './serving.ts';
 import type { ExtraKinds } from './stages.ts';
@@ -88,11 +89,6 @@ export function createGateway(options: GatewayOptions): Gateway {
       plane.close();
     },
   };
-}
-
-/** The MCP endpoint of a listener. */
-export function mcpUrl({ host, port }: { readonly host: string; readonly port: number }, isTls: boolean): URL {
-  return new URL(`${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`);
 }
 
 /** An audit log that only tells: for programs that keep records themselves. Nothing is durable. */

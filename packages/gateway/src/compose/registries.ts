@@ -12,9 +12,9 @@ import { createMcpHttp } from '../upstream/mcp-http.ts';
 import { version } from './version.ts';
 
 interface RegistryParts {
-  readonly config: () => GatewayConfig;
+  readonly config: GatewayConfig;
   /** Of services started together with the gateway, beside those of the configuration. */
-  readonly runCredentials: () => readonly HopCredential[];
+  readonly runCredentials: readonly HopCredential[];
   readonly lastKnownFile: string;
   readonly onInvoke: OnInvoke;
   readonly onDecline: OnDecline;
@@ -25,15 +25,17 @@ interface RegistryParts {
 /** The registries of a configuration, joined. */
 export interface OpenRegistry {
   readonly registry: Registry;
-  /** To be called after a reload: connections under a credential that is gone are cut. */
-  readonly credentialsChanged: () => void;
+  /**
+   * Reads the credentials of another configuration; what it returns puts them in force and cuts connections under
+   * those that are gone. @throws Error when one cannot be read; the ones before stay.
+   */
+  prepareCredentials(config: GatewayConfig, runCredentials: readonly HopCredential[]): () => void;
 }
 
 /** Opens the listener for services that announce themselves, and dials those at fixed addresses. */
 export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> {
-  const { log, nowMs, onInvoke, onDecline } = parts;
-  const config = parts.config();
-  let credentials = readCredentials(parts);
+  const { config, log, nowMs, onInvoke, onDecline } = parts;
+  let credentials = readCredentials(config, parts.runCredentials);
   const createPool: Parameters<typeof createAnnounceRegistry>[0]['createPool'] = (request) =>
     createKitUpstream({ ...request, nowMs });
   const announced: AnnounceRegistry = await createAnnounceRegistry({
@@ -53,9 +55,12 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
     });
     return {
       registry: combineRegistries([announced, fixed], log),
-      credentialsChanged() {
-        credentials = readCredentials(parts);
-        announced.dropRevoked();
+      prepareCredentials(next, runCredentials) {
+        const read = readCredentials(next, runCredentials);
+        return () => {
+          credentials = read;
+          announced.dropRevoked();
+        };
       },
     };
   } catch (error) {
@@ -64,8 +69,11 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
   }
 }
 
-function readCredentials({ config, runCredentials }: RegistryParts): readonly HopCredential[] {
-  return [...runCredentials(), ...config().announce.credentials.map(({ file }) => readCredentialFile(file))];
+function readCredentials(
+  { announce }: GatewayConfig,
+  runCredentials: readonly HopCredential[],
+): readonly HopCredential[] {
+  return [...runCredentials, ...announce.credentials.map(({ file }) => readCredentialFile(file))];
 }
 
 function staticServices({ services }: GatewayConfig): readonly StaticService[] {

@@ -3,8 +3,8 @@ import type { TraceContext } from '@sallyport/protocol';
 import type { OnDecline, OnInvoke, ServiceInvocation } from '../registry/invocations.ts';
 
 interface ServiceCallDeps {
-  /** Asked at each call: the pipeline is built after the registry that hears of the calls. */
-  readonly pipeline: () => Pick<Pipeline, 'invoke' | 'decline'>;
+  /** The pipeline is built after the registry that hears of the calls; a call that comes in between waits. */
+  readonly pipeline: Promise<Pick<Pipeline, 'invoke' | 'decline'>>;
   readonly newCallId: () => CallId;
   readonly newTrace: (traceparent?: string) => TraceContext;
   readonly nowMs: () => number;
@@ -20,7 +20,8 @@ export interface ServiceCalls {
 export function createServiceCalls(deps: ServiceCallDeps): ServiceCalls {
   return {
     async onInvoke(invocation) {
-      const outcome = await deps.pipeline().invoke(toCall(deps, invocation));
+      const pipeline = await deps.pipeline;
+      const outcome = await pipeline.invoke(toCall(deps, invocation));
       switch (outcome.kind) {
         case 'answered':
           return { ok: outcome.content.text };
@@ -33,7 +34,8 @@ export function createServiceCalls(deps: ServiceCallDeps): ServiceCalls {
     },
     async onDecline({ error, ...from }) {
       const facts = { ...hopFacts(deps, from), signal: neverFires, receivedBytes: 0 };
-      await deps.pipeline().decline({ ...facts, request: { verb: 'unreadable', error } });
+      const pipeline = await deps.pipeline;
+      await pipeline.decline({ ...facts, request: { verb: 'unreadable', error } });
     },
   };
 }

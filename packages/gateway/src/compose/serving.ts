@@ -2,10 +2,8 @@ import type { Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createIsTrusted } from '../admission/index.ts';
 import { toolText } from '../catalog/tool-text.ts';
-import type { TlsMaterial } from '../config/tls.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
-import type { TlsSettings } from '../transport/tls.ts';
 import type { Plane } from './plane.ts';
 import { version } from './version.ts';
 
@@ -36,15 +34,5 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
     trustedProxies: createIsTrusted(options.trustedProxies),
     ready: () => ({ ready: !registry.settling, services: plane.catalog.current().services.length }),
     toolText,
-  };
-}
-
-/** Certificates as they were checked, in the words of the transport. */
-export function tlsSettings({ context: { cert, key, ca, minVersion } }: TlsMaterial): TlsSettings {
-  return {
-    cert: cert as Buffer,
-    key: key as Buffer,
-    ...(ca !== undefined && { clientCa: ca as Buffer }),
-    ...(minVersion !== undefined && { minVersion }),
   };
 }

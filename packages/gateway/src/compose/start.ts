@@ -1,23 +1,20 @@
-import { userInfo } from 'node:os';
-import type { Registry, ServiceStatus } from '@sallyport/core';
-import type { HopCredential, JsonObject } from '@sallyport/protocol';
+import type { Authenticator, Registry, ServiceStatus } from '@sallyport/core';
+import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import { adminOperations, createAdminRegistry, listenForAdmin } from '../admin/index.ts';
 import { boundHostsOf } from '../admission/index.ts';
 import { createRecord, type OnRecord } from '../audit/index.ts';
 import { authenticatorKinds } from '../authentication/index.ts';
-import { mintToken } from '../authentication/mint-token.ts';
-import type { GatewayConfig, TlsFiles } from '../config/index.ts';
-import { loadTls, watchTls } from '../config/tls.ts';
+import type { GatewayConfig } from '../config/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
-import { createHttp, type HttpTransport } from '../transport/http.ts';
-import { mcpUrl } from './embed.ts';
+import { createLifetime, type Lifetime } from './lifetime.ts';
+import { listenForAgents } from './listen.ts';
+import { createOwnerPlane, listenForOwner } from './owner.ts';
 import { createPlane, type Plane } from './plane.ts';
-import { openRegistry } from './registries.ts';
+import { type OpenRegistry, openRegistry } from './registries.ts';
+import { mintRunToken } from './run-token.ts';
 import { createServiceCalls } from './service-calls.ts';
-import { tlsSettings, transportDeps } from './serving.ts';
-import { adminSettings, agentSettings, needRestart } from './settings.ts';
+import { adminSettings, agentSettings, needRestart, type SettingsParts } from './settings.ts';
 import { dataPaths, openStores, type Stores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -54,7 +51,6 @@ export interface RunningGateway {
   close(): Promise<void>;
 }
 
-const runTokenLifeMs = 24 * 3_600_000;
 /** Tokens that ended are listed for so long, for whoever wonders what became of one. */
 const keepDeadTokensMs = 30 * 86_400_000;
 const nowMs = Date.now;
@@ -65,33 +61,81 @@ const nowMs = Date.now;
  * @throws Error when a file cannot be used or a port is taken; nothing is left open then.
  */
 export async function startGateway(options: StartOptions): Promise<RunningGateway> {
-  const closers: (() => Promise<void> | void)[] = [];
-  const close = async (): Promise<void> => {
-    for (const closer of closers.splice(0).reverse()) await closer();
-  };
+  const life = createLifetime();
   try {
-    return await start(options, { onClose: (closer) => closers.push(closer), close });
+    return await start(options, life);
   } catch (error) {
-    await close();
+    await life.close();
     throw error;
   }
 }
 
-interface Lifetime {
-  /** Later ones are closed first. */
-  onClose(closer: () => Promise<void> | void): void;
-  close(): Promise<void>;
-}
-
 async function start(options: StartOptions, life: Lifetime): Promise<RunningGateway> {
-  const { config, log, onRecord } = options;
-  let current = config;
-  let runCredentials = options.runCredentials ?? [];
+  const { config, log } = options;
+  const live = { config, boundHosts: [] as readonly string[] };
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
   stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
+
+  const maxTokenLifeMs = () => live.config.auth.maxTokenLifeMs;
+  const shared = {
+    authenticators: authenticators(stores, () => live.config),
+    record: openRecord(options, stores, life),
+    ...{ nowMs, log },
+  };
+  const settingsParts: SettingsParts = {
+    limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
+    boundHosts: () => live.boundHosts,
+  };
+  const planned = Promise.withResolvers<Plane>();
+  const open = await openServices(options, planned.promise);
+  const { registry } = open;
+  life.onClose(registry.close);
+  const agents = createPlane({ ...shared, registry }, agentSettings(config, settingsParts));
+  planned.resolve(agents);
+  life.onClose(agents.close);
+
+  const isReady = () => !registry.settling;
+  const status = () => ({ version, ready: isReady(), audit: { ...stores.auditLog.stats() } });
+  const owner = createOwnerPlane(
+    { ...shared, stores, agents, status, maxTokenLifeMs },
+    adminSettings(config, settingsParts),
+  );
+  life.onClose(owner.close);
+
+  const url = await listenForAgents({ config, plane: agents, registry, nowMs, log, life });
+  live.boundHosts = boundHostsOf(config.listen.host);
+  const admin = await listenForOwner({ config, plane: owner, isReady, nowMs });
+  life.onClose(admin.close);
+
+  return {
+    mcpUrl: url.href,
+    adminUrl: admin.url,
+    adminSocket: dataPaths(config.data).adminSocket,
+    services: () => agents.catalog.current().services,
+    toolCounts: () => countTools(agents),
+    ready: () => settled(registry),
+    onChange: registry.onChange,
+    mintRunToken: (scopes) =>
+      mintRunToken({ stores, life, maxTokenLifeMs, nowMs }, scopes === 'services' ? scopesOnOffer(agents) : scopes),
+    reload(next, { runCredentials = options.runCredentials ?? [] } = {}) {
+      // Everything that can fail comes before the first thing that counts.
+      const useCredentials = open.prepareCredentials(next, runCredentials);
+      const settings = { agents: agentSettings(next, settingsParts), owner: adminSettings(next, settingsParts) };
+      const restart = needRestart(live.config, next);
+      agents.apply(settings.agents);
+      owner.apply(settings.owner);
+      live.config = next;
+      useCredentials();
+      return restart;
+    },
+    close: life.close,
+  };
+}
+
+function openRecord({ config, log, onRecord }: StartOptions, { auditLog }: Stores, life: Lifetime) {
   const record = createRecord({
-    log: stores.auditLog,
+    log: auditLog,
     logger: log,
     nowMs,
     singly: config.audit.refusalsPerPeer,
@@ -99,70 +143,22 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     ...(onRecord && { onRecord }),
   });
   life.onClose(record.close);
-
-  const shared = { authenticators: authenticators(stores, () => current), record, nowMs, log };
-  let boundHosts: readonly string[] = [];
-  const settingsParts = {
-    limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
-    boundHosts: () => boundHosts,
-  };
-  const registries = await openRegistry({
-    ...{
-      config: () => current,
-      runCredentials: () => runCredentials,
-      log,
-      nowMs,
-      lastKnownFile: dataPaths(config.data).lastKnown,
-    },
-    ...createServiceCalls({ pipeline: () => agents.pipeline, newCallId, newTrace, nowMs }),
-  });
-  life.onClose(registries.registry.close);
-  const agents: Plane = createPlane({ ...shared, registry: registries.registry }, agentSettings(config, settingsParts));
-  life.onClose(agents.close);
-  const status = (): JsonObject => ({
-    version,
-    ready: !registries.registry.settling,
-    audit: { ...stores.auditLog.stats() },
-  });
-  const owner = createPlane(
-    { ...shared, registry: adminRegistry({ stores, agents, status, config: () => current }) },
-    adminSettings(config, settingsParts),
-  );
-  life.onClose(owner.close);
-
-  const mcpUrl = await listenForAgents({ config, log, agents, registry: registries.registry, life });
-  boundHosts = boundHostsOf(config.listen.host);
-  const adminSocket = dataPaths(config.data).adminSocket;
-  const admin = await listenForAdmin(
-    { pipeline: owner.pipeline, newCallId, nowMs, newTrace, isReady: () => !registries.registry.settling },
-    { tcp: config.admin, socketPath: adminSocket, user: userInfo().username },
-  );
-  life.onClose(admin.close);
-
-  return {
-    mcpUrl,
-    adminUrl: admin.url,
-    adminSocket,
-    services: () => agents.catalog.current().services,
-    toolCounts: () => countTools(agents),
-    ready: () => settled(registries.registry),
-    onChange: registries.registry.onChange,
-    mintRunToken: (scopes) =>
-      mintRunToken({ stores, life, config: current }, scopes === 'services' ? scopesOf(agents) : scopes),
-    reload(next, also) {
-      const restart = needRestart(current, next);
-      agents.apply(agentSettings(next, settingsParts));
-      owner.apply(adminSettings(next, settingsParts));
-      current = next;
-      runCredentials = also?.runCredentials ?? runCredentials;
-      registries.credentialsChanged();
-      return restart;
-    },
-    close: life.close,
-  };
+  return record;
 }
 
-function authenticators(stores: Stores, config: () => GatewayConfig) {
+function openServices(
+  { config, log, runCredentials = [] }: StartOptions,
+  plane: Promise<Plane>,
+): Promise<OpenRegistry> {
+  const pipeline = plane.then((planned) => planned.pipeline);
+  return openRegistry({
+    ...{ config, runCredentials, log, nowMs },
+    lastKnownFile: dataPaths(config.data).lastKnown,
+    ...createServiceCalls({ pipeline, newCallId, newTrace, nowMs }),
+  });
+}
+
+function authenticators(stores: Stores, config: () => GatewayConfig): readonly Authenticator[] {
   const deps = {
     tokens: stores.state.tokens,
     pepper: stores.pepper,
@@ -171,85 +167,6 @@ function authenticators(stores: Stores, config: () => GatewayConfig) {
     scopesOf: (service: string) => config().services[service]?.scopes ?? [],
   };
   return authenticatorKinds.map((kind) => kind.create(deps));
-}
-
-interface AdminParts {
-  readonly stores: Stores;
-  readonly agents: Plane;
-  readonly status: () => JsonObject;
-  readonly config: () => GatewayConfig;
-}
-
-function adminRegistry({ stores, agents, status, config }: AdminParts): Registry {
-  const { tokens, accounts } = stores.state;
-  const { pepper } = stores;
-  const maxTokenLifeMs = () => config().auth.maxTokenLifeMs;
-  const catalog = agents.catalog.current;
-  return createAdminRegistry(adminOperations({ tokens, accounts, pepper, nowMs, maxTokenLifeMs, catalog, status }));
-}
-
-interface AgentListener {
-  readonly config: GatewayConfig;
-  readonly log: Logger;
-  readonly agents: Plane;
-  readonly registry: Registry;
-  readonly life: Lifetime;
-}
-
-async function listenForAgents({ config, log, agents, registry, life }: AgentListener): Promise<string> {
-  const { limits, listen, trustedProxies } = config;
-  const { maxRequestBytes } = limits;
-  const deps = transportDeps(agents, { registry, log, nowMs, maxRequestBytes, trustedProxies });
-  const tls = listen.tls && (await loadTls(listen.tls, nowMs()));
-  const http = createHttp(deps, {
-    maxConnections: limits.maxConnections,
-    headersTimeoutMs: limits.headersTimeoutMs,
-    requestTimeoutMs: limits.requestTimeoutMs,
-    ...(tls && { tls: tlsSettings(tls) }),
-  });
-  life.onClose(() => http.close());
-  if (listen.tls) followCertificates({ files: listen.tls, http, log, life });
-  return mcpUrl(await http.listen(listen), listen.tls !== undefined).href;
-}
-
-interface Certificates {
-  readonly files: TlsFiles;
-  readonly http: HttpTransport;
-  readonly log: Logger;
-  readonly life: Lifetime;
-}
-
-function followCertificates({ files, http, log, life }: Certificates): void {
-  const stopping = new AbortController();
-  life.onClose(() => stopping.abort());
-  watchTls(files, {
-    nowMs,
-    signal: stopping.signal,
-    onReload(material) {
-      http.reload(tlsSettings(material));
-      for (const warning of material.warnings) log.warn(warning);
-    },
-    onError: (err) => log.error({ err }, 'the new certificate cannot be used; the one before stays'),
-  });
-}
-
-interface RunTokenParts {
-  readonly stores: Stores;
-  readonly life: Lifetime;
-  readonly config: GatewayConfig;
-}
-
-async function mintRunToken({ stores, life, config }: RunTokenParts, scopes: readonly string[]): Promise<string> {
-  const { tokens, accounts } = stores.state;
-  const account = accounts.ensure({ name: 'run', kind: 'agent' });
-  const maxTokenLifeMs = () => config.auth.maxTokenLifeMs;
-  const lifeMs = Math.min(runTokenLifeMs, config.auth.maxTokenLifeMs);
-  const minted = await mintToken(
-    { tokens, pepper: stores.pepper, nowMs, maxTokenLifeMs },
-    { account, scopes, label: 'run', lifeMs },
-  );
-  life.onClose(() => void tokens.revoke(minted.stored.id, nowMs()));
-  return minted.text;
 }
 
 function settled(registry: Registry): Promise<void> {
@@ -270,7 +187,7 @@ function countTools(agents: Plane): ReadonlyMap<string, number> {
   return counts;
 }
 
-function scopesOf(agents: Plane): readonly string[] {
+function scopesOnOffer(agents: Plane): readonly string[] {
   const tools = agents.catalog.current().tools.filter((tool) => !tool.internal);
   return [...new Set(tools.flatMap((tool) => tool.scopes))].sort();
 }

@@ -1,0 +1,65 @@
+import type { Registry } from '@sallyport/core';
+import type { Logger } from 'pino';
+import type { GatewayConfig, TlsFiles } from '../config/index.ts';
+import { loadTls, type TlsMaterial, watchTls } from '../config/tls.ts';
+import { createHttp, type HttpTransport } from '../transport/http.ts';
+import type { TlsSettings } from '../transport/tls.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { Plane } from './plane.ts';
+import { transportDeps } from './serving.ts';
+
+/** What listening for agents needs. */
+export interface AgentListener {
+  readonly config: GatewayConfig;
+  readonly plane: Plane;
+  readonly registry: Registry;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+  readonly life: Lifetime;
+}
+
+/** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
+export async function listenForAgents(listener: AgentListener): Promise<URL> {
+  const { config, plane, registry, nowMs, log, life } = listener;
+  const { limits, listen, trustedProxies } = config;
+  const { maxRequestBytes } = limits;
+  const tls = listen.tls && (await loadTls(listen.tls, nowMs()));
+  const http = createHttp(transportDeps(plane, { registry, log, nowMs, maxRequestBytes, trustedProxies }), {
+    maxConnections: limits.maxConnections,
+    headersTimeoutMs: limits.headersTimeoutMs,
+    requestTimeoutMs: limits.requestTimeoutMs,
+    ...(tls && { tls: tlsSettings(tls) }),
+  });
+  life.onClose(() => http.close());
+  if (listen.tls) followCertificates(listener, listen.tls, http);
+  return mcpUrl(await http.listen(listen), listen.tls !== undefined);
+}
+
+/** The MCP endpoint of a listener. */
+export function mcpUrl({ host, port }: { readonly host: string; readonly port: number }, isTls: boolean): URL {
+  return new URL(`${isTls ? 'https' : 'http'}://${host.includes(':') ? `[${host}]` : host}:${port}/mcp`);
+}
+
+function followCertificates({ nowMs, log, life }: AgentListener, files: TlsFiles, http: HttpTransport): void {
+  const stopping = new AbortController();
+  life.onClose(() => stopping.abort());
+  watchTls(files, {
+    nowMs,
+    signal: stopping.signal,
+    onReload(material) {
+      http.reload(tlsSettings(material));
+      for (const warning of material.warnings) log.warn(warning);
+    },
+    onError: (err) => log.error({ err }, 'the new certificate cannot be used; the one before stays'),
+  });
+}
+
+/** Certificates as they were checked, in the words of the transport. */
+function tlsSettings({ context: { cert, key, ca, minVersion } }: TlsMaterial): TlsSettings {
+  return {
+    cert: cert as Buffer,
+    key: key as Buffer,
+    ...(ca !== undefined && { clientCa: ca as Buffer }),
+    ...(minVersion !== undefined && { minVersion }),
+  };
+}

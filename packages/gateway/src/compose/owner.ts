@@ -1,0 +1,48 @@
+import { userInfo } from 'node:os';
+import type { JsonObject } from '@sallyport/protocol';
+import { type AdminListener, adminOperations, createAdminRegistry, listenForAdmin } from '../admin/index.ts';
+import type { GatewayConfig } from '../config/index.ts';
+import { newCallId, newTrace } from '../telemetry/index.ts';
+import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
+import { dataPaths, type Stores } from './stores.ts';
+
+/** What administration is made of. */
+export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
+  readonly stores: Stores;
+  /** The plane that is administered. */
+  readonly agents: Plane;
+  readonly status: () => JsonObject;
+  readonly maxTokenLifeMs: () => number;
+}
+
+/** Administration as a plane of its own: its operations are tools, on the same path as all others. */
+export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Plane {
+  const { stores, agents, status, maxTokenLifeMs, nowMs } = parts;
+  const { tokens, accounts } = stores.state;
+  const catalog = agents.catalog.current;
+  const operations = adminOperations({
+    tokens,
+    accounts,
+    pepper: stores.pepper,
+    nowMs,
+    maxTokenLifeMs,
+    catalog,
+    status,
+  });
+  return createPlane({ ...parts, registry: createAdminRegistry(operations) }, settings);
+}
+
+interface OwnerListener {
+  readonly config: GatewayConfig;
+  readonly plane: Plane;
+  readonly isReady: () => boolean;
+  readonly nowMs: () => number;
+}
+
+/** Listens for the owner on the Unix socket, and for administrators' tokens on loopback. */
+export function listenForOwner({ config, plane, isReady, nowMs }: OwnerListener): Promise<AdminListener> {
+  return listenForAdmin(
+    { pipeline: plane.pipeline, newCallId, nowMs, newTrace, isReady },
+    { tcp: config.admin, socketPath: dataPaths(config.data).adminSocket, user: userInfo().username },
+  );
+}
