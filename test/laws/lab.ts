@@ -34,7 +34,7 @@ export const badCallers = ['expired', 'revoked', 'nobody', 'none'] as const sati
 
 /** The principal behind a caller, unless the credential is bad. */
 export function principalOf(caller: Caller): Principal | undefined {
-  const fate = caller === 'none' ? 'credential_missing' : callers[caller];
+  const fate = caller === 'none' ? undefined : callers[caller];
   return typeof fate === 'string' ? undefined : fate;
 }
 

@@ -1,7 +1,14 @@
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { intentFirst, noAnswerWithoutRecord, oneRecord, oneRecordOfTheGone, strangersAddUp } from './one-record.ts';
-import { randomSteps } from './step.ts';
+import {
+  intentFirst,
+  noAnswerWithoutRecord,
+  oneRecord,
+  oneRecordInACrowd,
+  oneRecordOfTheGone,
+  strangersAddUp,
+} from './one-record.ts';
+import { randomStep, randomSteps } from './step.ts';
 import { makeWorld, type World } from './world.ts';
 
 let world: World;
@@ -15,6 +22,20 @@ describe('law 1: one record', () => {
     await fc.assert(
       fc.asyncProperty(randomSteps, async (steps) => {
         expect(await oneRecord(world, steps)).toEqual([]);
+      }),
+      { numRuns: 25 },
+    );
+  });
+
+  it('is left by everybody in a crowd, some of whom go away whenever they like', async () => {
+    const hasty = fc.record(
+      { step: randomStep, leavesAfterMs: fc.integer({ min: 0, max: 12 }) },
+      { requiredKeys: ['step'] },
+    );
+    const busy = await freshWorld();
+    await fc.assert(
+      fc.asyncProperty(fc.array(hasty, { minLength: 2, maxLength: 40 }), async (crowd) => {
+        expect(await oneRecordInACrowd(busy, crowd)).toEqual([]);
       }),
       { numRuns: 25 },
     );

@@ -1,5 +1,6 @@
+import type { Principal } from '@sallyport/core';
 import type { Caller } from './lab.ts';
-import { cases, principalOf } from './lab.ts';
+import { canonicalName, cases, principalOf } from './lab.ts';
 import { describeStep, type Step, takeAll } from './step.ts';
 import { type Way, type World, ways } from './world.ts';
 
@@ -59,6 +60,39 @@ export async function oneRecordOfTheGone(world: World, over: readonly Way[] = wa
     }
   }
   return [...violations, ...(await everyCallOnce(world))];
+}
+
+/** One of many calls at the same time, and how long its caller waits for it, in milliseconds; for ever without. */
+export interface Hasty {
+  readonly step: Step;
+  readonly leavesAfterMs?: number;
+}
+
+/** All at once, some callers going away whenever they like: each that was let in has its one record, and no permit was bent. */
+export async function oneRecordInACrowd(world: World, crowd: readonly Hasty[]): Promise<readonly string[]> {
+  world.freshLimits();
+  const faultsBefore = world.permitFaults.length;
+  const departedBefore = world.departed.length;
+  await Promise.all(
+    crowd.map(async ({ step: { way, caller, one }, leavesAfterMs }) => {
+      const signal = leavesAfterMs === undefined ? {} : { signal: AbortSignal.timeout(leavesAfterMs) };
+      await world.driver(way, caller).call(one.tool, one.args, { ...one.options, ...signal });
+    }),
+  );
+  const violations = [...(await everyCallOnce(world))];
+  for (const { callId, tool } of world.departed.slice(departedBefore)) {
+    const principal = world.authenticated.get(callId);
+    if (principal === undefined || !mayArrive(principal, tool))
+      violations.push(`${tool} left for ${principal?.subject}`);
+  }
+  return [...violations, ...world.permitFaults.slice(faultsBefore)];
+}
+
+/** Whether any call of this tool may arrive for this principal; who is within a limit is anybody's guess in a crowd. */
+function mayArrive(principal: Principal, tool: string): boolean {
+  return cases
+    .filter((one) => canonicalName(one) === tool)
+    .some((one) => one.arrives === true || one.expected(principal) === 'answered');
 }
 
 /** When nothing can be recorded nothing is answered, and what must be on record first does not leave. */

@@ -38,6 +38,13 @@ describe('law 5: same answer everywhere', () => {
     expect(await sameAnswerEverywhere(world)).toEqual([]);
   });
 
+  it('for the list of every caller', async () => {
+    for (const caller of goodCallers) {
+      const lists = await Promise.all(ways.map(async (way) => (await world.driver(way, caller).list()).result));
+      for (const list of lists) expect({ caller, list }).toEqual({ caller, list: lists[0] });
+    }
+  });
+
   it('for random calls of random callers', async () => {
     const one = fc.record({ caller: fc.constantFrom(...goodCallers), one: fc.constantFrom(...cases) });
     await fc.assert(

@@ -71,17 +71,17 @@ export function tour(over: readonly Way[], callers: readonly Caller[] = [...good
     .filter(isPossible);
 }
 
+/** One random step. */
+export const randomStep = fc
+  .record({
+    way: fc.constantFrom(...ways),
+    caller: fc.oneof(
+      { weight: 4, arbitrary: fc.constantFrom(...goodCallers) },
+      { weight: 1, arbitrary: fc.constantFrom(...badCallers) },
+    ),
+    one: fc.constantFrom(...cases),
+  })
+  .filter(isPossible);
+
 /** Random sequences of steps. */
-export const randomSteps = fc.array(
-  fc
-    .record({
-      way: fc.constantFrom(...ways),
-      caller: fc.oneof(
-        { weight: 4, arbitrary: fc.constantFrom(...goodCallers) },
-        { weight: 1, arbitrary: fc.constantFrom(...badCallers) },
-      ),
-      one: fc.constantFrom(...cases),
-    })
-    .filter(isPossible),
-  { minLength: 1, maxLength: 12 },
-);
+export const randomSteps = fc.array(randomStep, { minLength: 1, maxLength: 12 });

@@ -19,6 +19,7 @@ import {
   type RecordingAuditLog,
   recordingAuditLog,
   rest,
+  type Seen,
   stdio,
   tokenAuthenticator,
   ws,
@@ -41,7 +42,7 @@ import { createEmbedded } from '../../packages/gateway/src/transport/embedded.ts
 import { createHttp } from '../../packages/gateway/src/transport/http.ts';
 import { serveStdio } from '../../packages/gateway/src/transport/stdio.ts';
 import { bridgeStdio } from '../../packages/gateway/src/transport/stdio-bridge.ts';
-import { type Caller, callers, labHandlers, labKinds, manifest, overrides, type Served } from './lab.ts';
+import { type Caller, callers, labHandlers, labKinds, manifest, overrides, principalOf, type Served } from './lab.ts';
 
 /** All ways in. */
 export const ways = [
@@ -197,15 +198,32 @@ function driverMakers({ url, deps }: DriverParts): Readonly<Record<Way, (token: 
             }),
           ),
       }),
-    'stdio-bridge': (token) =>
-      stdio({
+    // The bridge mirrors arguments into headers for tools that it has seen listed, as its hosts list them first.
+    'stdio-bridge': (token = '') => {
+      const driver = stdio({
         name: 'stdio-bridge',
-        era: 'legacy',
-        start: () =>
-          piped((streams) => bridgeStdio({ ...streams, url, token: token ?? '', stderr: new PassThrough() })),
-      }),
+        start: () => piped((streams) => bridgeStdio({ ...streams, url, token, stderr: new PassThrough() })),
+      });
+      return principalOf(token as Caller) === undefined ? driver : listingFirst(driver);
+    },
     rest: (token) => rest(at(token)),
     embedded: (token) => embedded(createEmbedded(deps), token),
+  };
+}
+
+function listingFirst(driver: Driver): Driver {
+  let listed: Promise<Seen> | undefined;
+  return {
+    ...driver,
+    list: () => {
+      listed = driver.list();
+      return listed;
+    },
+    async call(tool, args, options) {
+      listed ??= driver.list();
+      await listed;
+      return driver.call(tool, args, options);
+    },
   };
 }
 
