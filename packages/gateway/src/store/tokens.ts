@@ -44,7 +44,7 @@ export function createTokenStore(database: DatabaseSync): TokenStore {
   const shorten = database.prepare(
     'UPDATE tokens SET expires_at_ms = min(expires_at_ms, ?) WHERE id = ? AND revoked_at_ms IS NULL',
   );
-  const prune = database.prepare('DELETE FROM tokens WHERE expires_at_ms < ?1 OR revoked_at_ms < ?1');
+  const prune = database.prepare('DELETE FROM tokens WHERE expires_at_ms < ? OR revoked_at_ms < ?');
 
   const add = (token: StoredToken) => {
     const { id, account, label, scopes, secretHash, createdAtMs, expiresAtMs, revokedAtMs } = token;
@@ -65,7 +65,7 @@ export function createTokenStore(database: DatabaseSync): TokenStore {
       });
     },
     list: () => newestFirst.all().map((row) => withoutHash(toStoredToken(row))),
-    prune: (beforeMs) => Number(prune.run(beforeMs).changes),
+    prune: (beforeMs) => Number(prune.run(beforeMs, beforeMs).changes),
   };
 }
 
