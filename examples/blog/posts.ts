@@ -17,7 +17,7 @@ const insert = database.prepare(
 );
 const byId = database.prepare('SELECT id, author, title, body, status, changed FROM posts WHERE id = ?');
 const byStatus = database.prepare(
-  'SELECT id, author, title, status FROM posts WHERE ?1 IS NULL OR status = ?1 ORDER BY changed DESC, id LIMIT ?2',
+  'SELECT id, author, title, status FROM posts WHERE ? IS NULL OR status = ? ORDER BY changed DESC, id LIMIT ?',
 );
 const setPublished = database.prepare("UPDATE posts SET status = 'published', changed = ? WHERE id = ?");
 const remove = database.prepare('DELETE FROM posts WHERE id = ?');
@@ -117,7 +117,9 @@ posts.tool(
     examples: [{ input: { status: 'published' } }],
   },
   ({ status: wanted, limit }) => ({
-    posts: byStatus.all(wanted ?? null, limit).map((row) => post.omit({ body: true, changed: true }).parse(row)),
+    posts: byStatus
+      .all(wanted ?? null, wanted ?? null, limit)
+      .map((row) => post.omit({ body: true, changed: true }).parse(row)),
   }),
 );
 
