@@ -1,5 +1,5 @@
 import { type Answer, Permit } from '@sallyport/core';
-import { expectationOf } from './lab.ts';
+import { expectationOf } from './cases.ts';
 import { describeStep, type Step, takeAll } from './step.ts';
 import type { World } from './world.ts';
 

@@ -1,6 +1,7 @@
 import type { Principal } from '@sallyport/core';
+import { canonicalName, cases } from './cases.ts';
 import type { Caller } from './lab.ts';
-import { canonicalName, cases, principalOf } from './lab.ts';
+import { principalOf } from './lab.ts';
 import { describeStep, type Step, takeAll } from './step.ts';
 import { type Way, type World, ways } from './world.ts';
 

@@ -1,5 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
-import { canonicalName, secret } from './lab.ts';
+import { canonicalName } from './cases.ts';
+import { secret } from './lab.ts';
 import { describeStep, type Observation, type Step, takeAll } from './step.ts';
 import type { World } from './world.ts';
 

@@ -11,7 +11,8 @@ import {
 } from '@sallyport/testkit';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { type Case, cases, goodCallers } from './lab.ts';
+import { type Case, cases } from './cases.ts';
+import { goodCallers } from './lab.ts';
 import { sameAnswer, sameAnswerEverywhere } from './same-answer.ts';
 import { makeWorld, maxRequestBytes, type Way, type World, ways } from './world.ts';
 

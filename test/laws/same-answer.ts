@@ -1,7 +1,8 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AuditRecord } from '@sallyport/core';
 import type { Seen } from '@sallyport/testkit';
-import { badCallers, type Caller, type Case, cases, expectationOf, goodCallers, principalOf } from './lab.ts';
+import { type Case, cases, expectationOf } from './cases.ts';
+import { badCallers, type Caller, goodCallers, principalOf } from './lab.ts';
 import { describeStep, isPossible, type Observation, take } from './step.ts';
 import { type Way, type World, ways } from './world.ts';
 

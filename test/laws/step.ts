@@ -1,8 +1,10 @@
 import type { AuditRecord } from '@sallyport/core';
 import type { Seen } from '@sallyport/testkit';
 import fc from 'fast-check';
-import { badCallers, type Caller, type Case, cases, goodCallers, principalOf } from './lab.ts';
-import { type Departed, type Way, type World, ways } from './world.ts';
+import { type Case, cases } from './cases.ts';
+import { badCallers, type Caller, goodCallers, principalOf } from './lab.ts';
+import type { Departed } from './witness.ts';
+import { type Way, type World, ways } from './world.ts';
 
 /** One call: which way in, by whom, of what kind. */
 export interface Step {

@@ -1,6 +1,7 @@
 import { type Driver, defaultTimeoutMs, noAnswer, type Seen, type SendOptions } from './driver.ts';
+import { cursorMember, listPages } from './list-pages.ts';
 import { callText, cancelText, type Era, nextId, requestText } from './mcp-text.ts';
-import { nextCursorOf, readMcpAnswer } from './read-answer.ts';
+import { readMcpAnswer } from './read-answer.ts';
 
 /** An open connection that carries JSON-RPC messages both ways. */
 export interface Line {
@@ -29,34 +30,23 @@ export interface ConversationOptions {
   readonly leaves?: boolean;
 }
 
-const endingMs = 5;
-
 interface Asking {
   readonly text: string;
   readonly id: string;
   readonly options: SendOptions;
 }
 
+type Settle = (answer: string | Seen) => void;
+
 /** Makes a driver over a connection that is opened when it is first needed, and again when it is gone. */
 export function conversation({ name, era, open, more = [], leaves = false }: ConversationOptions): Driver {
-  /** Oldest first: an answer without an id belongs to the oldest question. */
-  const waiting = new Map<string, (text: string | Seen) => void>();
+  const waiting = createWaiting();
   let line: Promise<Line | Seen> | undefined;
 
   const events: LineEvents = {
-    onMessage: (text) => {
-      const id = answeredId(text);
-      if (id === 'none') return;
-      const key = id !== undefined && waiting.has(id) ? id : waiting.keys().next().value;
-      const settle = key === undefined ? undefined : waiting.get(key);
-      if (key !== undefined) waiting.delete(key);
-      // What could not be read may end the connection too: that is to be seen before the next message is sent.
-      if (id === undefined) setTimeout(() => settle?.(text), endingMs);
-      else settle?.(text);
-    },
+    onMessage: waiting.onMessage,
     onClosed: (reason) => {
-      for (const settle of waiting.values()) settle(noAnswer(reason));
-      waiting.clear();
+      waiting.settleAll(noAnswer(reason));
       line = undefined;
     },
   };
@@ -66,27 +56,9 @@ export function conversation({ name, era, open, more = [], leaves = false }: Con
     line = open(events);
     return line;
   };
-  const ask = async ({ text, id, options }: Asking): Promise<string | Seen> => {
+  const ask = async (asking: Asking): Promise<string | Seen> => {
     const current = await connected();
-    if (!('send' in current)) return current;
-    return new Promise((resolve) => {
-      const done = (answer: string | Seen): void => {
-        clearTimeout(timer);
-        waiting.delete(id);
-        options.signal?.removeEventListener('abort', leave);
-        resolve(answer);
-      };
-      const leave = (): void => {
-        if (leaves) current.close();
-        else current.send(cancelText(id));
-        done(noAnswer('the caller went away'));
-      };
-      const timer = setTimeout(() => done(noAnswer('no answer in time')), options.timeoutMs ?? defaultTimeoutMs);
-      waiting.set(id, done);
-      options.signal?.addEventListener('abort', leave, { once: true });
-      current.send(text);
-      if (options.signal?.aborted) leave();
-    });
+    return 'send' in current ? askOn(current, { waiting, asking, leaves }) : current;
   };
   const see = async (asking: Asking): Promise<Seen> => {
     const answer = await ask(asking);
@@ -96,26 +68,80 @@ export function conversation({ name, era, open, more = [], leaves = false }: Con
   return {
     name,
     takesText: true,
-    async list() {
-      const names: string[] = [];
-      let cursor: string | undefined;
-      for (;;) {
-        const position = cursor === undefined ? [] : [`"cursor":${JSON.stringify(cursor)}`];
-        const { id, text } = requestText(era, 'tools/list', [...position, ...more]);
+    list: () =>
+      listPages(async (cursor) => {
+        const { id, text } = requestText(era, 'tools/list', [...cursorMember(cursor), ...more]);
         const answer = await ask({ id, text, options: {} });
-        if (typeof answer !== 'string') return answer;
-        const seen = readMcpAnswer(answer);
-        if (!Array.isArray(seen.result)) return seen;
-        names.push(...(seen.result as string[]));
-        cursor = nextCursorOf(answer);
-        if (cursor === undefined) return { ...seen, result: names };
-      }
-    },
+        return typeof answer === 'string' ? { text: answer, seen: readMcpAnswer(answer) } : answer;
+      }),
     call: (tool, args, options = {}) => see({ ...callText(era, tool, { args, more }), options }),
     raw: (text, options = {}) => see({ text, id: nextId(), options }),
     async close() {
       const current = await line;
       if (current !== undefined && 'send' in current) current.close();
+    },
+  };
+}
+
+interface Question {
+  readonly waiting: Waiting;
+  readonly asking: Asking;
+  readonly leaves: boolean;
+}
+
+/** Sends one message and waits until it is answered, its time is over or its caller goes away. */
+function askOn(line: Line, { waiting, asking, leaves }: Question): Promise<string | Seen> {
+  const { id, text, options } = asking;
+  const { timeoutMs = defaultTimeoutMs, signal } = options;
+  return new Promise((resolve) => {
+    const done: Settle = (answer) => {
+      clearTimeout(timer);
+      waiting.forget(id);
+      signal?.removeEventListener('abort', leave);
+      resolve(answer);
+    };
+    const leave = (): void => {
+      if (leaves) line.close();
+      else line.send(cancelText(id));
+      done(noAnswer('the caller went away'));
+    };
+    const timer = setTimeout(() => done(noAnswer('no answer in time')), timeoutMs);
+    waiting.add(id, done);
+    signal?.addEventListener('abort', leave, { once: true });
+    line.send(text);
+    if (signal?.aborted) leave();
+  });
+}
+
+/** The questions that are not answered yet. */
+interface Waiting {
+  add(id: string, settle: Settle): void;
+  forget(id: string): void;
+  readonly onMessage: (text: string) => void;
+  settleAll(answer: Seen): void;
+}
+
+/** What could not be read may end the connection too: that is to be seen before the next message is sent. */
+const endingMs = 5;
+
+function createWaiting(): Waiting {
+  /** Oldest first: an answer without an id belongs to the oldest question. */
+  const open = new Map<string, Settle>();
+  return {
+    add: (id, settle) => void open.set(id, settle),
+    forget: (id) => void open.delete(id),
+    onMessage(text) {
+      const id = answeredId(text);
+      if (id === 'none') return;
+      const key = id !== undefined && open.has(id) ? id : open.keys().next().value;
+      const settle = key === undefined ? undefined : open.get(key);
+      if (key !== undefined) open.delete(key);
+      if (id === undefined) setTimeout(() => settle?.(text), endingMs);
+      else settle?.(text);
+    },
+    settleAll(answer) {
+      for (const settle of open.values()) settle(answer);
+      open.clear();
     },
   };
 }

@@ -1,8 +1,9 @@
 import { encodeHeaderValue } from '@sallyport/protocol';
 import { type Driver, noAnswer, type Seen, type SendOptions } from './driver.ts';
 import { createHttpClient, type HttpReply, replaced } from './http-exchange.ts';
+import { cursorMember, listPages } from './list-pages.ts';
 import { callText, type Era, modernVersion, requestText } from './mcp-text.ts';
-import { nextCursorOf, readMcpAnswer } from './read-answer.ts';
+import { readMcpAnswer } from './read-answer.ts';
 
 /** Where a driver goes and what it shows there. */
 export interface HttpDriverOptions {
@@ -49,20 +50,13 @@ function httpMcp(era: Era, { url, token, headers: always = {} }: HttpDriverOptio
   return {
     name: `http-${era}`,
     takesText: true,
-    async list() {
-      const names: string[] = [];
-      let cursor: string | undefined;
-      for (;;) {
-        const page = requestText(era, 'tools/list', cursor === undefined ? [] : [`"cursor":${JSON.stringify(cursor)}`]);
-        const reply = await post(page.text, mirror('tools/list'), {}).catch((error: Error) => error);
-        if (reply instanceof Error) return noAnswer(reply.message);
-        const seen = readMcpAnswer(answerIn(reply), reply.bytes);
-        if (!Array.isArray(seen.result)) return seen;
-        names.push(...(seen.result as string[]));
-        cursor = nextCursorOf(answerIn(reply));
-        if (cursor === undefined) return { ...seen, result: names };
-      }
-    },
+    list: () =>
+      listPages(async (cursor) => {
+        const { text } = requestText(era, 'tools/list', cursorMember(cursor));
+        const reply = await post(text, mirror('tools/list'), {}).catch((error: Error) => noAnswer(error.message));
+        if ('kind' in reply) return reply;
+        return { text: answerIn(reply), seen: readMcpAnswer(answerIn(reply), reply.bytes) };
+      }),
     call(tool, args, options = {}) {
       const params = Object.entries(options.paramHeaders ?? {});
       const mirrored = mirror('tools/call', {
