@@ -1,21 +1,7 @@
-/** gRPC's closed set of codes, in snake case; what a program switches on. */
-export type Code =
-  | 'cancelled'
-  | 'unknown'
-  | 'invalid_argument'
-  | 'deadline_exceeded'
-  | 'not_found'
-  | 'already_exists'
-  | 'permission_denied'
-  | 'resource_exhausted'
-  | 'failed_precondition'
-  | 'aborted'
-  | 'out_of_range'
-  | 'unimplemented'
-  | 'internal'
-  | 'unavailable'
-  | 'data_loss'
-  | 'unauthenticated';
+import type { ErrorCode } from '@sallyport/protocol';
+
+/** What a program switches on. */
+export type Code = ErrorCode;
 
 interface ReasonRow {
   readonly code: Code;

@@ -1,5 +1,5 @@
+import type { ErrorCode } from '@sallyport/protocol';
 import { errorMetaKey, type HopError, type HopReason, maxLineLength } from '@sallyport/protocol';
-import type { ErrorCode } from './tool-error.ts';
 
 /** How a call ends at the service: an MCP `CallToolResult` as text, or an error of the service itself. */
 export type Answer =

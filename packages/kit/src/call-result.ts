@@ -1,6 +1,7 @@
+import type { ErrorCode } from '@sallyport/protocol';
 import { errorMetaKey, type HopError, type JsonObject, type JsonValue } from '@sallyport/protocol';
 import { type Checked, describeIssues, type Schema } from './schema.ts';
-import { CallError, type ErrorCode } from './tool-error.ts';
+import { CallError } from './tool-error.ts';
 
 /** Reads why a call did not go through: from the gateway, or from the service itself. */
 export function readError({ message, data }: HopError): CallError {

@@ -1,11 +1,11 @@
-export type { JsonObject, JsonValue, ServiceManifest, ToolManifest } from '@sallyport/protocol';
+export type { ErrorCode, JsonObject, JsonValue, ServiceManifest, ToolManifest } from '@sallyport/protocol';
 export type { InvokeOptions } from './invoke.ts';
 export type { Listening, ListenOptions } from './listen.ts';
 export type { CallLogger, LogMethod } from './log.ts';
 export type { McpOptions } from './mcp/endpoint.ts';
 export type { Checked, InputOf, LibrarySchema, OutputOf, RawSchema, Schema, SchemaIssue } from './schema.ts';
 export { type Service, type ServiceOptions, service } from './service.ts';
-export { CallError, type ErrorCode, ToolError } from './tool-error.ts';
+export { CallError, ToolError } from './tool-error.ts';
 export type {
   CallOptions,
   CallTool,

@@ -1,21 +1,4 @@
-/** What a program switches on: gRPC's closed set, in snake case; the same words the gateway uses. */
-export type ErrorCode =
-  | 'cancelled'
-  | 'unknown'
-  | 'invalid_argument'
-  | 'deadline_exceeded'
-  | 'not_found'
-  | 'already_exists'
-  | 'permission_denied'
-  | 'resource_exhausted'
-  | 'failed_precondition'
-  | 'aborted'
-  | 'out_of_range'
-  | 'unimplemented'
-  | 'internal'
-  | 'unavailable'
-  | 'data_loss'
-  | 'unauthenticated';
+import type { ErrorCode } from '@sallyport/protocol';
 
 /**
  * An error that the caller may see: throw it from a handler. Its message is sent as it is, so write it for an agent and

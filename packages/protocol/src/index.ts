@@ -1,3 +1,4 @@
+export type { ErrorCode } from './error-code.ts';
 export * from './header-value.ts';
 export * from './hop/index.ts';
 export * from './json.ts';
