@@ -11,7 +11,8 @@ import { verifyAudit } from './verify.ts';
 
 describe('an audit log whose process is killed', () => {
   it('has every record that was acknowledged, and verifies', { timeout: 120_000 }, async () => {
-    const { acknowledged, missing, verifications } = await killRepeatedly(10);
+    const { kills, acknowledged, missing, verifications } = await killRepeatedly(10);
+    expect(kills).toBe(10);
     expect(missing).toEqual([]);
     expect(verifications.map(({ findings }) => findings)).toEqual(verifications.map(() => []));
     expect(acknowledged).toBeGreaterThan(100);

@@ -9,7 +9,10 @@ import { type Verification, verifyAudit } from './verify.ts';
 
 /** What the deaths of a writing process did to its log. */
 export interface KillReport {
+  /** How many processes really died of the kill. */
   readonly kills: number;
+  /** How many had died of something else before it reached them. */
+  readonly deadBefore: number;
   /** Records whose acknowledgement was seen before the process died. */
   readonly acknowledged: number;
   /** Call ids that were acknowledged and are not in the log. Must be empty. */
@@ -57,6 +60,7 @@ export async function killRepeatedly(kills: number): Promise<KillReport> {
   const keys = { head: Buffer.from(key, 'hex') };
   const acknowledged = new Set<string>();
   const verifications: Verification[] = [];
+  let killed = 0;
   try {
     for (let kill = 0; kill < kills; kill++) {
       const { child, closed, acknowledged: ids, begun } = startChild({ path: place.path, key });
@@ -65,11 +69,12 @@ export async function killRepeatedly(kills: number): Promise<KillReport> {
       await delay(Math.random() * 300);
       child.kill('SIGKILL');
       await closed;
+      if (child.signalCode === 'SIGKILL') killed++;
       for (const id of ids()) acknowledged.add(id);
       verifications.push(await verifyAudit(place.path, keys));
     }
     const { missing, rows } = compare(place.path, acknowledged);
-    return { kills, acknowledged: acknowledged.size, missing, rows, verifications };
+    return { kills: killed, deadBefore: kills - killed, acknowledged: acknowledged.size, missing, rows, verifications };
   } finally {
     place.remove();
   }
