@@ -48,6 +48,7 @@ const keepAliveCommentMs = 15_000;
 /** So many bodies of the largest size may be on their way in at once. */
 const maxWholeBodies = 64;
 const maxHeaderBytes = 16 * 1024;
+const webSocketPath = '/mcp/ws';
 
 /** Makes the HTTP face of a gateway: MCP, WebSocket, REST and probes. Nothing listens yet. */
 export function createHttp(deps: TransportDeps, options: HttpOptions = {}): HttpTransport {
@@ -72,7 +73,9 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
     });
   });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
-    if (pathOf(request) === '/mcp/ws') ws.upgrade(request, socket, head);
+    // Node lets go of the socket here: without a listener, one peer that resets it would end the process.
+    socket.on('error', () => socket.destroy());
+    if (pathOf(request) === webSocketPath) ws.upgrade(request, socket, head);
     else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
 
@@ -142,6 +145,8 @@ function pathOf(request: IncomingMessage): string {
 function createNodeServer(limits: typeof defaults, tls: TlsSettings | undefined): Server | TlsServer {
   const common = {
     maxHeaderSize: maxHeaderBytes,
+    // Some clients offer `Upgrade: h2c` with each request; they are answered as if they had not.
+    shouldUpgradeCallback: (request: IncomingMessage) => pathOf(request) === webSocketPath,
     // How often Node looks for clients that are too slow: often enough for the limits to mean what they say.
     connectionsCheckingInterval: Math.max(50, Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs) / 4),
   };

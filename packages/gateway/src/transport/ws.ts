@@ -68,7 +68,6 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
 
   return {
     upgrade: (request, socket, head) => {
-      socket.on('error', () => socket.destroy());
       upgrade(request, socket, head).catch((error: unknown) => {
         deps.log.error({ err: error }, 'a WebSocket could not be opened');
         socket.destroy();
