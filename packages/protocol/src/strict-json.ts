@@ -100,10 +100,10 @@ export function parseStrict(text: string, options: StrictOptions = {}): StrictJs
   return { text, value, members: scanned.members, inner: scanned.inner };
 }
 
-/** The text of a member, or `undefined` if there is none of that name. */
+/** The text of a member, or `undefined` if there is none of that name. Of several it is the last, the one that the engine keeps. */
 export function memberText(text: string, members: readonly Member[], key: string): string | undefined {
-  for (const member of members) if (member.key === key) return text.slice(member.start, member.end);
-  return undefined;
+  const member = members.findLast((each) => each.key === key);
+  return member && text.slice(member.start, member.end);
 }
 
 /** Whether a value is an object and not an array. */
@@ -138,6 +138,7 @@ const openBracket = 0x5b;
 const closeBracket = 0x5d;
 const openBrace = 0x7b;
 const closeBrace = 0x7d;
+const zero = 0x30;
 
 /** One pass over the characters. Strings are skipped by searching for their end, which the engine does fast. */
 function scan(text: string, envelope: Envelope, maxDepth: number): Scanned {
@@ -274,7 +275,11 @@ function hasExponent(text: string, start: number, end: number): boolean {
 
 function significantDigits(literal: string): string {
   const mantissa = literal.split(/[eE]/, 1)[0] ?? '';
-  return mantissa.replace(/[-.]/g, '').replace(/^0+/, '').replace(/0+$/, '');
+  const digits = mantissa.replace(/[-.]/g, '');
+  // Not with a pattern that ends in `0+$`: on zeros before another digit that takes quadratic time, and anybody may send them.
+  let end = digits.length;
+  while (digits.charCodeAt(end - 1) === zero) end--;
+  return digits.slice(0, end).replace(/^0+/, '');
 }
 
 /** Strings that read differently elsewhere come from raw surrogates or from escapes; few texts have such escapes at all. */
