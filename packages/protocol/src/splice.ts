@@ -44,7 +44,9 @@ function mergedMeta(text: string, existing: readonly Member[], meta: Insertions)
   return spliceMembers(before.startsWith('{') ? before : '{}', meta);
 }
 
-/** Few results have any of the members we add, and searching is much faster than scanning. An escape may hide one. */
+/** Few results have any of the members we add, and searching is much faster than scanning. Two escapes may hide one. */
 function mayContain(text: string, insertions: Insertions): boolean {
-  return text.includes('\\u') || Object.keys(insertions).some((key) => text.includes(`"${key}"`));
+  return (
+    text.includes('\\u') || text.includes('\\/') || Object.keys(insertions).some((key) => text.includes(`"${key}"`))
+  );
 }

@@ -8,12 +8,13 @@ export interface ToolResult {
 }
 
 /**
- * Checks that a text which a service sent as its result is one JSON object, and reads whether the tool says it failed.
+ * Checks that a text which a service sent as its result is one JSON object and a complete one, and reads whether the tool says it failed.
  * Returns `undefined` for anything else: such a text must not be put into an answer.
  */
 export function readToolResult(text: string): ToolResult | undefined {
   const value = parse(text);
-  if (!isObject(value)) return undefined;
+  // Anything but complete would be a question of the service to the agent (MCP 2026-07-28), which nobody has permitted.
+  if (!isObject(value) || !isComplete(value.resultType)) return undefined;
   // A raw carriage return can only stand between tokens; it would end a line in an event stream.
   const oneLine = text.includes('\r') || text.includes('\n') ? text.replaceAll(/[\r\n]/g, ' ') : text;
   return { text: oneLine as JsonText, isError: value.isError === true };
@@ -36,6 +37,10 @@ const reasonOf: ReadonlyMap<string, Reason> = new Map([
   ['overloaded', 'upstream_unavailable'],
   ['expired', 'upstream_timeout'],
 ]);
+
+function isComplete(resultType: unknown): boolean {
+  return resultType === undefined || resultType === 'complete';
+}
 
 const maxProgressMessage = 1_000;
 
