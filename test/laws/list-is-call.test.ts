@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inProcessService } from '../../packages/gateway/src/registry/in-process.ts';
 import { callers, goodCallers, manifest } from './lab.ts';
 import { keyOf, listIsCall, type RandomPolicy } from './list-is-call.ts';
-import { makeWorld, type World, ways } from './world.ts';
+import { listingWays, makeWorld, type World } from './world.ts';
 
 const nobody: RandomPolicy = { hidden: new Set(), denied: new Set(), contained: new Set() };
 let policy = nobody;
@@ -46,7 +46,7 @@ describe('law 3: list = call', () => {
   it('for every tool of the lab and every caller, over every transport', async () => {
     policy = nobody;
     const tools = manifest.tools.map(({ name }) => `lab.${name}`).filter((name) => !name.endsWith('.Slow'));
-    expect(await listIsCall(world, { over: ways, callers: goodCallers, tools })).toEqual([]);
+    expect(await listIsCall(world, { over: listingWays, callers: goodCallers, tools })).toEqual([]);
   });
 
   it('for any catalog and any policy', async () => {
@@ -54,7 +54,7 @@ describe('law 3: list = call', () => {
     const random = fc.record({ hidden: randomKeys, denied: randomKeys, contained: randomKeys });
     await fc
       .assert(
-        fc.asyncProperty(randomTools, random, fc.constantFrom(...ways), async (tools, drawn, way) => {
+        fc.asyncProperty(randomTools, random, fc.constantFrom(...listingWays), async (tools, drawn, way) => {
           policy = drawn;
           revision++;
           const handlers = Object.fromEntries(tools.map(({ name }) => [name, () => ({})]));

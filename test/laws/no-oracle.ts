@@ -61,7 +61,7 @@ function questions(over: readonly Way[], callers: readonly Caller[]) {
   return over
     .flatMap((way) => callers.flatMap((caller) => twins.map((pair) => ({ way, caller, pair }))))
     .flatMap((question) => inputs.map((input) => ({ ...question, input })))
-    .filter(({ way, input }) => way !== 'embedded' || typeof input.args !== 'string');
+    .filter(({ way, input }) => (way !== 'embedded' && way !== 'hop') || typeof input.args !== 'string');
 }
 
 interface Question {

@@ -14,7 +14,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Case, cases } from './cases.ts';
 import { goodCallers } from './lab.ts';
 import { sameAnswer, sameAnswerEverywhere } from './same-answer.ts';
-import { makeWorld, maxRequestBytes, type Way, type World, ways } from './world.ts';
+import { listingWays, makeWorld, maxRequestBytes, type Way, type World, ways } from './world.ts';
 
 let world: World;
 beforeAll(async () => {
@@ -23,7 +23,7 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 /** The bridge is a program of its own: what is no JSON it answers itself, without a reason, and the gateway never hears. */
-const textWays = ways.filter((way) => way !== 'embedded');
+const textWays = ways.filter((way) => way !== 'embedded' && way !== 'hop');
 /** A token inside of a message that cannot be read is no token. */
 const outerWays = textWays.filter((way) => way !== 'ws-message-token');
 const readers = outerWays.filter((way) => way !== 'stdio-bridge');
@@ -41,7 +41,7 @@ describe('law 5: same answer everywhere', () => {
 
   it('for the list of every caller', async () => {
     for (const caller of goodCallers) {
-      const lists = await Promise.all(ways.map(async (way) => (await world.driver(way, caller).list()).result));
+      const lists = await Promise.all(listingWays.map(async (way) => (await world.driver(way, caller).list()).result));
       for (const list of lists) expect({ caller, list }).toEqual({ caller, list: lists[0] });
     }
   });

@@ -55,10 +55,10 @@ function isOfCall({ verb }: AuditRecord): boolean {
   return verb === 'invoke' || verb === 'unreadable';
 }
 
-/** Whether a step can be taken: embedding sends no text, and a bridge always presents something. */
+/** Whether a step can be taken: embedding and services send no text, and bridges and services always present something. */
 export function isPossible({ way, caller, one }: Step): boolean {
-  if (way === 'embedded' && one.asText === true) return false;
-  return !(way === 'stdio-bridge' && caller === 'none');
+  if ((way === 'embedded' || way === 'hop') && one.asText === true) return false;
+  return !((way === 'stdio-bridge' || way === 'hop') && caller === 'none');
 }
 
 /** For reports of violations. */

@@ -1,5 +1,5 @@
 import { PassThrough } from 'node:stream';
-import { createPipeline, type Pipeline, type Principal, type Stages } from '@sallyport/core';
+import { type Call, createPipeline, notResponsible, type Pipeline, type Principal, type Stages } from '@sallyport/core';
 import {
   type Driver,
   embedded,
@@ -12,6 +12,7 @@ import {
   rest,
   type Seen,
   stdio,
+  type TokenFate,
   tokenAuthenticator,
   ws,
 } from '@sallyport/testkit';
@@ -20,6 +21,7 @@ import { boundHostsOf, createAdmit, hostOrigin, peerFlood } from '../../packages
 import { createRecord } from '../../packages/gateway/src/audit/index.ts';
 import { createLiveCatalog } from '../../packages/gateway/src/catalog/live.ts';
 import type { Plane } from '../../packages/gateway/src/compose/plane.ts';
+import { createServiceCalls } from '../../packages/gateway/src/compose/service-calls.ts';
 import { transportDeps } from '../../packages/gateway/src/compose/serving.ts';
 import { composeStages, type ExtraKinds, type Parts } from '../../packages/gateway/src/compose/stages.ts';
 import {
@@ -33,6 +35,7 @@ import { createEmbedded } from '../../packages/gateway/src/transport/embedded.ts
 import { createHttp } from '../../packages/gateway/src/transport/http.ts';
 import { serveStdio } from '../../packages/gateway/src/transport/stdio.ts';
 import { bridgeStdio } from '../../packages/gateway/src/transport/stdio-bridge.ts';
+import { hop } from './hop-driver.ts';
 import { type Caller, callers, labHandlers, labKinds, manifest, overrides, principalOf, type Served } from './lab.ts';
 import { createWitness, type Departed } from './witness.ts';
 
@@ -46,8 +49,12 @@ export const ways = [
   'stdio-bridge',
   'rest',
   'embedded',
+  'hop',
 ] as const;
 export type Way = (typeof ways)[number];
+
+/** The ways that can list: a service on its hop can only call. */
+export const listingWays = ways.filter((way) => way !== 'hop');
 
 /** What is not as in a gateway that is whole. */
 export interface WorldOptions {
@@ -110,7 +117,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       peerFlood({ limiter, limit: { rate: 1, burst: 1_000_000 } }),
       hostOrigin({ boundHosts: () => boundHosts, scheme: 'http', allowedHosts: [], allowedOrigins: [] }),
     ]),
-    authenticators: [tokenAuthenticator(new Map(Object.entries(callers)))],
+    authenticators: [tokenAuthenticator(tokens), { authenticate: (call) => serviceCaller(call) }],
     catalog,
     rate: createRate({ limiter, presets: defaultPresets, overrides, denied: { rate: 0.001, burst: deniedBurst } }),
     record,
@@ -193,7 +200,17 @@ function driverMakers({ url, deps }: DriverParts): Readonly<Record<Way, (token: 
     },
     rest: (token) => rest(at(token)),
     embedded: (token) => embedded(createEmbedded(deps), token),
+    hop: (token = '') => hop(createServiceCalls({ ...deps, pipeline: Promise.resolve(deps.pipeline) }).onInvoke, token),
   };
+}
+
+const tokens = new Map<string, TokenFate>(Object.entries(callers));
+
+/** On a hop a caller is the service that the connection belongs to, by the same names. */
+function serviceCaller({ presented, origin }: Pick<Call, 'presented' | 'origin'>) {
+  if (presented.kind !== 'service') return notResponsible;
+  const bearer = { kind: 'bearer', token: presented.service } as const;
+  return tokenAuthenticator(tokens).authenticate({ presented: bearer, origin });
 }
 
 function listingFirst(driver: Driver): Driver {
