@@ -67,11 +67,14 @@ describe('a gateway that is asked to end', () => {
     await pause(100);
     gateway.program.kill('SIGTERM');
     expect((await Promise.all(slow)).map(({ end }) => end)).toEqual(Array(10).fill('answered'));
+    const allAnsweredMs = performance.now();
     expect(await gateway.program.ended).toBe(0);
     const fates = await load.stop();
     process.stdout.write(`asked to end under load: ${JSON.stringify(tally(fates))}\n`);
     // Whoever got an answer got a whole one, and the log has it; a connection that was refused was never a call.
     expect(Object.keys(tally(fates)).sort()).toEqual(['answered', 'lost']);
+    // Nor was it kept alive by clients that go on and on.
+    expect(fates.filter(({ end, startedMs }) => end === 'answered' && startedMs > allAnsweredMs)).toEqual([]);
     const recorded = new Set<string>(gateway.records({}, 100_000).map(({ callId }) => callId));
     expect(fates.filter(({ end, callId }) => end === 'answered' && !recorded.has(callId!))).toEqual([]);
     expect(await gateway.verify()).toMatchObject({ ok: true });

@@ -36,6 +36,8 @@ export interface ResponderOptions {
   readonly sendTimeoutMs: number;
   /** Time between comments on a quiet event stream, in milliseconds. */
   readonly keepAliveMs: number;
+  /** Once it has fired, answers end their connection: the next call of a busy client belongs to another gateway. */
+  readonly ending: AbortSignal;
 }
 
 /** Answers one request, as JSON or, once something was sent ahead, as an event stream. */
@@ -78,7 +80,8 @@ export function createResponder(response: ServerResponse, options: ResponderOpti
         return;
       }
       const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
-      response.writeHead(status, { ...common, ...headers, ...length });
+      const last = options.ending.aborted ? { Connection: 'close' } : {};
+      response.writeHead(status, { ...common, ...headers, ...length, ...last });
       end(body);
     },
     notify(message, headers) {

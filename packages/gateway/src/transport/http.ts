@@ -44,6 +44,7 @@ const defaults = {
   sendTimeoutMs: 30_000,
 };
 const defaultGraceMs = 5_000;
+const idleCheckMs = 100;
 const keepAliveCommentMs = 15_000;
 /** So many bodies of the largest size may be on their way in at once. */
 const maxWholeBodies = 64;
@@ -65,7 +66,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   server.keepAliveTimeout = limits.keepAliveTimeoutMs;
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const responder = createResponder(response, {
-      ...{ isTls, sendTimeoutMs: limits.sendTimeoutMs, keepAliveMs: keepAliveCommentMs },
+      ...{ isTls, sendTimeoutMs: limits.sendTimeoutMs, keepAliveMs: keepAliveCommentMs, ending: ending.signal },
     });
     serve(routes, { request, response, responder }).catch((error: unknown) => {
       deps.log.error({ err: error }, 'a request could not be answered');
@@ -184,7 +185,10 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
     server.close(() => resolve());
   });
   server.closeIdleConnections();
+  // Event streams began before it was known that their connections would not be needed again.
+  const idle = setInterval(() => server.closeIdleConnections(), idleCheckMs);
   const timer = setTimeout(() => server.closeAllConnections(), graceMs);
   await closed;
+  clearInterval(idle);
   clearTimeout(timer);
 }
