@@ -1,5 +1,5 @@
 import { searchAudit } from '@sallyport/gateway';
-import { type Fate, startLoad, tally } from './load.ts';
+import { type Fate, startLoad } from './load.ts';
 import { pause, until } from './program.ts';
 import { createSite, ready } from './site.ts';
 
@@ -39,7 +39,7 @@ export async function killRounds(
     const fates = await load.stop();
     const seen = fates.filter((fate): fate is Fate & { callId: string } => fate.callId !== undefined);
     answers += seen.length;
-    cut += tally(fates).lost ?? 0;
+    cut += fates.filter(({ end }) => end === 'lost').length;
     const recorded = recordedSince(`${gateway.data}/audit.db`, lastMs);
     lastMs = Date.now() - 60_000;
     missing.push(...seen.map(({ callId }) => callId).filter((callId) => !recorded.has(callId)));
