@@ -15,7 +15,10 @@ export interface Context {
   readonly errorStyle: Style;
   /** The text of standard input, whole. */
   readStdin(): Promise<string>;
-  /** Resolves with its name when the process is asked to end; the handlers are removed when the signal fires. */
+  /**
+   * Resolves with its name when the process is asked to end, until the signal fires. Asked again, a while later, the
+   * process ends at once.
+   */
   untilStopped(signal: AbortSignal): Promise<NodeJS.Signals>;
 }
 
@@ -38,10 +41,19 @@ export function processContext(): Context {
   };
 }
 
+const impatientAfterMs = 500;
+
 function untilStopped(signal: AbortSignal): Promise<NodeJS.Signals> {
   const names = ['SIGINT', 'SIGTERM', 'SIGHUP'] as const;
+  let askedAtMs: number | undefined;
   return new Promise((resolve) => {
-    const stop = (name: NodeJS.Signals) => resolve(name);
+    const stop = (name: NodeJS.Signals) => {
+      const nowMs = performance.now();
+      askedAtMs ??= nowMs;
+      // A terminal and a program in between may both pass on the same Ctrl-C.
+      if (nowMs - askedAtMs > impatientAfterMs) process.exit(130);
+      resolve(name);
+    };
     for (const name of names) process.on(name, stop);
     const remove = () => {
       for (const name of names) process.off(name, stop);

@@ -31,6 +31,12 @@ export interface Child {
 const rememberedLines = 20;
 const defaultGraceMs = 5_000;
 
+/** Every process that runs now. Should ours end in a way nobody foresaw, they end with it. */
+const running = new Set<ChildProcess>();
+process.on('exit', () => {
+  for (const child of running) signalGroup(child, 'SIGKILL');
+});
+
 /** Starts a process in a group of its own, so that ending it ends its children too, and Ctrl-C reaches only us. */
 export function startChild(plan: ChildPlan, onLine: (line: string) => void): Child {
   const [program = '', ...args] = plan.command;
@@ -50,6 +56,8 @@ export function startChild(plan: ChildPlan, onLine: (line: string) => void): Chi
   readLines(child.stdout, remember);
   readLines(child.stderr, remember);
   const exited = whenExited(child);
+  running.add(child);
+  void exited.then(() => running.delete(child));
   return {
     pid: child.pid,
     exited,

@@ -14,9 +14,9 @@ export function ownRuntime(moduleUrl: string, execPath: string): OwnRuntime {
   return { execPath, fromSource: moduleUrl.endsWith('.ts') };
 }
 
-/** Flags a Node child needs to resolve workspaces as we do; they are not inherited by a clean environment. */
+/** Flags a Node child needs to behave as we do; they are not inherited by a clean environment. */
 export function nodeFlags(runtime: OwnRuntime): readonly string[] {
-  return runtime.fromSource ? ['--conditions=sallyport-source', '--disable-warning=ExperimentalWarning'] : [];
+  return [...(runtime.fromSource ? ['--conditions=sallyport-source'] : []), '--disable-warning=ExperimentalWarning'];
 }
 
 /**

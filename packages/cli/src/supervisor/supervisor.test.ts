@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -167,6 +168,21 @@ test('a changed configuration ends what is gone and starts what is new, and leav
 test('every instance of a service gets a process', async () => {
   await supervisor.start([plan('users', stays(), { instances: 3 })]);
   expect(new Set(pids()).size).toBe(3);
+});
+
+test('processes end when the supervisor is ended in a way it did not foresee', async () => {
+  const child = join(folder, 'child.cjs');
+  writeFileSync(child, `process.on('SIGTERM', () => {}); setInterval(() => {}, 1000)`);
+  const parent = join(folder, 'parent.ts');
+  const url = JSON.stringify(new URL('./child.ts', import.meta.url).href);
+  const plan = JSON.stringify({ command: [process.execPath, child], cwd: folder, env: {} });
+  writeFileSync(
+    parent,
+    `import { startChild } from ${url}; console.log(startChild(${plan}, () => {}).pid); throw new Error('oops');`,
+  );
+  const pid = Number(spawnSync(process.execPath, [parent], { encoding: 'utf8' }).stdout);
+  expect(pid).toBeGreaterThan(0);
+  await vi.waitFor(() => expect(isAlive(pid)).toBe(false), 3_000);
 });
 
 test('stopping while services start leaves no process', async () => {
