@@ -150,6 +150,22 @@ test('a service that does not come up ends it all, by name, with its last lines'
   expect(error.lines).toContain('no database here');
 });
 
+test('a second run on the same data is refused, and the first goes on', async () => {
+  writeProject(folder, { alpha: serviceSource('alpha') });
+  const ready = await run().ready();
+  const second = run();
+  const code = await second.ended();
+  expect(code).toBe(4);
+  expect(second.stderr()).toContain('already');
+  expect(second.stdout()).toBe('');
+  const { pid } = await call(ready, 'alpha.Thing.Ping');
+  process.kill(pid, 'SIGKILL');
+  await vi.waitFor(async () => expect((await call(ready, 'alpha.Thing.Ping')).pid).not.toBe(pid), {
+    timeout: 15_000,
+    interval: 250,
+  });
+});
+
 test('a port that is taken is named, and no service is left behind', async () => {
   writeProject(folder, { alpha: serviceSource('alpha') });
   const other = createServer().listen(0, '127.0.0.1');

@@ -45,12 +45,14 @@ const startTimeoutMs = 20_000;
 /** Runs the gateway and the services of a configuration until the process is asked to end. */
 export async function run(options: RunOptions, context: Context): Promise<void> {
   const { createLogger, loadConfig, startGateway } = await import('@sallyport/gateway');
+  const { refuseIfRunning } = await import('../run/already-running.ts');
   const { createRuntimeFolder } = await import('../supervisor/runtime-folder.ts');
   const load = async () => {
     const loaded = await loadConfig(configPath(context, options.config));
     return { ...loaded, config: withOverrides(loaded.config, options, context.cwd) };
   };
   const loaded = await load();
+  await refuseIfRunning(loaded.config);
   const ended = new AbortController();
   const stopped = context.untilStopped(ended.signal);
   const screen = createScreen(options.json ? context.stderr : context.stdout);

@@ -10,8 +10,10 @@ export interface ServeOptions {
 /** Runs the gateway alone until the process is asked to end. Starts no service and prints no secret. */
 export async function serve(options: ServeOptions, context: Context): Promise<void> {
   const { createLogger, loadConfig, startGateway, wantsColour } = await import('@sallyport/gateway');
+  const { refuseIfRunning } = await import('../run/already-running.ts');
   const load = () => loadConfig(configPath(context, options.config));
   const loaded = await load();
+  await refuseIfRunning(loaded.config);
   const ended = new AbortController();
   const stopped = context.untilStopped(ended.signal);
   const log = createLogger({ level: 'info', pretty: !options.json && wantsColour(process.stderr, context.env) });

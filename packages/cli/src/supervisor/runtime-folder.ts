@@ -1,6 +1,7 @@
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, readdirSync, rmdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { type AnnounceCredential, mintCredential, writeCredentialFile } from '@sallyport/gateway';
+import { systemCode } from '../exit.ts';
 
 /** A credential and where the service finds it. */
 export interface RunCredential {
@@ -16,13 +17,17 @@ export interface RuntimeFolder {
   remove(): void;
 }
 
-/** Makes a 0700 folder under the data folder. What a killed run left behind is useless: its keys died with it. */
+/** Makes a 0700 folder for this process under the data folder, and removes those of processes that are gone. */
 export function createRuntimeFolder(data: string): RuntimeFolder {
-  mkdirSync(data, { recursive: true, mode: 0o700 });
   const parent = join(data, 'run');
-  rmSync(parent, { recursive: true, force: true });
-  mkdirSync(parent, { mode: 0o700 });
-  const folder = mkdtempSync(join(parent, 'credentials-'));
+  mkdirSync(parent, { recursive: true, mode: 0o700 });
+  for (const name of readdirSync(parent)) {
+    if (!isRunning(Number(name))) rmSync(join(parent, name), { recursive: true, force: true });
+  }
+  const folder = join(parent, String(process.pid));
+  // One of the same name was left by another process that had our number.
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { mode: 0o700 });
   const made = new Map<string, RunCredential>();
   return {
     credential: (service) => {
@@ -33,6 +38,26 @@ export function createRuntimeFolder(data: string): RuntimeFolder {
       made.set(service, entry);
       return entry;
     },
-    remove: () => rmSync(parent, { recursive: true, force: true }),
+    remove: () => {
+      rmSync(folder, { recursive: true, force: true });
+      removeIfEmpty(parent);
+    },
   };
+}
+
+function isRunning(pid: number): boolean {
+  try {
+    return Number.isInteger(pid) && pid > 0 && process.kill(pid, 0);
+  } catch (error) {
+    return systemCode(error) === 'EPERM';
+  }
+}
+
+function removeIfEmpty(folder: string): void {
+  try {
+    rmdirSync(folder);
+  } catch (error) {
+    const code = systemCode(error);
+    if (code !== 'ENOTEMPTY' && code !== 'ENOENT') throw error;
+  }
 }
