@@ -16,6 +16,6 @@ export async function refuseIfRunning({ data }: GatewayConfig): Promise<void> {
   socket.destroy();
   if (!answers) return;
   throw new CliError('unavailable', `A gateway runs on ${data} already.`, {
-    hint: 'Stop it first, or give this one another folder with --data.',
+    hint: 'Stop it first, or use another data folder.',
   });
 }
