@@ -1,12 +1,17 @@
 import { GatewayError, type JsonText, type Principal } from '@sallyport/core';
 import {
+  type Envelope,
   errorFrame,
   formatTraceparent,
   type HopError,
   type HopId,
+  isJsonObject,
+  type JsonObject,
   type JsonValue,
+  parseStrict,
   parseTraceparent,
   resultFrame,
+  StrictJsonError,
   type TraceContext,
 } from '@sallyport/protocol';
 
@@ -110,22 +115,38 @@ function readInvocation(
 ): ServiceInvocation | GatewayError {
   const { tool, parent, traceparent, timeoutMs, arguments: args } = members(params);
   if (typeof tool !== 'string') return malformed('tool: a text is needed');
-  if (typeof args !== 'object' || args === null || Array.isArray(args))
-    return malformed('arguments: an object is needed');
+  if (!isJsonObject(args)) return malformed('arguments: an object is needed');
   const served = parent === undefined ? undefined : inFlight(String(parent));
   // Going on as the service itself would act for nobody where somebody was meant.
   if (parent !== undefined && !served) return malformed('parent: no such call is being served on this connection');
+  const argumentsText = strictText(args);
+  if (argumentsText instanceof GatewayError) return argumentsText;
   const trace = chooseTrace(traceparent, served?.trace);
   return {
     service,
     instance,
     ...(served && { onBehalfOf: served.principal }),
     tool,
-    argumentsText: JSON.stringify(args) as JsonText,
+    argumentsText,
     ...(trace !== undefined && { traceparent: trace }),
     ...(typeof timeoutMs === 'number' && timeoutMs > 0 && { timeoutMs }),
     signal,
   };
+}
+
+/** The arguments are no member of an envelope here: all names in them are the tool's own. */
+const plainObject: Envelope = { members: [], inside: '', inner: [] };
+
+/** Services get no laxer reading of JSON than agents: nothing too deep, no `__proto__`, no half characters. */
+function strictText(args: JsonObject): JsonText | GatewayError {
+  try {
+    const text = JSON.stringify(args);
+    parseStrict(text, { envelope: plainObject });
+    return text as JsonText;
+  } catch (thrown) {
+    // What is too deep to be printed is no `StrictJsonError`, but a `RangeError` of the engine.
+    return malformed(`arguments${thrown instanceof StrictJsonError ? thrown.message : ': nested too deeply'}`);
+  }
 }
 
 /** The service's own span, if it belongs to the trace of the call it serves; else that call's span. */
