@@ -1,0 +1,20 @@
+import { afterEach, expect, it } from 'vitest';
+import { floodWithBadTokens } from './support/bad-tokens.ts';
+import { endAll } from './support/program.ts';
+
+afterEach(endAll);
+
+it('a flood of bad tokens fills no log, and valid calls go on being answered', async () => {
+  const { valid, ...rest } = await floodWithBadTokens(50_000, 5_000);
+  const ratio = rest.medianInFloodMs / rest.medianBesideProbesMs;
+  process.stdout.write(`${JSON.stringify({ ...rest, valid, ratio })}\n`);
+  const answered = Object.values(rest.answers).reduce((sum, count) => sum + count, 0);
+  expect(answered).toBe(50_000);
+  expect(Object.keys(rest.answers).sort().join()).toMatch(/^401(,429)?$/);
+  // All were told, in few rows: 20 singly for each reason and a count, in each window of a minute.
+  expect(rest.told).toBe(50_000);
+  expect(rest.rows).toBeLessThanOrEqual(2 * 21 * (Math.ceil(rest.seconds / 60) + 1));
+  expect(Object.keys(valid)).toEqual(['answered']);
+  expect(valid.answered).toBeGreaterThan(1_000);
+  expect(rest.verified).toBe(true);
+});
