@@ -12,5 +12,21 @@ export interface Hold {
   settle(fate: Fate): void | Promise<void>;
 }
 
+/** Whether a kind gave back something that can be settled. A kind that forgot to `return` did not. */
+export function isHold(value: unknown): value is Hold {
+  return typeof (value as Partial<Hold> | null | undefined)?.settle === 'function';
+}
+
+/** Several holds as one: each is settled, even if another one fails to. */
+export function joinHolds(holds: readonly Hold[]): Hold {
+  return {
+    async settle(fate) {
+      const settled = await Promise.allSettled(holds.map(async (hold) => hold.settle(fate)));
+      const failures = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));
+      if (failures.length > 0) throw new AggregateError(failures, 'not everything that was held could be settled');
+    },
+  };
+}
+
 /** Holds nothing. */
 export const noHold: Hold = { settle: () => undefined };

@@ -1,4 +1,13 @@
-import { type Approver, type Hold, noHold, type Permit, type Stages, type Suspended } from '@sallyport/core';
+import {
+  type Approver,
+  type Hold,
+  isHold,
+  joinHolds,
+  noHold,
+  type Permit,
+  type Stages,
+  type Suspended,
+} from '@sallyport/core';
 
 /** Asks each approver in turn; the first that wants to wait suspends the call and what was reserved is given back. */
 export function createApprove(approvers: readonly Approver[]): Stages['approve'] {
@@ -12,18 +21,15 @@ async function askAll(approvers: readonly Approver[], permit: Permit): Promise<S
     for (const approver of approvers) {
       const answer = await approver.approve(permit);
       if ('kind' in answer) {
-        await settleAll(holds, 'unsent');
+        await joinHolds(holds).settle('unsent');
         return answer;
       }
+      if (!isHold(answer)) throw new Error('an approver reserved nothing that could be settled');
       holds.push(answer);
     }
   } catch (refused) {
-    await settleAll(holds, 'unsent');
+    await joinHolds(holds).settle('unsent');
     throw refused;
   }
-  return { settle: (fate) => settleAll(holds, fate) };
-}
-
-async function settleAll(holds: readonly Hold[], fate: Parameters<Hold['settle']>[0]): Promise<void> {
-  for (const hold of holds) await hold.settle(fate);
+  return joinHolds(holds);
 }

@@ -55,7 +55,7 @@ function toCall(deps: ServiceCallDeps, invocation: ServiceInvocation): Call<Invo
       ...(timeoutMs !== undefined && { timeoutMs }),
     },
     signal,
-    receivedBytes: argumentsText.length,
+    receivedBytes: Buffer.byteLength(argumentsText),
   };
 }
 

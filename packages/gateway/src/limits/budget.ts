@@ -1,4 +1,4 @@
-import { type Fate, type Hold, noHold, type Permit, type Quota, type Stages } from '@sallyport/core';
+import { type Hold, isHold, joinHolds, noHold, type Permit, type Quota, type Stages } from '@sallyport/core';
 
 /** Reserves from each quota; if one refuses, what the others gave is given back. */
 export function createBudget(quotas: readonly Quota[]): Stages['budget'] {
@@ -8,14 +8,15 @@ export function createBudget(quotas: readonly Quota[]): Stages['budget'] {
 
 async function reserveAll(quotas: readonly Quota[], permit: Permit): Promise<Hold> {
   const holds: Hold[] = [];
-  const settle = async (fate: Fate) => {
-    for (const hold of holds) await hold.settle(fate);
-  };
   try {
-    for (const quota of quotas) holds.push(await quota.reserve(permit));
+    for (const quota of quotas) {
+      const hold = await quota.reserve(permit);
+      if (!isHold(hold)) throw new Error('a quota reserved nothing that could be settled');
+      holds.push(hold);
+    }
+    return joinHolds(holds);
   } catch (refused) {
-    await settle('unsent');
+    await joinHolds(holds).settle('unsent');
     throw refused;
   }
-  return { settle };
 }
