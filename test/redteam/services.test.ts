@@ -38,6 +38,29 @@ describe('a service with a credential, and bad intentions', () => {
     expect(declined).toMatchObject([{ service: 'posts', error: { reason: 'malformed_params' } }]);
   });
 
+  it.each([
+    ['a result in a layout of its own', '{"id":1,"jsonrpc":"2.0","result":DEEP}'],
+    ['an error with too much to say', '{"jsonrpc":"2.0","id":1,"error":{"code":1,"message":"","data":{"a":DEEP}}}'],
+    ['progress', '{"jsonrpc":"2.0","method":"progress","params":{"id":1,"progress":1,"message":DEEP}}'],
+    ['a request', '{"jsonrpc":"2.0","id":"s1","method":"invoke","params":DEEP}'],
+    ['nothing that is known', 'DEEP'],
+  ])('cannot end the gateway with %s that is nested without end', async (_name, line) => {
+    await harness.start();
+    const posts = await harness.service('posts');
+    posts.send(`${line.replace('DEEP', '['.repeat(200_000) + ']'.repeat(200_000))}\n`);
+    const users = await harness.service('users');
+    expect(await users.request('s1', 'ping', {})).toMatchObject({ kind: 'result' });
+  });
+
+  it('cannot end the gateway with the example of a tool', async () => {
+    await harness.start();
+    for (const depth of [65, 5_000, 200_000]) {
+      const a = JSON.parse('['.repeat(depth) + ']'.repeat(depth));
+      expect(checkManifest(withExample({ a }))).toMatchObject({ ok: false });
+    }
+    expect(checkManifest(withExample({ a: [[['deep']]] }))).toMatchObject({ ok: true });
+  });
+
   it('cannot announce the service of another, though it proved itself', async () => {
     await harness.start();
     const thief = harness.service('posts', { manifest: fakeManifest('users') });
@@ -59,6 +82,11 @@ function doubling(length: number): object {
 const withSchema = (inputSchema: object) => ({
   ...fakeManifest('posts'),
   tools: [{ name: 'A.B', description: '', inputSchema }],
+});
+
+const withExample = (example: object) => ({
+  ...fakeManifest('posts'),
+  tools: [{ name: 'A.B', description: '', inputSchema: { type: 'object' }, examples: [example] }],
 });
 
 describe('the schema of a service', () => {

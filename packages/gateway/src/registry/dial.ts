@@ -35,6 +35,8 @@ export interface DialOptions {
    * service has said what it offers; until then the time of the proof runs on.
    */
   readonly onProved: (link: HopLink, announced: () => void) => void;
+  /** A line of the service could not be taken; the connection is cut. */
+  readonly onFault: (error: unknown) => void;
   /** The connection is lost, or could not be made; told once until the next one is good. */
   readonly onLost: () => void;
 }
@@ -48,7 +50,7 @@ export function keepDialling(options: DialOptions): Dialling {
   let current: HopLink | undefined;
 
   const dial = (): void => {
-    const link = createHopLink(openSocket(options.address, options.credential));
+    const link = createHopLink(openSocket(options.address, options.credential), options.onFault);
     current = link;
     const release = limitProof(link, options.timing);
     link.onDown(() => {

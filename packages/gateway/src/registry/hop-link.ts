@@ -21,8 +21,11 @@ export interface HopLink {
   onDown(listener: () => void): void;
 }
 
-/** Makes lines of a connected stream. Too long a line, an error or the end of either direction takes it down. */
-export function createHopLink(socket: Duplex): HopLink {
+/**
+ * Makes lines of a connected stream. Too long a line, an error or the end of either direction takes it down; and so does a
+ * line that cannot be taken, of which `onFault` hears: whatever a peer sends, it must not end the process.
+ */
+export function createHopLink(socket: Duplex, onFault: (error: unknown) => void): HopLink {
   const downListeners: (() => void)[] = [];
   let reader: (line: string) => void = () => undefined;
   let queued: string[] = [];
@@ -45,7 +48,15 @@ export function createHopLink(socket: Duplex): HopLink {
     socket.write(text);
     if (socket.writableLength > maxUnreadBytes) goDown();
   };
-  const splitter = createLineSplitter(maxProofLineLength, (line) => reader(line));
+  const take = (line: string): void => {
+    try {
+      reader(line);
+    } catch (error) {
+      onFault(error);
+      goDown();
+    }
+  };
+  const splitter = createLineSplitter(maxProofLineLength, take);
 
   // Frames are written whole: waiting for more of them only delays.
   if (socket instanceof Socket) socket.setNoDelay(true);

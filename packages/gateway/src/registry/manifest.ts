@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { type JsonObject, type JsonValue, type ServiceManifest, serviceNamePattern } from '@sallyport/protocol';
 import { z } from 'zod';
-import { schemaFault } from './schema-bounds.ts';
+import { isDeeperThan, schemaFault } from './schema-bounds.ts';
 import { semverPattern } from './semver.ts';
 
 /** A service that offers more than this offers nothing. */
@@ -10,6 +10,7 @@ export const maxTools = 2_000;
 const maxExamples = 20;
 const maxScopes = 50;
 const maxExampleLength = 16 * 1024;
+const maxExampleDepth = 64;
 
 const oneLine = z.string().min(1).max(200);
 /** An OAuth scope token (RFC 6749 §3.3), without the star: a tool names what it needs, and not a pattern. */
@@ -26,6 +27,11 @@ const inputSchema = schema.refine((value) => value.type === 'object', 'the type 
 
 const example = z
   .record(z.string(), z.unknown())
+  // Before it is printed to be measured, and hashed: neither survives any depth.
+  .refine((value) => !isDeeperThan(maxExampleDepth, value), {
+    error: `nested deeper than ${maxExampleDepth}`,
+    abort: true,
+  })
   .refine((value) => JSON.stringify(value).length <= maxExampleLength, `longer than ${maxExampleLength} characters`);
 
 const tool = z.strictObject({

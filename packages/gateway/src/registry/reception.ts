@@ -44,7 +44,9 @@ export function createReception(options: ReceptionOptions): Reception {
         socket.destroy();
         return;
       }
-      const link = createHopLink(socket);
+      const link = createHopLink(socket, (err) =>
+        log.error({ err }, 'a line could not be taken; the connection is cut'),
+      );
       strangers.add(link);
       link.onDown(() => strangers.delete(link));
       const release = limitProof(link, timing);

@@ -26,6 +26,12 @@ export function schemaFault(schema: unknown): string | undefined {
   return JSON.stringify(schema).length > maxLength ? `longer than ${maxLength} characters` : undefined;
 }
 
+/** Whether arrays and objects are nested deeper than that in a value. Looks no deeper than that itself. */
+export function isDeeperThan(depth: number, value: unknown): boolean {
+  if (typeof value !== 'object' || value === null) return false;
+  return depth === 0 || Object.values(value).some((member) => isDeeperThan(depth - 1, member));
+}
+
 function walk(value: unknown, depth: number, seen: Walk): string | undefined {
   if (typeof value !== 'object' || value === null) return undefined;
   seen.nodes += 1;

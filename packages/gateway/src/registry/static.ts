@@ -107,6 +107,7 @@ function dialKit(options: StaticOptions, { service, address, credential, table }
     credential,
     random,
     timing,
+    onFault: (err) => log.error({ service, err }, 'a line could not be taken; the connection is cut'),
     onLost: () => log.warn({ service }, 'no connection with the service: trying again'),
     onProved(link, announced) {
       readAnnouncement(link, {

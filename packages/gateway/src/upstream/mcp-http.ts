@@ -150,10 +150,19 @@ function createOffer({ service, log, poster, greeter, closing, credential = { ki
         alive = false;
         if (before.alive) log.error({ err: error, service }, 'the service does not answer');
       }
-      if (closing.aborted || isDeepStrictEqual(before, { manifest, alive })) return;
+      if (closing.aborted || isSame(before, { manifest, alive })) return;
       for (const listener of [...listeners]) listener();
     },
   };
+}
+
+/** What is nested too deeply to be compared counts as changed; the registry leaves it out. */
+function isSame(before: object, after: object): boolean {
+  try {
+    return isDeepStrictEqual(before, after);
+  } catch {
+    return false;
+  }
 }
 
 interface Pace {

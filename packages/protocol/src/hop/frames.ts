@@ -59,13 +59,12 @@ export function errorFrame(id: HopId, error: HopError): string {
 export function readFrame(line: string): HopFrame | undefined {
   const cut = cutResult(line);
   if (cut !== undefined) return cut;
-  let value: unknown;
   try {
-    value = JSON.parse(line);
+    return toFrame(JSON.parse(line));
   } catch {
+    // Not JSON; or a result in another layout that is so deep that it cannot be printed.
     return undefined;
   }
-  return toFrame(value);
 }
 
 /** Checks the parameters of `call`. Returns `undefined` when a claim is missing or of the wrong type. */
