@@ -27,12 +27,11 @@ export interface BridgeOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Longest message that is taken from the host, in characters; the gateway has its own, smaller limit. */
+/** Longest message that is taken from the host, in bytes; the gateway has its own, smaller limit. */
 const maxLineLength = 32 * 1024 * 1024;
 
-/** Application codes of errors that the bridge makes itself. */
+/** The error that the bridge makes itself; all others are the gateway's. */
 const unavailable = { code: 503, message: 'The gateway does not answer.' };
-const unreadable = { code: -32700, message: 'The message is not valid JSON.' };
 
 interface Bridge extends BridgeOptions {
   readonly inFlight: Map<JsonRpcId, AbortController>;
@@ -64,13 +63,14 @@ export async function bridgeStdio(options: BridgeOptions): Promise<void> {
   };
   const lines = createLineSplitter(maxLineLength, (line) => {
     if (line.trim() === '') return;
-    const work = carry(bridge, line)
+    const work = carry(bridge, Buffer.from(line, 'latin1'))
       .catch((error: unknown) => void options.stderr.write(`sallyport: ${String(error)}\n`))
       .finally(() => pending.delete(work));
     pending.add(work);
   });
   await new Promise<void>((resolve) => {
-    stdin.setEncoding('utf8');
+    // Byte for byte: what is no UTF-8 is for the gateway to refuse, not for the bridge to mend.
+    stdin.setEncoding('latin1');
     stdin.on('data', (chunk: string) => {
       if (!lines.push(chunk)) resolve();
     });
@@ -85,12 +85,9 @@ export async function bridgeStdio(options: BridgeOptions): Promise<void> {
   await Promise.all(pending);
 }
 
-async function carry(bridge: Bridge, line: string): Promise<void> {
-  const message = parse(line);
-  if (message === undefined) {
-    bridge.write(errorMessage(undefined, unreadable));
-    return;
-  }
+async function carry(bridge: Bridge, line: Buffer): Promise<void> {
+  // What is no message goes on too: refusing it, and recording that, is the gateway's.
+  const message = parse(line.toString('utf8')) ?? {};
   const { id, method, params } = message;
   if (method === 'notifications/cancelled') cancel(bridge, params);
   const isRequest = typeof method === 'string' && (typeof id === 'string' || typeof id === 'number');
@@ -108,7 +105,7 @@ async function carry(bridge: Bridge, line: string): Promise<void> {
 }
 
 interface Carried {
-  readonly line: string;
+  readonly line: Buffer;
   readonly message: JsonObject;
   readonly signal: AbortSignal;
 }
@@ -117,12 +114,11 @@ async function exchange(bridge: Bridge, { line, message, signal }: Carried): Pro
   const response = await fetch(bridge.url, {
     method: 'POST',
     headers: headersOf(bridge, message),
-    body: line,
+    body: new Uint8Array(line),
     signal,
     redirect: 'error',
   });
-  const isRequest = message.id !== undefined && message.method !== undefined;
-  if (!isRequest) {
+  if (message.method !== undefined && message.id === undefined) {
     await response.body?.cancel();
     return;
   }
@@ -140,7 +136,7 @@ async function exchange(bridge: Bridge, { line, message, signal }: Carried): Pro
   } else {
     deliver(await response.text());
   }
-  if (!isAnswered) throw new Error('the gateway gave no answer');
+  if (!isAnswered && message.method !== undefined) throw new Error('the gateway gave no answer');
 }
 
 /** What a modern request must say in headers is taken from its body, so that the two cannot disagree. */
