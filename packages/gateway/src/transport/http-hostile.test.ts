@@ -195,3 +195,21 @@ describe('slow and greedy clients', () => {
     expect(received).toBeLessThan(body.length);
   });
 });
+
+it('closing waits neither for connections on which nothing was ever asked, nor for a client that never stops asking', async () => {
+  const { http, port, url } = await start();
+  const idle = connect(port, '127.0.0.1');
+  await new Promise((resolve) => idle.once('connect', resolve));
+  const busy = connect(port, '127.0.0.1');
+  let answers = '';
+  busy.on('data', (chunk) => {
+    answers += chunk;
+    busy.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  });
+  busy.on('error', () => undefined);
+  busy.write('GET /health HTTP/1.1\r\nHost: localhost\r\n\r\n');
+  expect((await send(`${url}/health`, { method: 'GET' })).status).toBe(200);
+  // Longer than this test may take.
+  await http.close(3_600_000);
+  expect(answers).toContain('Connection: close');
+});

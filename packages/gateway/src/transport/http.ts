@@ -1,6 +1,6 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
-import type { AddressInfo } from 'node:net';
+import type { AddressInfo, Socket } from 'node:net';
 import type { TransportDeps } from './deps.ts';
 import { createBodyBudget } from './http-body.ts';
 import { createHttpMcp } from './http-mcp.ts';
@@ -73,6 +73,11 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
       response.socket?.destroy();
     });
   });
+  const sockets = new Set<Socket>();
+  server.on('connection', (socket: Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+  });
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     // Node lets go of the socket here: without a listener, one peer that resets it would end the process.
     socket.on('error', () => socket.destroy());
@@ -89,6 +94,8 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
     close: async (graceMs = defaultGraceMs) => {
       ending.abort();
       ws.close(graceMs);
+      // Clients open connections ahead of need, and Node takes one on which nothing was said for one in use.
+      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
       await closeServer(server, graceMs);
     },
   };
