@@ -128,9 +128,9 @@ function serveSocket(
       else ws.send(message);
     },
     onAnswered: ({ refusal }, isOwnCredential) => {
-      const isUnauthenticated = refusal?.code === 'unauthenticated';
-      if (!isUnauthenticated) clearTimeout(probation);
-      else if (isOwnCredential && presented.kind !== 'none') ws.close(unauthenticatedClose, refusal.reason);
+      if (!isStranger(refusal)) clearTimeout(probation);
+      else if (refusal?.code === 'unauthenticated' && isOwnCredential && presented.kind !== 'none')
+        ws.close(unauthenticatedClose, refusal.reason);
     },
     onBusy: (isBusy) => (isBusy ? ws.pause() : ws.resume()),
   });
@@ -154,6 +154,12 @@ function serveSocket(
     connection.close();
   });
   return connection;
+}
+
+/** Whether nobody knows yet who sent what was refused like this: a stranger must not earn time by being one too many. */
+function isStranger(refusal: GatewayError | undefined): boolean {
+  const stage = refusal?.stage;
+  return stage === 'admit' || stage === 'authenticate' || stage === 'record';
 }
 
 /** What the protocol library cut the socket for is recorded like any other bad message. */
