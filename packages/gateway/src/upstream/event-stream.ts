@@ -20,9 +20,9 @@ export function createEventStream(maxLength: number, onData: (data: string) => v
       data = [];
       length = 0;
     } else if (line.startsWith('data:')) {
-      const value = line.slice(line.charAt(5) === ' ' ? 6 : 5);
-      data.push(value);
-      length += value.length;
+      data.push(line.slice(line.charAt(5) === ' ' ? 6 : 5));
+      // The whole line counts: empty data takes room too.
+      length += line.length;
     }
   };
 
@@ -30,11 +30,17 @@ export function createEventStream(maxLength: number, onData: (data: string) => v
     push(chunk) {
       let text = decoder.write(chunk);
       // A line feed right after a carriage return is part of the same line end, though it came in the next piece.
-      if (afterReturn && text.startsWith('\n')) text = text.slice(1);
-      if (text !== '') afterReturn = text.endsWith('\r');
-      const lines = (rest + text).split(/\r\n|\n|\r/);
-      rest = lines.pop() ?? '';
-      for (const line of lines) take(line);
+      if (text === '') return true;
+      const isSameEnd = afterReturn && text.startsWith('\n');
+      afterReturn = text.endsWith('\r');
+      if (isSameEnd) text = text.slice(1);
+      // Only what is new is searched: a long line in many small pieces must not cost more than in few large ones.
+      const [first = '', ...others] = text.split(/\r\n|\n|\r/);
+      rest += first;
+      for (const next of others) {
+        take(rest);
+        rest = next;
+      }
       return length + rest.length <= maxLength;
     },
   };

@@ -48,12 +48,13 @@ const maxProgressMessage = 1_000;
 export function readProgress(params: unknown): { readonly id: number; readonly progress: Progress } | undefined {
   if (!isObject(params)) return undefined;
   const { id, progress, total, message } = params;
-  if (typeof id !== 'number' || typeof progress !== 'number') return undefined;
+  // What is beyond all numbers (1e999) would be told to the caller as null.
+  if (typeof id !== 'number' || typeof progress !== 'number' || !Number.isFinite(progress)) return undefined;
   return {
     id,
     progress: {
       progress,
-      ...(typeof total === 'number' && { total }),
+      ...(typeof total === 'number' && Number.isFinite(total) && { total }),
       ...(typeof message === 'string' && { message: message.slice(0, maxProgressMessage) }),
     },
   };
