@@ -60,6 +60,13 @@ describe('a gateway inside a program', () => {
     await expect(gateway.call(call)).rejects.toMatchObject({ code: 'unauthenticated' });
   });
 
+  it('refuses input that is no JSON, and records that', async () => {
+    const { gateway, records } = embedded();
+    const call = { token: 'reader', tool: 'tasks.TaskService.List', input: { a: 1n } as never };
+    await expect(gateway.call(call)).rejects.toMatchObject({ reason: 'malformed_json' });
+    expect(records).toMatchObject([{ subject: 'reader', outcome: 'refused', reason: 'malformed_json' }]);
+  });
+
   it('gives no answer when its audit log fails', async () => {
     const audit = callbackAuditLog(() => Promise.reject(new Error('full')));
     const { gateway } = embedded({ audit });

@@ -1,4 +1,4 @@
-import { GatewayError, type JsonText, type Presented, type Progress, type Tool } from '@sallyport/core';
+import { type Code, GatewayError, type JsonText, type Presented, type Progress, type Tool } from '@sallyport/core';
 import { type Envelope, type JsonObject, type JsonValue, parseStrict } from '@sallyport/protocol';
 import { callResult } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
@@ -27,6 +27,10 @@ export interface EmbeddedResult {
   readonly result: JsonValue;
   /** The tool itself reported failure: then `result` is its message. */
   readonly isError: boolean;
+  /** What kind of failure. */
+  readonly code?: Code;
+  /** The call waits for somebody: what to ask about it by. */
+  readonly question?: string;
   readonly traceId: string;
 }
 
@@ -56,7 +60,7 @@ export function createEmbedded(deps: TransportDeps): Embedded {
 
   return {
     call: async (call) => {
-      const text = JSON.stringify(call.input ?? {});
+      const text = writeInput(call.input);
       const reception = receive(call, Buffer.byteLength(text));
       const argumentsText = readInput(text, deps.maxRequestBytes);
       if (argumentsText instanceof GatewayError) {
@@ -73,7 +77,13 @@ export function createEmbedded(deps: TransportDeps): Embedded {
       if (outcome.kind === 'refused') throw outcome.error;
       const { text: resultText, code, message } = readToolResult(callResult(outcome));
       const isError = code !== undefined;
-      return { result: isError ? message : JSON.parse(resultText), isError, traceId: reception.callId };
+      return {
+        result: isError ? message : JSON.parse(resultText),
+        isError,
+        ...(code !== undefined && { code }),
+        ...(outcome.kind === 'suspended' && { question: outcome.question }),
+        traceId: reception.callId,
+      };
     },
     listTools: async (caller) => {
       const tools: Tool[] = [];
@@ -89,6 +99,15 @@ export function createEmbedded(deps: TransportDeps): Embedded {
       return tools;
     },
   };
+}
+
+/** What is no JSON (a bigint, a circle) becomes no JSON, to be refused and recorded like what comes from outside. */
+function writeInput(input: JsonObject = {}): string {
+  try {
+    return JSON.stringify(input);
+  } catch {
+    return '';
+  }
 }
 
 const noEnvelope: Envelope = { members: [], inside: '', inner: [] };
