@@ -66,13 +66,9 @@ export function endOf({ kind, reason }: Seen): string {
   return kind === 'tool_error' && reason === 'suspended' ? 'suspended' : kind;
 }
 
-/**
- * A program that embeds the gateway is told that a call waits, but not in words for programs; a service cannot wait inside
- * of another call, so its call is refused.
- */
+/** A service cannot wait inside of another call, so its call is refused. */
 function isUntold(way: Way, ended: string, end: string): boolean {
-  if (way === 'hop' && end === 'suspended') return ended === 'approval_unavailable';
-  return way === 'embedded' && end === 'suspended' && ended === 'tool_error';
+  return way === 'hop' && end === 'suspended' && ended === 'approval_unavailable';
 }
 
 function differences(first: Observation, other: Observation): readonly string[] {
@@ -87,11 +83,7 @@ function differences(first: Observation, other: Observation): readonly string[] 
 
 function isKnownDifference(part: keyof Face, first: Observation, other: Observation): boolean {
   const isWaiting = first.step.one.name === 'Suspended' && part !== 'record' && part !== 'scopes';
-  if (isWaiting && [first, other].some(({ step }) => step.way === 'hop')) return true;
-  const isToolError = first.seen.kind === 'tool_error' && other.seen.kind === 'tool_error';
-  return (
-    isToolError && [first, other].some(({ step }) => step.way === 'embedded') && (part === 'code' || part === 'reason')
-  );
+  return isWaiting && [first, other].some(({ step }) => step.way === 'hop');
 }
 
 function faceOf({ seen, records, step }: Observation): Face {

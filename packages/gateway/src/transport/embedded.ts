@@ -81,7 +81,7 @@ export function createEmbedded(deps: TransportDeps): Embedded {
         result: isError ? message : JSON.parse(resultText),
         isError,
         ...(code !== undefined && { code }),
-        ...(outcome.kind === 'suspended' && { question: outcome.question }),
+        ...(outcome.kind === 'suspended' && { code: 'failed_precondition' as const, question: outcome.question }),
         traceId: reception.callId,
       };
     },

@@ -1,4 +1,4 @@
-import { GatewayError, type Presented } from '@sallyport/core';
+import { type Code, GatewayError, type Presented } from '@sallyport/core';
 import type { JsonObject, JsonValue } from '@sallyport/protocol';
 import { type Driver, defaultTimeoutMs, mask, noAnswer, type Seen } from './driver.ts';
 
@@ -14,14 +14,19 @@ export interface EmbeddedGateway {
       readonly input?: JsonObject;
       readonly signal?: AbortSignal;
     },
-  ): Promise<{ readonly result: JsonValue; readonly isError: boolean }>;
+  ): Promise<{
+    readonly result: JsonValue;
+    readonly isError: boolean;
+    readonly code?: Code;
+    readonly question?: string;
+  }>;
   listTools(caller: Caller): Promise<readonly { readonly name: string }[]>;
 }
 
 /** Calls a gateway as a function. It takes values: arguments given as text are parsed first, and have to be JSON. */
 export function embedded(gateway: EmbeddedGateway, token?: string): Driver {
   const caller: Caller = token === undefined ? { presented: { kind: 'none' } } : { token };
-  const seen = (work: Promise<Pick<Seen, 'kind' | 'result'>>): Promise<Seen> =>
+  const seen = (work: Promise<Omit<Seen, 'bytes'>>): Promise<Seen> =>
     bounded(work).then((outcome) => ({ ...outcome, bytes: mask(JSON.stringify(outcome)) }), refusalOf);
   return {
     name: 'embedded',
@@ -32,7 +37,14 @@ export function embedded(gateway: EmbeddedGateway, token?: string): Driver {
       const input = typeof args === 'string' ? (JSON.parse(args) as JsonObject) : args;
       const { signal } = options;
       const answer = gateway.call({ ...caller, tool, ...(input && { input }), ...(signal && { signal }) });
-      return seen(answer.then(({ result, isError }) => ({ kind: isError ? 'tool_error' : 'answered', result })));
+      return seen(
+        answer.then(({ result, isError, code, question }) => ({
+          kind: isError ? 'tool_error' : 'answered',
+          ...(code !== undefined && { code }),
+          ...(question !== undefined && { reason: 'suspended' }),
+          result,
+        })),
+      );
     },
     raw: async () => noAnswer('there is no wire to send text on'),
     close: async () => undefined,
