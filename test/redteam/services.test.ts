@@ -52,6 +52,14 @@ describe('a service with a credential, and bad intentions', () => {
     expect(await users.request('s1', 'ping', {})).toMatchObject({ kind: 'result' });
   });
 
+  it('is heard of when it asks for what does not exist', async () => {
+    const declined: DeclinedInvocation[] = [];
+    await harness.start({ onDecline: async (one) => void declined.push(one) });
+    const posts = await harness.service('posts');
+    expect(await posts.request('s1', 'shutdown', {})).toMatchObject({ error: { code: -32601 } });
+    expect(declined).toMatchObject([{ service: 'posts', instance: 'i1', error: { reason: 'method_unknown' } }]);
+  });
+
   it('cannot end the gateway with the example of a tool', async () => {
     await harness.start();
     for (const depth of [65, 5_000, 200_000]) {

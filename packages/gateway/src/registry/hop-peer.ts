@@ -1,5 +1,5 @@
+import { GatewayError } from '@sallyport/core';
 import {
-  errorFrame,
   pingIntervalMs,
   readFrame,
   requestFrame,
@@ -62,7 +62,7 @@ export function serveHopPeer(options: HopPeerOptions): HopPeer {
     } else if (frame.kind === 'request') {
       if (frame.method === 'ping') link.send(resultFrame(frame.id, '{}'));
       else if (frame.method === 'invoke') invocations.start(frame.id, frame.params);
-      else link.send(errorFrame(frame.id, { code: -32601, message: 'No such method.' }));
+      else invocations.refuse(frame.id, new GatewayError('method_unknown'));
     } else if (frame.kind === 'notification' && frame.method === 'cancel') {
       invocations.cancel(frame.params);
     } else if (frame.kind !== 'notification' && typeof frame.id === 'string') {

@@ -49,6 +49,8 @@ export type OnDecline = (declined: DeclinedInvocation) => Promise<void>;
 /** The requests of one connection. */
 export interface Invocations {
   start(id: HopId, params: JsonValue | undefined): void;
+  /** Records and refuses a request that is no invocation at all. */
+  refuse(id: HopId, error: GatewayError): void;
   cancel(params: JsonValue | undefined): void;
   /** The connection is gone. */
   abortAll(): void;
@@ -80,12 +82,12 @@ export function createInvocations(options: InvocationsOptions): Invocations {
     return read instanceof GatewayError ? decline(read) : options.onInvoke(read);
   };
 
-  const run = async (id: HopId, params: JsonValue | undefined): Promise<string> => {
+  const run = async (id: HopId, work: (own: AbortController) => Promise<InvocationEnd>): Promise<string> => {
     const controller = new AbortController();
     const isOneTooMany = running.size >= maxRunning || running.has(id);
     if (!isOneTooMany) running.set(id, controller);
     try {
-      const end = await (isOneTooMany ? decline(new GatewayError('peer_limited')) : invoke(params, controller));
+      const end = await (isOneTooMany ? decline(new GatewayError('peer_limited')) : work(controller));
       return 'ok' in end ? resultFrame(id, end.ok) : errorFrame(id, toHopError(end.error));
     } catch (thrown) {
       return errorFrame(id, toHopError(GatewayError.from(thrown, 'read')));
@@ -96,7 +98,10 @@ export function createInvocations(options: InvocationsOptions): Invocations {
 
   return {
     start(id, params) {
-      void run(id, params).then(options.send);
+      void run(id, (own) => invoke(params, own)).then(options.send);
+    },
+    refuse(id, error) {
+      void run(id, () => decline(error)).then(options.send);
     },
     cancel(params) {
       const { id } = members(params);
