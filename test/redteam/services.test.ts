@@ -114,6 +114,17 @@ describe('the schema of a service', () => {
     expect(checkManifest(withSchema({ type: 'object', ...part }))).toMatchObject({ ok: false });
   });
 
+  it.each([
+    ['more patterns than the gateway can compile between two calls', { type: 'string', pattern: '^a' }, 201],
+    ['more parts', {}, 5_001],
+  ])('that has %s is refused', (_name, part, count) => {
+    const properties = Object.fromEntries(Array.from({ length: count }, (_, i) => [`p${i}`, part]));
+    expect(checkManifest(withSchema({ type: 'object', properties }))).toMatchObject({
+      ok: false,
+      message: expect.stringContaining('more than'),
+    });
+  });
+
   it('may have a property of any name', () => {
     const properties = { $id: { type: 'string' }, $ref: { type: 'string' } };
     expect(checkManifest(withSchema({ type: 'object', $id: 'https://example.com/a', properties }))).toMatchObject({

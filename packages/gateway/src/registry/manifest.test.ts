@@ -56,7 +56,7 @@ describe('a manifest', () => {
     [
       'a schema of too many parts',
       withTools(tool({ outputSchema: { anyOf: Array.from({ length: 30_000 }, () => ({})) } })),
-      'more than 20000 parts',
+      'more than 5000 parts',
     ],
     [
       'too many tools',

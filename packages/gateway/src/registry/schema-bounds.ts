@@ -1,8 +1,10 @@
 /** Bounds on one JSON Schema from outside: what is compiled, walked and shown to agents must stay small. */
 const maxLength = 256 * 1024;
 const maxDepth = 64;
-const maxNodes = 20_000;
+const maxNodes = 5_000;
 const maxReferences = 500;
+/** Compiling one takes milliseconds, in which nothing else happens. */
+const maxPatterns = 200;
 /** References that are followed to check one value once; definitions that use one another twice double it each time. */
 const maxFollowed = 10_000;
 
@@ -11,6 +13,7 @@ const referenceKeywords = new Set(['$ref', '$dynamicRef', '$recursiveRef']);
 interface Walk {
   nodes: number;
   references: number;
+  patterns: number;
 }
 
 /**
@@ -18,7 +21,7 @@ interface Walk {
  * point into the schema itself: nothing is ever fetched because a schema says so.
  */
 export function schemaFault(schema: unknown): string | undefined {
-  const fault = walk(schema, 0, { nodes: 0, references: 0 });
+  const fault = walk(schema, 0, { nodes: 0, references: 0, patterns: 0 });
   if (fault !== undefined) return fault;
   if (followed(schema, createFollowing(schema)) > maxFollowed)
     return `its references multiply to more than ${maxFollowed}`;
@@ -39,7 +42,10 @@ function walk(value: unknown, depth: number, seen: Walk): string | undefined {
   if (seen.nodes > maxNodes) return `more than ${maxNodes} parts`;
   for (const [key, member] of Object.entries(value)) {
     const fault =
-      keywordFault(key, member, depth) ?? referenceFault(key, member, seen) ?? walk(member, depth + 1, seen);
+      keywordFault(key, member, depth) ??
+      referenceFault(key, member, seen) ??
+      patternFault(key, member, seen) ??
+      walk(member, depth + 1, seen);
     if (fault) return fault;
   }
   return undefined;
@@ -51,6 +57,12 @@ function referenceFault(key: string, target: unknown, seen: Walk): string | unde
   seen.references += 1;
   if (seen.references > maxReferences) return `more than ${maxReferences} references`;
   return target.startsWith('#') ? undefined : 'a $ref may only point into the same schema, with "#"';
+}
+
+function patternFault(key: string, member: unknown, seen: Walk): string | undefined {
+  if (key === 'pattern' && typeof member === 'string') seen.patterns += 1;
+  if (key === 'patternProperties') seen.patterns += Object.keys(member ?? {}).length;
+  return seen.patterns > maxPatterns ? `more than ${maxPatterns} patterns` : undefined;
 }
 
 /**
