@@ -27,64 +27,44 @@ export interface HopLink {
  */
 export function createHopLink(socket: Duplex, onFault: (error: unknown) => void): HopLink {
   const downListeners: (() => void)[] = [];
+  const outbox = createOutbox((text) => {
+    socket.write(text);
+    if (socket.writableLength > maxUnreadBytes) goDown();
+  });
   let reader: (line: string) => void = () => undefined;
-  let queued: string[] = [];
-  let queuedLength = 0;
   let down = false;
 
   const goDown = (): void => {
     if (down) return;
     down = true;
-    queued = [];
+    outbox.clear();
     splitter.close();
     socket.destroy();
     for (const listener of downListeners) listener();
   };
-  const flush = (): void => {
-    if (down || queued.length === 0) return;
-    const text = queued.length === 1 ? queued[0] : queued.join('');
-    queued = [];
-    queuedLength = 0;
-    socket.write(text);
-    if (socket.writableLength > maxUnreadBytes) goDown();
-  };
-  const take = (line: string): void => {
+  const splitter = createLineSplitter(maxProofLineLength, (line) => {
     try {
       reader(line);
     } catch (error) {
       onFault(error);
       goDown();
     }
-  };
-  const splitter = createLineSplitter(maxProofLineLength, take);
-
-  // Frames are written whole: waiting for more of them only delays.
-  if (socket instanceof Socket) socket.setNoDelay(true);
-  socket.setEncoding('utf8');
-  socket.on('data', (chunk: string) => {
-    if (!splitter.push(chunk)) goDown();
   });
-  socket.on('error', goDown);
-  socket.on('end', goDown);
-  socket.on('close', goDown);
+  listenTo(socket, { onText: (text) => splitter.push(text) || goDown(), onEnd: goDown });
 
   return {
     send(frame) {
-      if (down) return;
-      // After the poll phase every call that came in with it has queued its frame: one write carries them all.
-      if (queued.length === 0) setImmediate(flush);
-      queued.push(frame);
-      queuedLength += frame.length;
+      if (!down) outbox.push(frame);
     },
     get bufferedBytes() {
-      return socket.writableLength + queuedLength;
+      return socket.writableLength + outbox.length();
     },
     read(next) {
       reader = next;
     },
     trust: () => splitter.allow(maxLineLength),
     end() {
-      flush();
+      outbox.flush();
       splitter.close();
       socket.end(goDown);
     },
@@ -93,5 +73,44 @@ export function createHopLink(socket: Duplex, onFault: (error: unknown) => void)
       if (down) listener();
       else downListeners.push(listener);
     },
+  };
+}
+
+interface SocketEvents {
+  readonly onText: (text: string) => void;
+  readonly onEnd: () => void;
+}
+
+function listenTo(socket: Duplex, { onText, onEnd }: SocketEvents): void {
+  // Frames are written whole: waiting for more of them only delays.
+  if (socket instanceof Socket) socket.setNoDelay(true);
+  socket.setEncoding('utf8');
+  socket.on('data', onText);
+  for (const event of ['error', 'end', 'close']) socket.on(event, onEnd);
+}
+
+/** Frames on their way out. After the poll phase every call that came in with it has queued its own: one write for all. */
+function createOutbox(write: (text: string) => void) {
+  let queued: string[] = [];
+  let queuedLength = 0;
+  const clear = (): void => {
+    queued = [];
+    queuedLength = 0;
+  };
+  const flush = (): void => {
+    if (queued.length === 0) return;
+    const text = queued.join('');
+    clear();
+    write(text);
+  };
+  return {
+    push(frame: string) {
+      if (queued.length === 0) setImmediate(flush);
+      queued.push(frame);
+      queuedLength += frame.length;
+    },
+    length: () => queuedLength,
+    flush,
+    clear,
   };
 }

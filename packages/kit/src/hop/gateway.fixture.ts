@@ -51,29 +51,62 @@ export interface GatewayEnd {
   readonly socket: Socket;
 }
 
+const usualClaims = {
+  traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+  timeoutMs: 5_000,
+  transport: 'http',
+  principal: { subject: 'alice', client: 'agent', kind: 'agent', scopes: ['x:y'], attributes: {} },
+} as const;
+
+/** Frames that came in, until somebody waits for them. */
+function createInbox() {
+  const frames: HopFrame[] = [];
+  const listeners = new Set<(frame: HopFrame) => void>();
+  const takeOut = (frame: HopFrame): HopFrame => {
+    frames.splice(frames.indexOf(frame), 1);
+    return frame;
+  };
+  return {
+    frames,
+    put(frame: HopFrame): void {
+      frames.push(frame);
+      for (const listener of [...listeners]) listener(frame);
+    },
+    next(matches: (frame: HopFrame) => boolean): Promise<HopFrame> {
+      const seen = frames.find(matches);
+      if (seen !== undefined) return Promise.resolve(takeOut(seen));
+      return new Promise((resolve) => {
+        const listener = (frame: HopFrame) => {
+          if (!matches(frame)) return;
+          listeners.delete(listener);
+          resolve(takeOut(frame));
+        };
+        listeners.add(listener);
+      });
+    },
+  };
+}
+
 /** Takes over a stream as a gateway would, on either side of the proof. */
 export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: HopCredential): GatewayEnd {
   const acceptor = createAcceptor(nodeCrypto, (id) => (id === credential.id ? credential : undefined));
   const dialer = createDialer(nodeCrypto, credential);
   const announcement = Promise.withResolvers<any>();
-  const listeners = new Set<(frame: HopFrame) => void>();
+  const inbox = createInbox();
   let stage: 'challenge' | 'proof' | 'open' = prove === 'accept' ? 'proof' : 'challenge';
   let seq = 0;
   const end: GatewayEnd = {
     announcement: announcement.promise,
-    frames: [],
+    frames: inbox.frames,
     closed: new Promise((resolve) => socket.once('close', () => resolve())),
     call(tool, args, claims = {}) {
       seq += 1;
       const all: CallClaims = {
+        ...usualClaims,
         tool,
         call: randomUUID(),
         seq,
         audience: credential.service,
-        traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
-        timeoutMs: 5_000,
-        transport: 'http',
-        principal: { subject: 'alice', client: 'agent', kind: 'agent', scopes: ['x:y'], attributes: {} },
         ...claims,
       };
       const answer = end.next((frame) => 'id' in frame && frame.id === all.seq && frame.kind !== 'request');
@@ -81,22 +114,7 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
       return answer;
     },
     send: (text) => void socket.write(text),
-    next(matches) {
-      const seen = end.frames.find(matches);
-      if (seen !== undefined) {
-        end.frames.splice(end.frames.indexOf(seen), 1);
-        return Promise.resolve(seen);
-      }
-      return new Promise((resolve) => {
-        const listener = (frame: HopFrame) => {
-          if (!matches(frame)) return;
-          listeners.delete(listener);
-          end.frames.splice(end.frames.indexOf(frame), 1);
-          resolve(frame);
-        };
-        listeners.add(listener);
-      });
-    },
+    next: inbox.next,
     onInvoke: () => undefined,
     takesAnnouncements: true,
     socket,
@@ -120,8 +138,7 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
       return;
     }
     if (frame.kind === 'request' && frame.method === 'invoke') end.onInvoke(frame.id, frame.params);
-    end.frames.push(frame);
-    for (const listener of [...listeners]) listener(frame);
+    inbox.put(frame);
   };
   socket.setEncoding('utf8').on('data', (chunk) => splitter.push(String(chunk)));
   socket.on('error', () => undefined);
