@@ -1,6 +1,7 @@
 import { searchAudit } from '@sallyport/gateway';
 import { badCall, type FloodTally, flood, probe } from './flood.ts';
 import { type Fate, startLoad, tally } from './load.ts';
+import { until } from './program.ts';
 import { createSite, ready } from './site.ts';
 
 /** What a flood of bad tokens does to a gateway. */
@@ -20,9 +21,17 @@ export interface BadTokens {
   readonly medianInFloodMs: number;
 }
 
+const windowSeconds = 10;
+
+/** The most rows that so long a flood may leave: 20 singly and one count, for bad tokens and for too many, in each window. */
+export function mostRows(seconds: number): number {
+  return 2 * 21 * (Math.ceil(seconds / windowSeconds) + 1);
+}
+
 /** Sends bad tokens to a gateway that serves valid calls, at the same rate as probes before. */
 export async function floodWithBadTokens(requests: number, rate: number): Promise<BadTokens> {
-  const site = createSite(['one'], 'limits: { presets: { read: { rate: 100000, burst: 100000 } } }');
+  const roomy = 'limits: { presets: { read: { rate: 100000, burst: 100000 } } }';
+  const site = createSite(['one'], `${roomy}\naudit: { refusalsPerPeer: 20, refusalWindow: ${windowSeconds}s }`);
   const gateway = await site.startGateway();
   site.startService('one');
   await ready(gateway, 'one');
@@ -40,9 +49,8 @@ export async function floodWithBadTokens(requests: number, rate: number): Promis
   const startMs = performance.now();
   const loud = await beside(() => flood({ url, count: requests, rate, request: (index) => badCall(url, index) }));
   const seconds = (performance.now() - startMs) / 1_000;
-  // What was only counted is written when its time is over, at the latest at the end.
-  gateway.program.kill('SIGTERM');
-  await gateway.program.ended;
+  // What was only counted is written when its window ends.
+  await until(() => refusalsIn(log).told >= requests, 'all refusals are told', 2 * windowSeconds * 1_000 + 10_000);
   return {
     ...{ requests, answers: loud.answers, seconds },
     ...refusalsIn(log),
