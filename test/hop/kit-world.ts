@@ -3,29 +3,31 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pino } from 'pino';
-import { afterEach, describe, expect, it, vi } from 'vitest';
+import { expect, vi } from 'vitest';
 import { createAnnounceRegistry } from '../../packages/gateway/src/registry/announce.ts';
 import { createStaticRegistry } from '../../packages/gateway/src/registry/static.ts';
 import { fakeCredential } from '../../packages/gateway/src/registry/testing/fake-service.ts';
 import { createKitUpstream } from '../../packages/gateway/src/upstream/kit.ts';
-import { type UpstreamUnderTest, upstreamContract } from '../../packages/gateway/src/upstream/testing/contract.ts';
-import { callUpstream, contractTool } from '../../packages/gateway/src/upstream/testing/contract-call.ts';
+import type { UpstreamUnderTest } from '../../packages/gateway/src/upstream/testing/contract.ts';
+import { contractTool } from '../../packages/gateway/src/upstream/testing/contract-call.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */
-const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
+export const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
 
 const nowMs = () => performance.now();
 const log = pino({ level: 'silent' });
 const cleanups: (() => unknown)[] = [];
 
-afterEach(async () => {
+/** Ends what was started. For `afterEach`. */
+export async function endWorlds(): Promise<void> {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup();
-});
+}
 
-type Direction = 'announce' | 'static';
+/** Who dials whom. */
+export type Direction = 'announce' | 'static';
 
 /** A registry, and services of the real kit in processes of their own. */
-async function startWorld(direction: Direction) {
+export async function startWorld(direction: Direction) {
   const folder = await mkdtemp(join(tmpdir(), 'sallyport-'));
   cleanups.push(() => rm(folder, { recursive: true, force: true }));
   const credential = fakeCredential('contract');
@@ -76,7 +78,8 @@ async function startWorld(direction: Direction) {
   return { registry, spawnService, ready, notes };
 }
 
-async function start(direction: Direction): Promise<UpstreamUnderTest> {
+/** One service of the kit, as the contract of upstreams wants it. */
+export async function startContract(direction: Direction): Promise<UpstreamUnderTest> {
   const { registry, spawnService, ready, notes } = await startWorld(direction);
   const child = spawnService();
   await ready(1);
@@ -97,55 +100,3 @@ async function start(direction: Direction): Promise<UpstreamUnderTest> {
     close: async () => undefined,
   };
 }
-
-describe.each(['announce', 'static'] satisfies Direction[])('a service of the kit (%s)', (direction) => {
-  for (const { name, run } of upstreamContract) it(name, () => run(() => start(direction)));
-});
-
-describe('two instances of a kit service under load', () => {
-  it('lose only the calls in flight on the one that is killed', async () => {
-    const { registry, spawnService, ready } = await startWorld('announce');
-    const [doomed] = [spawnService(), spawnService()];
-    await ready(2);
-    const upstream = registry.registrations()[0]?.upstream;
-    if (!upstream) throw new Error('not registered');
-    const fates: string[] = [];
-    const worker = async () => {
-      for (let i = 0; i < 40; i++) {
-        const call = callUpstream(upstream, { tool: contractTool('contract', 'Contract.Slow') });
-        fates.push(await call.then(() => 'answered').catch((error: { reason: string }) => error.reason));
-      }
-    };
-    const load = Promise.all(Array.from({ length: 20 }, worker));
-    await eventually(() => expect(fates.length).toBeGreaterThan(100));
-    doomed?.kill('SIGKILL');
-    await load;
-    const failed = fates.filter((fate) => fate !== 'answered');
-    expect(new Set(failed)).toEqual(new Set(['upstream_failed']));
-    expect(failed.length).toBeLessThanOrEqual(20);
-    expect(fates).toHaveLength(800);
-  });
-
-  it('answer every call while one of them drains', async () => {
-    const { registry, spawnService, ready } = await startWorld('announce');
-    const [leaving] = [spawnService(), spawnService()];
-    await ready(2);
-    const upstream = registry.registrations()[0]?.upstream;
-    if (!upstream) throw new Error('not registered');
-    const fates: string[] = [];
-    const worker = async () => {
-      for (let i = 0; i < 40; i++) {
-        const call = callUpstream(upstream, { tool: contractTool('contract', 'Contract.Slow') });
-        fates.push(await call.then(() => 'answered').catch((error: { reason: string }) => error.reason));
-      }
-    };
-    const load = Promise.all(Array.from({ length: 20 }, worker));
-    await eventually(() => expect(fates.length).toBeGreaterThan(100));
-    leaving?.kill('SIGTERM');
-    await load;
-    // Those too that crossed the notice of draining on the wire.
-    expect(fates.filter((fate) => fate !== 'answered')).toEqual([]);
-    expect(fates).toHaveLength(800);
-    await eventually(() => expect(registry.registrations()).toMatchObject([{ instances: 1 }]));
-  });
-});
