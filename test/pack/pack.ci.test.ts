@@ -1,7 +1,9 @@
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawn } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { createInterface } from 'node:readline';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 
 const root = resolve(import.meta.dirname, '../..');
@@ -73,5 +75,51 @@ describe('packages as they are published, outside the repository', () => {
     writeFileSync(join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['stranger.ts'] }));
     const tsc = join(root, 'node_modules/typescript/bin/tsc');
     expect(run(process.execPath, [tsc, '-p', folder], folder)).toBe('');
+  });
+
+  test('a service and a gateway run from them, and a call goes through', async () => {
+    writeFileSync(
+      join(folder, 'tasks.mjs'),
+      `import { service } from '@sallyport/kit';
+       import { z } from 'zod';
+       const tasks = service('tasks', { version: '1.0.0', owner: 'stranger' });
+       tasks.tool('TaskService.Create', {
+         description: 'Create a task.', scopes: ['tasks:write'], sideEffect: 'write',
+         input: z.object({ title: z.string().min(1) }), output: z.object({ id: z.string() }),
+       }, ({ title }) => ({ id: 'task-' + title.length }));
+       await tasks.listen();`,
+    );
+    const config = { version: 1, listen: { port: 0 }, admin: { port: 0 } };
+    const services = { tasks: { command: ['node', 'tasks.mjs'] } };
+    writeFileSync(join(folder, 'sallyport.yaml'), JSON.stringify({ ...config, services }));
+    const child = spawn(process.execPath, [join(folder, 'node_modules/.bin/sallyport'), 'run', '--json'], {
+      cwd: folder,
+      env: { PATH: process.env.PATH, HOME: folder },
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
+    let said = '';
+    child.stderr.on('data', (chunk) => {
+      said += chunk;
+    });
+    const ended = once(child, 'exit').then(([code]) => {
+      throw new Error(`it ended with ${code}: ${said}`);
+    });
+    try {
+      const [line] = await Promise.race([once(createInterface(child.stdout), 'line'), ended]);
+      const { mcp, token } = JSON.parse(line);
+      const call = (input: object) =>
+        fetch(`${mcp}/call`, {
+          method: 'POST',
+          headers: { authorization: `Bearer ${token}`, 'content-type': 'application/json' },
+          body: JSON.stringify({ tool: 'tasks.TaskService.Create', input }),
+        });
+      const good = await call({ title: 'four' });
+      expect(await good.json()).toMatchObject({ result: { id: 'task-4' } });
+      expect((await call({ title: '' })).status).toBe(400);
+    } finally {
+      ended.catch(() => undefined);
+      child.kill('SIGTERM');
+      await once(child, 'close');
+    }
   });
 });
