@@ -73,9 +73,13 @@ export function writeConfig(folder: string, text: string): string {
 }
 
 /** Starts `sallyport run` or `serve` on a configuration and waits until it is ready. */
-export async function startGateway(verb: 'run' | 'serve', config: string): Promise<TestGateway> {
+export async function startGateway(
+  verb: 'run' | 'serve',
+  config: string,
+  { watch = false }: { readonly watch?: boolean } = {},
+): Promise<TestGateway> {
   const folder = dirname(config);
-  const words = [verb, '--config', config, '--json', ...(verb === 'run' ? ['--no-watch'] : [])];
+  const words = [verb, '--config', config, '--json', ...(verb === 'run' && !watch ? ['--no-watch'] : [])];
   const program = startNode([...sallyport, ...words], { cwd: folder });
   return follow(program, folder);
 }
