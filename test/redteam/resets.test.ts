@@ -27,6 +27,16 @@ function reset(port: number, text: string): Promise<void> {
   });
 }
 
+/** Sends, waits for the answer, and resets the connection: part of what was sent was never read. */
+function abandon(port: number, text: string): Promise<void> {
+  return new Promise((resolve) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(text));
+    socket.once('data', () => socket.resetAndDestroy());
+    socket.on('error', () => undefined);
+    socket.once('close', () => resolve());
+  });
+}
+
 function answerTo(port: number, text: string): Promise<string> {
   return new Promise((resolve, reject) => {
     let answer = '';
@@ -58,6 +68,18 @@ it.each([
   expect(await answerTo(port, 'GET /health HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n')).toContain(
     'alive',
   );
+});
+
+it.each([
+  ['with a bad token', 'Authorization: Bearer bad\r\n'],
+  ['from a foreign page', 'Origin: https://evil.example\r\n'],
+])('a stranger who is refused a WebSocket %s, and has sent more, keeps no connection', async (_name, header) => {
+  const { http, port } = await startHttp(createRig());
+  const key = 'Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n';
+  const text = `GET /mcp/ws HTTP/1.1\r\nHost: localhost\r\n${header}${upgrade}${key}\r\n${'x'.repeat(200_000)}`;
+  for (let i = 0; i < 5; i++) await abandon(port, text);
+  // Resolves only when no connection is left.
+  await http.close(60_000);
 });
 
 it('a client that offers HTTP/2 with its request is answered as if it had not', async () => {

@@ -7,7 +7,7 @@ import { createHttpMcp } from './http-mcp.ts';
 import { createResponder, type HttpExchange, type Responder } from './http-response.ts';
 import { createRest } from './rest.ts';
 import { type TlsSettings, toSecureContext } from './tls.ts';
-import { createWs } from './ws.ts';
+import { createWs, hangUp } from './ws.ts';
 
 /** How long and how many, and over what. Times are in milliseconds. */
 export interface HttpOptions {
@@ -82,7 +82,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
     // Node lets go of the socket here: without a listener, one peer that resets it would end the process.
     socket.on('error', () => socket.destroy());
     if (pathOf(request) === webSocketPath) ws.upgrade(request, socket, head);
-    else socket.end('HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
+    else hangUp(socket, 'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
 
   return {
@@ -96,7 +96,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
       ws.close(graceMs);
       // Clients open connections ahead of need, and Node takes one on which nothing was said for one in use.
       for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-      await closeServer(server, graceMs);
+      await closeServer(server, sockets, graceMs);
     },
   };
 }
@@ -186,7 +186,7 @@ function listen(
   });
 }
 
-async function closeServer(server: Server, graceMs: number): Promise<void> {
+async function closeServer(server: Server, sockets: ReadonlySet<Socket>, graceMs: number): Promise<void> {
   if (!server.listening) return;
   const closed = new Promise<void>((resolve) => {
     server.close(() => resolve());
@@ -194,7 +194,10 @@ async function closeServer(server: Server, graceMs: number): Promise<void> {
   server.closeIdleConnections();
   // Event streams began before it was known that their connections would not be needed again.
   const idle = setInterval(() => server.closeIdleConnections(), idleCheckMs);
-  const timer = setTimeout(() => server.closeAllConnections(), graceMs);
+  // The server's own list lacks those that were upgraded.
+  const timer = setTimeout(() => {
+    for (const socket of sockets) socket.destroy();
+  }, graceMs);
   await closed;
   clearInterval(idle);
   clearTimeout(timer);

@@ -24,6 +24,8 @@ const unauthenticatedClose = 4401;
 const goingAwayClose = 1001;
 
 const pingIntervalMs = 15_000;
+/** How long a peer that is hung up on may take to read why. */
+const hangUpMs = 1_000;
 
 /** Sockets that came without a token: how many there may be, and how long each may stay without showing a good one. */
 const maxAnonymous = 64;
@@ -112,7 +114,18 @@ function refuseUpgrade(deps: TransportDeps, socket: Duplex, { callId, error }: U
     ...refusalHeaders(error, deps.resourceMetadataUrl),
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
-  socket.end([`HTTP/1.1 ${error.http} ${STATUS_CODES[error.http] ?? 'Refused'}`, ...lines, '', body].join('\r\n'));
+  hangUp(socket, [`HTTP/1.1 ${error.http} ${STATUS_CODES[error.http] ?? 'Refused'}`, ...lines, '', body].join('\r\n'));
+}
+
+/**
+ * Answers and closes, for certain: nobody reads what else comes on this socket, and one that is not read never notices that
+ * its peer is gone. Each of those would take the place of a connection for ever.
+ */
+export function hangUp(socket: Duplex, answer: string): void {
+  const timer = setTimeout(() => socket.destroy(), hangUpMs);
+  socket.once('close', () => clearTimeout(timer));
+  socket.end(answer);
+  socket.resume();
 }
 
 function serveSocket(
