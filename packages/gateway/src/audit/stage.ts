@@ -97,6 +97,10 @@ export function createRecord(options: RecordOptions): RecordStage {
 
   const record = (entry: AuditRecord) => (entry.subject === undefined ? recordStranger(entry) : write(entry));
   // What an earlier window could not write is back in the table only when its attempt has ended.
-  const close = () => flushed.then(flush);
+  const close = async (): Promise<void> => {
+    // The log keeps the process alive for known callers only, and these counts are about strangers.
+    const awake = setInterval(() => undefined, 1_000);
+    await flushed.then(flush).finally(() => clearInterval(awake));
+  };
   return Object.assign(record, { close });
 }
