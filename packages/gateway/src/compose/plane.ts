@@ -1,7 +1,8 @@
-import type { Authenticator, Pipeline, Registry, Stages } from '@sallyport/core';
+import type { Authenticator, Call, Outcome, Pipeline, Registry, Stages } from '@sallyport/core';
 import type { Logger } from 'pino';
 import type { ToolOverride } from '../catalog/build.ts';
 import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
+import { logFor } from '../telemetry/index.ts';
 import { composePipeline, type ExtraKinds } from './stages.ts';
 
 /** One catalog and the pipeline in front of it. A gateway has two: one for agents, one for its owner. */
@@ -37,11 +38,11 @@ export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
   let current = build(settings);
   return {
     pipeline: {
-      invoke: (call) => current.invoke(call),
-      list: (call) => current.list(call),
-      listen: (call) => current.listen(call),
-      reply: (call) => current.reply(call),
-      decline: (call) => current.decline(call),
+      invoke: (call) => explained(log, call, current.invoke(call)),
+      list: (call) => explained(log, call, current.list(call)),
+      listen: (call) => explained(log, call, current.listen(call)),
+      reply: (call) => explained(log, call, current.reply(call)),
+      decline: (call) => explained(log, call, current.decline(call)),
     },
     catalog,
     apply(next) {
@@ -51,4 +52,18 @@ export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
     },
     close: catalog.close,
   };
+}
+
+/** The caller is told a reason; why our side failed is for whoever runs this. Refusals that are the caller's doing are not logged. */
+async function explained<Ended extends Outcome<unknown>>(
+  log: Logger,
+  call: Call,
+  ending: Promise<Ended>,
+): Promise<Ended> {
+  const outcome = await ending;
+  if (outcome.kind === 'refused' && outcome.error.http >= 500) {
+    const { reason, stage, cause } = outcome.error;
+    logFor(log, { callId: call.id, traceId: call.trace.traceId }).warn({ reason, stage, err: cause }, 'a call failed');
+  }
+  return outcome;
 }

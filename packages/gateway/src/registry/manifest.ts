@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto';
-import { type JsonObject, type JsonValue, type ServiceManifest, serviceNamePattern } from '@sallyport/protocol';
+import {
+  isDeeperThan,
+  type JsonObject,
+  type JsonValue,
+  type ServiceManifest,
+  schemaFault,
+  serviceNamePattern,
+} from '@sallyport/protocol';
 import { z } from 'zod';
-import { isDeeperThan, schemaFault } from './schema-bounds.ts';
 import { semverPattern } from './semver.ts';
 
 /** A service that offers more than this offers nothing. */

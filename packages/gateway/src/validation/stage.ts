@@ -12,6 +12,8 @@ export function createValidate(schemas: Schemas): Stages['validate'] {
       checkParamHeaders(tool.inputSchema, value, call.request.paramHeaders);
     }
     const issues = schemas.check(tool.inputSchema)(value);
+    // What comes back will have to be checked as well: better to know now that it can be.
+    if (tool.outputSchema) schemas.check(tool.outputSchema);
     if (issues.length > 0) throw new GatewayError('invalid_input', { issues });
     return { text: argumentsText, value };
   };
