@@ -2,7 +2,7 @@ import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CliError } from './exit.ts';
 import type { Sink } from './terminal/screen.ts';
-import { createStyle, type Style } from './terminal/style.ts';
+import { createStyle, printableJson, type Style } from './terminal/style.ts';
 
 /** The process as a command sees it: the one place where its globals are taken in. */
 export interface Context {
@@ -64,7 +64,7 @@ function untilStopped(signal: AbortSignal): Promise<NodeJS.Signals> {
 
 /** Prints a result on stdout, one line of JSON. */
 export function printJson(context: Context, value: unknown): void {
-  context.stdout.write(`${JSON.stringify(value)}\n`);
+  context.stdout.write(`${printableJson(value)}\n`);
 }
 
 /** Prints a result on stdout. */

@@ -4,7 +4,7 @@ import { type AdminOptions, configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { parseTime } from '../duration.ts';
 import { CliError } from '../exit.ts';
-import { printable, type Style } from '../terminal/style.ts';
+import { printableLine, type Style } from '../terminal/style.ts';
 import { pad, table } from '../terminal/table.ts';
 
 /** Options that choose records. */
@@ -137,15 +137,15 @@ function rowLine(row: AuditRow, style: Style): string {
 function cells({ seq, record }: AuditRow, style: Style): readonly string[] {
   if (record.kind === 'refusals') {
     const { count, reason, peer, fromMs } = record;
-    return [String(seq), timeText(fromMs), style.red(`${count} × ${reason}`), printable(peer), '(counted)', '', ''];
+    return [String(seq), timeText(fromMs), style.red(`${count} × ${reason}`), printableLine(peer), '(counted)', '', ''];
   }
   const { timeMs, durationMs, verb, tool, traceId } = record;
   return [
     String(seq),
     timeText(timeMs),
     outcomeText(record, style),
-    printable(whoText(record)),
-    printable(tool ?? verb),
+    printableLine(whoText(record)),
+    printableLine(tool ?? verb),
     record.kind === 'intent' ? '' : `${durationMs.toFixed(1)} ms`,
     traceId,
   ];

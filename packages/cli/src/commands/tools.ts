@@ -3,7 +3,7 @@ import { resolve } from 'node:path';
 import { createGatewayClient, gatewayTarget, type ListedTool } from '../client/gateway-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { CliError } from '../exit.ts';
-import { printable } from '../terminal/style.ts';
+import { printable, printableJson } from '../terminal/style.ts';
 import { table } from '../terminal/table.ts';
 import { toMarkdown, toOpenAiTools } from '../tool-export.ts';
 
@@ -48,8 +48,8 @@ export async function describeTool(name: string, options: ToolsOptions, context:
       ...fact('alias', tool.alias),
       '',
       style.dim('input'),
-      JSON.stringify(tool.inputSchema, null, 2),
-      ...(tool.outputSchema ? [style.dim('output'), JSON.stringify(tool.outputSchema, null, 2)] : []),
+      printableJson(tool.inputSchema, 2),
+      ...(tool.outputSchema ? [style.dim('output'), printableJson(tool.outputSchema, 2)] : []),
       ...(tool.examples ?? []).flatMap((example) => ['', style.dim('example'), exampleCall(tool, example)]),
     ].join('\n'),
   );
@@ -69,7 +69,7 @@ export async function callTool({ name, given, input, ...options }: CallOptions, 
   const parsed = parseInput(input === undefined ? (given ?? '{}') : await readInput(input, context));
   const { result, traceId } = await createGatewayClient(gatewayTarget(context, options.url)).call(name, parsed);
   if (options.json) return printJson(context, { result, traceId });
-  print(context, JSON.stringify(result, null, 2));
+  print(context, printableJson(result, 2));
   if (traceId !== undefined) say(context, context.errorStyle.dim(`trace ${traceId}`));
 }
 
@@ -80,7 +80,7 @@ export async function exportTools(
 ): Promise<void> {
   const tools = await createGatewayClient(gatewayTarget(context, options.url)).list();
   if (options.format === 'markdown') return print(context, toMarkdown(tools));
-  print(context, JSON.stringify(options.format === 'openai' ? toOpenAiTools(tools) : { tools }, null, 2));
+  print(context, printableJson(options.format === 'openai' ? toOpenAiTools(tools) : { tools }, 2));
 }
 
 async function findTool(name: string, options: ToolsOptions, context: Context): Promise<ListedTool> {

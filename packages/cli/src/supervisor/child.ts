@@ -1,5 +1,4 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { createInterface } from 'node:readline';
 import type { Readable } from 'node:stream';
 import { systemCode } from '../exit.ts';
 
@@ -92,8 +91,35 @@ function cannotStart(child: ChildProcess, error: Error): string {
   return reasons[systemCode(error) ?? ''] ?? `cannot be started: ${error.message}`;
 }
 
-function readLines(stream: Readable | null, onLine: (line: string) => void): void {
-  if (stream !== null) createInterface({ input: stream, crlfDelay: Number.POSITIVE_INFINITY }).on('line', onLine);
+const longestLine = 64 * 1024;
+
+/** Lines of a program's output. One that does not end is cut: no program can fill this one's memory by not ending it. */
+export function readLines(stream: Readable | null, onLine: (line: string) => void): void {
+  let pending = '';
+  let isCut = false;
+  const end = (text: string): void => {
+    if (!isCut) onLine((pending + text).replace(/\r$/, ''));
+    pending = '';
+    isCut = false;
+  };
+  stream?.setEncoding('utf8').on('data', (chunk: string) => {
+    const [first = '', ...rest] = chunk.split('\n');
+    const last = rest.pop();
+    if (last === undefined) {
+      pending += isCut ? '' : first;
+    } else {
+      end(first);
+      for (const line of rest) end(line);
+      pending = last;
+    }
+    if (pending.length <= longestLine) return;
+    onLine(`${pending.slice(0, longestLine)}…`);
+    pending = '';
+    isCut = true;
+  });
+  stream?.once('end', () => {
+    if (pending !== '') end('');
+  });
 }
 
 function signalGroup(child: ChildProcess, signal: 'SIGTERM' | 'SIGKILL'): void {

@@ -26,7 +26,7 @@ export function formatLogLine(line: string, style: Style, speaker?: string): str
       ? []
       : [` ${style.dim(`${key}=`)}${factText(key, value)}`],
   );
-  return `${mark(level, style)}${printable(String(record.msg ?? ''))}${facts.join('')}`;
+  return `${mark(level, style)}${printable(String(record.msg ?? '')).replace(/\n/g, '\\n')}${facts.join('')}`;
 }
 
 function readRecord(line: string): Record<string, unknown> | undefined {
@@ -49,7 +49,7 @@ function mark(level: string, style: Style): string {
 
 function factText(key: string, value: unknown): string {
   if (key === 'err' && typeof value === 'object' && value !== null && 'message' in value)
-    return printable(String(value.message));
+    return printable(String(value.message)).replace(/\n/g, '\\n');
   if (typeof value !== 'string') return printable(JSON.stringify(value));
   const text = printable(value);
   return /^[^\s"=]+$/.test(text) ? text : JSON.stringify(text);

@@ -31,3 +31,19 @@ const controlling = /(?![\t\n])\p{Cc}|[\u202a-\u202e\u2066-\u2069]/gu;
 export function printable(text: string): string {
   return stripVTControlCharacters(text).replace(controlling, '');
 }
+
+const longestCell = 200;
+
+/** The same for a place that holds one line: a line end would begin another, with whatever the text says then. */
+export function printableLine(text: string): string {
+  const line = printable(text).replace(/\n/g, '\\n');
+  return line.length > longestCell ? `${line.slice(0, longestCell)}…` : line;
+}
+
+/** JSON of what came from elsewhere, to be shown: JSON leaves C1 controls and what reorders text as they are. */
+export function printableJson(value: unknown, indent?: number): string {
+  return JSON.stringify(value, null, indent).replace(
+    /[\u007f-\u009f\u2028\u2029\u202a-\u202e\u2066-\u2069]/g,
+    (character) => `\\u${character.charCodeAt(0).toString(16).padStart(4, '0')}`,
+  );
+}

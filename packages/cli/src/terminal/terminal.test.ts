@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { createPrefixes, formatLogLine } from './log-line.ts';
 import { createScreen } from './screen.ts';
-import { createStyle, printable } from './style.ts';
+import { createStyle, printable, printableJson, printableLine } from './style.ts';
 import { table } from './table.ts';
 
 const plain = createStyle({ isTty: false, env: {} });
@@ -66,4 +66,11 @@ test('the status line stays under what scrolls, and is not there in a pipe', () 
 test('prefixes stand in one column', () => {
   const prefix = createPrefixes(['a', 'longer'], plain);
   expect([prefix('a'), prefix('longer'), prefix('new')]).toEqual(['a      │', 'longer │', 'new    │']);
+});
+
+test('text from elsewhere cannot begin a line of its own, nor hide in JSON', () => {
+  expect(printableLine('users.Get\n   7  answered  admin')).toBe('users.Get\\n   7  answered  admin');
+  expect(printableLine('x'.repeat(1_000))).toHaveLength(201);
+  expect(printableJson({ a: 'b\u009b31m\u202ec' })).toBe('{"a":"b\\u009b31m\\u202ec"}');
+  expect(JSON.parse(printableJson({ a: 'b\u009b31m\u202ec' }))).toEqual({ a: 'b\u009b31m\u202ec' });
 });
