@@ -8,7 +8,8 @@ const longestChain = 16;
  * A service that calls another one over its own hop, whose credential was proved when it connected.
  *
  * It acts for whom it is serving: their subject, tenant, session and attributes, with itself as the newest actor in front
- * (RFC 8693 §4.1). The scopes are its own, never theirs: what a caller may do does not rub off on a service.
+ * (RFC 8693 §4.1). The scopes are its own, never theirs: what a caller may do does not rub off on a service. Serving
+ * nobody, it is `service:<name>`, which no account can be called.
  */
 export const serviceHop: AuthenticatorKind = {
   kind: 'service-hop',
@@ -26,7 +27,7 @@ function toPrincipal(
 ): Principal {
   const own = `service:${service}`;
   return {
-    subject: service,
+    subject: own,
     ...(onBehalfOf && actingFor(onBehalfOf, own)),
     client: own,
     kind: 'service',

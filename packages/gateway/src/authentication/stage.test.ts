@@ -101,7 +101,7 @@ describe('a service on its hop', () => {
 
   it('is itself when it serves nobody, with the scopes configured for it', async () => {
     expect(await authenticate({ presented: posts, origin })).toEqual({
-      subject: 'posts',
+      subject: 'service:posts',
       client: 'service:posts',
       kind: 'service',
       scopes: ['users:read'],

@@ -1,6 +1,7 @@
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import { createServer as createTlsServer, type Server as TlsServer } from 'node:https';
 import type { AddressInfo, Socket } from 'node:net';
+import { createConnections, isLoopback } from './connections.ts';
 import type { TransportDeps } from './deps.ts';
 import { createBodyBudget } from './http-body.ts';
 import { createHttpMcp } from './http-mcp.ts';
@@ -49,6 +50,8 @@ const keepAliveCommentMs = 15_000;
 /** So many bodies of the largest size may be on their way in at once. */
 const maxWholeBodies = 64;
 const maxHeaderBytes = 16 * 1024;
+/** A small office behind one address has this many whatever the limit for all. */
+const minConnectionsPerPeer = 16;
 const webSocketPath = '/mcp/ws';
 
 /** Makes the HTTP face of a gateway: MCP, WebSocket, REST and probes. Nothing listens yet. */
@@ -73,11 +76,11 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
       response.socket?.destroy();
     });
   });
-  const sockets = new Set<Socket>();
-  server.on('connection', (socket: Socket) => {
-    sockets.add(socket);
-    socket.once('close', () => sockets.delete(socket));
+  const connections = createConnections({
+    maxPerPeer: Math.max(minConnectionsPerPeer, Math.floor(limits.maxConnections / 4)),
+    isShared: (address) => isLoopback(address) || deps.trustedProxies(address),
   });
+  server.on('connection', connections.admit);
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     // Node lets go of the socket here: without a listener, one peer that resets it would end the process.
     socket.on('error', () => socket.destroy());
@@ -95,8 +98,8 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
       ending.abort();
       ws.close(graceMs);
       // Clients open connections ahead of need, and Node takes one on which nothing was said for one in use.
-      for (const socket of sockets) if (socket.bytesRead === 0) socket.destroy();
-      await closeServer(server, sockets, graceMs);
+      for (const socket of connections.open) if (socket.bytesRead === 0) socket.destroy();
+      await closeServer(server, connections.open, graceMs);
     },
   };
 }
