@@ -17,8 +17,9 @@ export function peerFlood({ limiter, limit }: PeerFloodOptions): AdmissionCheck 
   const local = { rate: limit.rate * loopbackFactor, burst: limit.burst * loopbackFactor };
   return {
     kind: 'peer-flood',
-    admit({ origin: { peer } }) {
-      const own = peer === 'local' || isLoopback(peer);
+    admit({ origin: { peer, transport } }) {
+      // A service on its hop has proved who it is before, and asks for many.
+      const own = transport === 'hop' || peer === 'local' || isLoopback(peer);
       const taken = limiter.take(`peer\n${peerGroup(peer)}`, own ? local : limit);
       return 'then' in taken ? taken.then(refuseUnlessTaken) : refuseUnlessTaken(taken);
     },

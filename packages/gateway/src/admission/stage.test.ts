@@ -153,12 +153,13 @@ test('the refusal of a flood says when to come back', () => {
   expect(() => check.admit(arrival({}))).toThrow(expect.objectContaining({ details: { retryAfterMs: 7 } }));
 });
 
-test('this machine has a hundred times as much', async () => {
+test('this machine has a hundred times as much, and so has a service on its hop', async () => {
   const check = peerFlood({ limiter: burstsOnly(), limit: { rate: 1, burst: 1 } });
-  for (const peer of ['127.0.0.1', '::1', 'local']) {
+  const service = { transport: 'hop', peer: 'service:posts/i1' } as const;
+  for (const from of [{ peer: '127.0.0.1' }, { peer: '::1' }, { peer: 'local' }, service]) {
     for (let request = 0; request < 100; request++)
-      expect(await reasonOf(() => check.admit(arrival({ peer })))).toBe('admitted');
-    expect(await reasonOf(() => check.admit(arrival({ peer })))).toBe('peer_limited');
+      expect(await reasonOf(() => check.admit(arrival(from)))).toBe('admitted');
+    expect(await reasonOf(() => check.admit(arrival(from)))).toBe('peer_limited');
   }
 });
 
