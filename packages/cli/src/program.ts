@@ -25,10 +25,7 @@ function createProgram(context: Context): Command {
     .description('A guarded door between AI agents and your services.')
     .version(version, '-V, --version', 'print the version')
     .helpOption('-h, --help', 'show help')
-    .addHelpText(
-      'after',
-      `\n${exitCodeHelp}\n\nStart with: sallyport new tasks && cd tasks && npm install && npx sallyport run`,
-    )
+    .addHelpText('after', `\n${exitCodeHelp}\n\nStart with: sallyport new tasks`)
     .showHelpAfterError('(add --help for usage)')
     .enablePositionalOptions()
     .exitOverride()

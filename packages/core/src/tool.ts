@@ -42,6 +42,8 @@ export interface ServiceStatus {
   readonly version: string;
   readonly owner: string;
   readonly instances: number;
+  /** Connected, but defining the tools of this version differently: they get no calls while the others are there. */
+  readonly keptOut: number;
   readonly state: 'ready' | 'suspected' | 'stale';
 }
 

@@ -1,5 +1,6 @@
 import { relative, resolve } from 'node:path';
 import { type Context, print, printJson } from '../context.ts';
+import { joinCheckout } from '../scaffold/checkout.ts';
 import { scaffold, type TemplateName } from '../scaffold/scaffold.ts';
 
 /** Options of `sallyport new`. */
@@ -13,6 +14,8 @@ export interface NewOptions {
 export async function newService(name: string, options: NewOptions, context: Context): Promise<void> {
   const folder = resolve(context.cwd, options.dir ?? name);
   const files = scaffold({ name, template: options.template, folder });
+  const isCheckout = import.meta.url.endsWith('.ts');
+  if (isCheckout) joinCheckout(folder);
   if (options.json) return printJson(context, { name, template: options.template, folder, files });
   const { style } = context;
   const here = relative(context.cwd, folder) || '.';
@@ -24,9 +27,9 @@ export async function newService(name: string, options: NewOptions, context: Con
       '',
       'Next:',
       `    cd ${here}`,
-      '    npm install',
+      ...(isCheckout ? [] : ['    npm install']),
       '    npm test',
-      '    npx sallyport run',
+      '    npm start',
     ].join('\n'),
   );
 }

@@ -142,7 +142,8 @@ function rotationOf(gateway: RunningGateway): Rotation {
   return {
     instances: (name) => {
       const found = gateway.services().find((service) => service.name === name);
-      return found === undefined || found.state === 'stale' ? 0 : found.instances;
+      // One that defines its tools anew is kept out until the one before it leaves: it has announced itself all the same.
+      return found === undefined || found.state === 'stale' ? 0 : found.instances + found.keptOut;
     },
     onChange: gateway.onChange,
   };

@@ -11,7 +11,7 @@ test('the status line counts calls since it was drawn before, and refusals', () 
   const traffic = createTraffic(0);
   for (const outcome of ['answered', 'answered', 'refused'] as const) traffic.count(record(outcome));
   traffic.count(record('answered', 'list'));
-  const services = [{ name: 'a', version: '1.0.0', owner: 'o', instances: 1, state: 'ready' as const }];
+  const services = [{ name: 'a', version: '1.0.0', owner: 'o', instances: 1, keptOut: 0, state: 'ready' as const }];
   const line = statusText({ services, expected: 2, traffic: traffic.take(2_000), mcpUrl: 'http://x/mcp' }, plain);
   expect(line).toBe('● 1/2 services · 1.5 calls/s · 3 calls · 1 refused · http://x/mcp');
   expect(traffic.take(3_000).perSecond).toBe(0);

@@ -6,6 +6,8 @@ export interface Registration {
   readonly manifest: ServiceManifest;
   readonly upstream: Upstream;
   readonly instances: number;
+  /** Connected, but defining the tools of this version differently: they get no calls while the others are there. */
+  readonly keptOut?: number;
   readonly state: 'ready' | 'suspected' | 'stale';
 }
 

@@ -86,12 +86,13 @@ function toTool(manifest: ServiceManifest, declared: ToolManifest, overrideFor: 
   };
 }
 
-function toStatus({ manifest, instances, state }: Registration): ServiceStatus {
+function toStatus({ manifest, instances, keptOut = 0, state }: Registration): ServiceStatus {
   return {
     name: manifest.service,
     version: manifest.version,
     owner: manifest.owner ?? 'unknown',
     instances,
+    keptOut,
     state,
   };
 }

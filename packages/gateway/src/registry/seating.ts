@@ -82,6 +82,7 @@ export function createSeating({ createPool, log, lingerMs, onChange }: SeatingOp
       if (existing.members.size > 0) {
         keptOut.add(seat);
         logKeptOut(log, seat);
+        onChange();
         return;
       }
       remove(existing);
@@ -126,5 +127,8 @@ export function createSeating({ createPool, log, lingerMs, onChange }: SeatingOp
 
 function logKeptOut(log: Logger, { manifest, instance }: Seat): void {
   const { service, version } = manifest;
-  log.error({ service, version, instance }, 'kept out of rotation: it defines its tools differently from the first');
+  log.error(
+    { service, version, instance },
+    'kept out while others are there: it defines the tools of this version differently; raise its version',
+  );
 }

@@ -55,7 +55,7 @@ export interface ServiceTableOptions {
 export function createServiceTable({ createPool, log, lingerMs = 500 }: ServiceTableOptions): ServiceTable {
   let registrations: readonly Registration[] = [];
   const changes = createChanges(() => {
-    registrations = toRegistrations(seating.entries());
+    registrations = toRegistrations(seating.entries(), seating.keptOut);
   });
   const seating = createSeating({ createPool, log, lingerMs, onChange: changes.note });
   const stale = () => seating.entries().filter((entry) => entry.stale);
@@ -102,15 +102,20 @@ function rank(one: Entry, other: Entry): number {
   return alive || compareVersions(one.manifest.version, other.manifest.version);
 }
 
-function toRegistrations(entries: readonly Entry[]): readonly Registration[] {
+function toRegistrations(entries: readonly Entry[], keptOut: ReadonlySet<Seat>): readonly Registration[] {
   return [...serving(entries).values()]
     .sort((a, b) => (a.manifest.service < b.manifest.service ? -1 : 1))
     .map((entry) => ({
       manifest: entry.manifest,
       upstream: entry.pool.upstream,
       instances: entry.members.size,
+      keptOut: countOf(keptOut, entry),
       state: stateOf(entry),
     }));
+}
+
+function countOf(keptOut: ReadonlySet<Seat>, { manifest }: Entry): number {
+  return [...keptOut].filter((seat) => keyOf(seat.manifest) === keyOf(manifest)).length;
 }
 
 function toVersions(entries: readonly Entry[], keptOut: ReadonlySet<Seat>): readonly VersionStatus[] {
@@ -121,7 +126,7 @@ function toVersions(entries: readonly Entry[], keptOut: ReadonlySet<Seat>): read
       version: entry.manifest.version,
       serving: chosen.get(entry.manifest.service) === entry,
       instances: entry.members.size,
-      keptOut: [...keptOut].filter((seat) => keyOf(seat.manifest) === keyOf(entry.manifest)).length,
+      keptOut: countOf(keptOut, entry),
       state: stateOf(entry),
     }))
     .sort((a, b) => (a.service === b.service ? compareVersions(b.version, a.version) : a.service < b.service ? -1 : 1));
