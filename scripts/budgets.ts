@@ -42,7 +42,7 @@ function describe({ what, lines, budget }: Size): string {
   return `${what} has ${lines} lines of code; aim for ${budget.guide}, never more than ${budget.limit}. Split it by what it does.`;
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const { over, near } = checkBudgets(process.argv[2] ?? process.cwd());
   for (const finding of near) process.stdout.write(`note: ${finding}\n`);
   for (const finding of over) process.stdout.write(`${finding}\n`);

@@ -1,7 +1,8 @@
-// Writes what is generated from the code: docs/errors.md, the borders in ARCHITECTURE.md, test/pins/exports.json.
+// Writes what is generated from the code: docs/errors.md, docs/cli.md, the borders in ARCHITECTURE.md, test/pins/exports.json.
 import { existsSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { dirname, join, resolve } from 'node:path';
 import { type Code, type Reason, reasons } from '@sallyport/core';
+import { commandsPage } from './cli-page.ts';
 import type { Layers } from './layers.ts';
 import { exportedNames } from './source.ts';
 
@@ -81,8 +82,9 @@ export function readLayers(root: string): Layers {
 function writeAll(root: string): void {
   const architecture = join(root, 'ARCHITECTURE.md');
   writeFileSync(join(root, 'docs/errors.md'), errorsPage());
+  writeFileSync(join(root, 'docs/cli.md'), commandsPage());
   writeFileSync(architecture, withBorders(readFileSync(architecture, 'utf8'), readLayers(root)));
   writeFileSync(join(root, 'test/pins/exports.json'), `${JSON.stringify(exportsOfPackages(root), undefined, 2)}\n`);
 }
 
-if (import.meta.main) writeAll(resolve(dirname(import.meta.filename), '..'));
+if (process.argv[1] === import.meta.filename) writeAll(resolve(dirname(import.meta.filename), '..'));

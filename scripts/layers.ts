@@ -175,7 +175,7 @@ function targetsOf(path: string, known: ReadonlyMap<string, Source>): string[] {
     .filter((target) => known.has(target));
 }
 
-if (import.meta.main) {
+if (process.argv[1] === import.meta.filename) {
   const problems = checkLayers(process.argv[2] ?? process.cwd());
   for (const problem of problems) process.stdout.write(`${problem}\n`);
   process.exitCode = problems.length === 0 ? 0 : 1;
