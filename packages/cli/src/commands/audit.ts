@@ -38,6 +38,8 @@ export async function tailAudit(
   const last = options.limit ?? shownAtFirst;
   const show = (row: AuditRow) =>
     options.json ? printJson(context, toJson(row)) : print(context, rowLine(row, context.style));
+  if (!options.json)
+    print(context, context.style.dim(lineOf(['seq', 'time', 'outcome', 'who', 'what', 'took', 'trace id'])));
   if (!options.follow) {
     for (const row of gateway.searchAudit(path, filterOf(options), { limit: last }).reverse()) show(row);
     return;
@@ -56,7 +58,7 @@ export async function searchAudit(options: SearchOptions, context: Context): Pro
   if (rows.length === 0) return say(context, 'No record fits.');
   const { style } = context;
   const lines = rows.map((row) => cells(row, style));
-  print(context, table(['seq', 'time', 'outcome', 'who', 'what', 'took', 'trace'], lines, style.dim));
+  print(context, table(['seq', 'time', 'outcome', 'who', 'what', 'took', 'trace id'], lines, style.dim));
   if (rows.length === limit) say(context, style.dim(`The newest ${limit}; --limit shows more.`));
 }
 
@@ -130,8 +132,21 @@ function toJson({ seq, hash, record }: AuditRow): Readonly<Record<string, unknow
 }
 
 function rowLine(row: AuditRow, style: Style): string {
-  const [seq = '', time = '', outcome = '', who = '', what = '', took = '', trace = ''] = cells(row, style);
-  return `${style.dim(seq.padStart(6))}  ${time}  ${pad(outcome, 28)}  ${pad(who, 18)}  ${pad(what, 32)}  ${took.padStart(7)}  ${style.dim(trace)}`;
+  const line = cells(row, style);
+  return lineOf(line.map((cell, at) => (at === 0 || at === line.length - 1 ? style.dim(cell) : cell)));
+}
+
+/** Cells in columns of a fixed width: a line that is printed today does not know the next one. */
+function lineOf([
+  seq = '',
+  time = '',
+  outcome = '',
+  who = '',
+  what = '',
+  took = '',
+  id = '',
+]: readonly string[]): string {
+  return `${pad(seq, 6)}  ${pad(time, 23)}  ${pad(outcome, 28)}  ${pad(who, 18)}  ${pad(what, 32)}  ${pad(took, 9)}  ${id}`;
 }
 
 function cells({ seq, record }: AuditRow, style: Style): readonly string[] {
@@ -139,7 +154,7 @@ function cells({ seq, record }: AuditRow, style: Style): readonly string[] {
     const { count, reason, peer, fromMs } = record;
     return [String(seq), timeText(fromMs), style.red(`${count} × ${reason}`), printableLine(peer), '(counted)', '', ''];
   }
-  const { timeMs, durationMs, verb, tool, traceId } = record;
+  const { timeMs, durationMs, verb, tool, callId } = record;
   return [
     String(seq),
     timeText(timeMs),
@@ -147,7 +162,8 @@ function cells({ seq, record }: AuditRow, style: Style): readonly string[] {
     printableLine(whoText(record)),
     printableLine(tool ?? verb),
     record.kind === 'intent' ? '' : `${durationMs.toFixed(1)} ms`,
-    traceId,
+    // What the answer calls `trace_id`; the W3C trace is in the JSON.
+    callId,
   ];
 }
 

@@ -18,7 +18,8 @@ export async function newService(name: string, options: NewOptions, context: Con
   if (isCheckout) joinCheckout(folder);
   if (options.json) return printJson(context, { name, template: options.template, folder, files });
   const { style } = context;
-  const here = relative(context.cwd, folder) || '.';
+  const way = relative(context.cwd, folder) || '.';
+  const here = way.startsWith('..') ? folder : way;
   print(
     context,
     [
