@@ -97,10 +97,12 @@ export function createRecord(options: RecordOptions): RecordStage {
 
   const record = (entry: AuditRecord) => (entry.subject === undefined ? recordStranger(entry) : write(entry));
   // What an earlier window could not write is back in the table only when its attempt has ended.
-  const close = async (): Promise<void> => {
-    // The log keeps the process alive for known callers only, and these counts are about strangers.
-    const awake = setInterval(() => undefined, 1_000);
-    await flushed.then(flush).finally(() => clearInterval(awake));
-  };
+  const close = () => awake(flushed.then(flush));
   return Object.assign(record, { close });
+}
+
+/** The log keeps the process alive for known callers only; the last counts are about strangers, and wanted all the same. */
+function awake(work: Promise<void>): Promise<void> {
+  const holding = setInterval(() => undefined, 1_000);
+  return work.finally(() => clearInterval(holding));
 }

@@ -54,25 +54,38 @@ export function keyOf({ service, version }: ServiceManifest): string {
   return `${service} ${version}`;
 }
 
+/** The entries by version: made with their pools, and closed with them. */
+function createEntries({ createPool, log, onChange }: SeatingOptions) {
+  const entries = new Map<string, Entry>();
+  return {
+    entries,
+    create(manifest: ServiceManifest, hash: string): Entry {
+      const pool = createPool({ service: manifest.service, version: manifest.version, onStatus: onChange });
+      const entry: Entry = { manifest, hash, pool, members: new Set(), stale: false, linger: undefined };
+      entries.set(keyOf(manifest), entry);
+      return entry;
+    },
+    remove(entry: Entry): void {
+      clearTimeout(entry.linger);
+      if (entries.get(keyOf(entry.manifest)) === entry) entries.delete(keyOf(entry.manifest));
+      entry.pool.upstream.close().catch((err: unknown) => log.error({ err }, 'a pool did not close'));
+      onChange();
+    },
+  };
+}
+
 /**
  * Gives every instance a seat in the entry of its version. The first one decides what the version's tools are: whoever
  * defines them differently is kept out until no instance of the first kind is left.
  */
-export function createSeating({ createPool, log, lingerMs, onChange }: SeatingOptions): Seating {
-  const entries = new Map<string, Entry>();
+export function createSeating(options: SeatingOptions): Seating {
+  const { log, lingerMs, onChange } = options;
+  const { entries, create, remove } = createEntries(options);
   const keptOut = new Set<Seat>();
 
-  const create = (manifest: ServiceManifest, hash: string): Entry => {
-    const pool = createPool({ service: manifest.service, version: manifest.version, onStatus: onChange });
-    const entry: Entry = { manifest, hash, pool, members: new Set(), stale: false, linger: undefined };
-    entries.set(keyOf(manifest), entry);
-    return entry;
-  };
-
-  const remove = (entry: Entry): void => {
-    clearTimeout(entry.linger);
-    if (entries.get(keyOf(entry.manifest)) === entry) entries.delete(keyOf(entry.manifest));
-    entry.pool.upstream.close().catch((err: unknown) => log.error({ err }, 'a pool did not close'));
+  const keepOut = (seat: Seat): void => {
+    keptOut.add(seat);
+    logKeptOut(log, seat);
     onChange();
   };
 
@@ -80,9 +93,7 @@ export function createSeating({ createPool, log, lingerMs, onChange }: SeatingOp
     const existing = entries.get(keyOf(seat.manifest));
     if (existing && existing.hash !== seat.hash) {
       if (existing.members.size > 0) {
-        keptOut.add(seat);
-        logKeptOut(log, seat);
-        onChange();
+        keepOut(seat);
         return;
       }
       remove(existing);
@@ -97,7 +108,7 @@ export function createSeating({ createPool, log, lingerMs, onChange }: SeatingOp
   };
 
   const leave = (seat: Seat): void => {
-    keptOut.delete(seat);
+    if (keptOut.delete(seat)) onChange();
     const entry = entries.get(keyOf(seat.manifest));
     if (!entry?.members.delete(seat) || seat.calls === undefined) return;
     entry.pool.detach(seat.calls);
