@@ -82,7 +82,11 @@ it.each([
   await http.close(60_000);
 });
 
-it('a client that offers HTTP/2 with its request is answered as if it had not', async () => {
+// Before 24.9 Node itself takes every offer to upgrade for one that must be taken up: such a request gets a 404 there.
+const [major = 0, minor = 0] = process.versions.node.split('.').map(Number);
+const nodeLetsUsChoose = major > 24 || (major === 24 && minor >= 9);
+
+it.runIf(nodeLetsUsChoose)('a client that offers HTTP/2 with its request is answered as if it had not', async () => {
   const port = await start();
   const headers = 'Host: localhost\r\nAuthorization: Bearer good\r\nContent-Type: application/json\r\n';
   const offer = 'Connection: Upgrade, HTTP2-Settings, close\r\nUpgrade: h2c\r\nHTTP2-Settings: AAMAAABkAAQAAP__\r\n';
