@@ -16,7 +16,9 @@ export async function launch(mode, args) {
   try {
     const { node, env } = await bootstrap(mode);
     // From the folder the user is in, so that relative paths mean what they say.
-    process.exitCode = await follow(spawn(node, [fromSource, ...args], { env, stdio: 'inherit' }));
+    // Node 22 calls its SQLite experimental at every start; what we use of it is tested there.
+    const flags = [fromSource, '--disable-warning=ExperimentalWarning'];
+    process.exitCode = await follow(spawn(node, [...flags, ...args], { env, stdio: 'inherit' }));
   } catch (error) {
     process.stderr.write(`${error.message}\n`);
     process.exitCode = 1;
