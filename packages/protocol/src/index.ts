@@ -8,6 +8,7 @@ export * from './mcp.ts';
 export * from './mcp-inbound.ts';
 export * from './mcp-result.ts';
 export * from './names.ts';
+export * from './relay/index.ts';
 export { isDeeperThan, schemaFault } from './schema-bounds.ts';
 export * from './splice.ts';
 export {
