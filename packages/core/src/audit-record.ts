@@ -1,4 +1,4 @@
-import type { CallId, JsonText, Origin } from './call.ts';
+import type { CallId, JsonText, Origin, ServiceMethod } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import type { Code, Reason, StageName } from './error.ts';
 import type { Actor } from './principal.ts';
@@ -30,8 +30,10 @@ export interface AuditRecord {
   readonly tenant?: string;
   readonly method?: string;
   readonly credentialId?: string;
-  /** The name as asked for; `service` and the rest only if it resolved. */
+  /** The target's name if it resolved, else what was asked for; `service` and the rest only if it resolved. */
   readonly tool?: string;
+  /** The MCP method, where it is not `tools/call`. */
+  readonly operation?: ServiceMethod;
   readonly service?: string;
   readonly toolVersion?: string;
   readonly definitionHash?: string;
@@ -42,6 +44,8 @@ export interface AuditRecord {
   readonly outcome: 'answered' | 'suspended' | 'refused' | 'intended';
   /** For answered calls: the tool itself said it failed. */
   readonly toolError?: boolean;
+  /** For answers that are not complete: `input_required`, `task`, or what else the service said. */
+  readonly resultType?: string;
   readonly code?: Code;
   readonly reason?: Reason;
   readonly stage?: StageName;

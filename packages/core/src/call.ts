@@ -1,7 +1,8 @@
 import type { JsonObject, TraceContext } from '@sallyport/protocol';
 import type { GatewayError } from './error.ts';
-import type { Progress } from './outcome.ts';
+import type { ListenEvent, Progress } from './outcome.ts';
 import type { Principal } from './principal.ts';
+import type { Capability, Endpoint } from './tool.ts';
 
 /**
  * A cancel signal, as every platform's `AbortSignal` satisfies it. Core names no platform, so it names only what it uses.
@@ -49,36 +50,89 @@ export interface Origin {
   readonly browserOrigin?: string;
 }
 
-/** A tool call, resource read, prompt get or completion. Only tools have services behind them so far. */
+/** MCP methods that a service answers. Others are methods of a server's own. */
+export type ServiceMethod =
+  | 'tools/call'
+  | 'prompts/get'
+  | 'resources/read'
+  | 'completion/complete'
+  | 'tasks/get'
+  | 'tasks/update'
+  | 'tasks/cancel'
+  | 'vendor';
+
+/** The caller's answers to what it was asked before, with the state it was asked to bring back (MCP multi round-trip requests). */
+export interface Retry {
+  /** Key → result, as a JSON object. */
+  readonly inputResponsesText?: JsonText;
+  readonly requestState?: string;
+}
+
+/** What the caller's side of the conversation is and can do. */
+export interface ClientSide {
+  /** The same for calls of one legacy session. Absent: one conversation for all calls of a principal. */
+  readonly conversation?: string;
+  /** MCP `ClientCapabilities`: what the caller may be asked. */
+  readonly capabilitiesText: JsonText;
+  /** The least severe log message it wants to hear. */
+  readonly logLevel?: string;
+  /** What else it put into `_meta`, for the service; nothing that the gateway or the protocol keeps for itself. */
+  readonly metaText?: JsonText;
+}
+
+/** A tool call, resource read, prompt get, completion, or something about a task. */
 export interface InvokeRequest {
   readonly verb: 'invoke';
-  readonly capability: 'tool';
-  /** The tool as the caller named it: `service.Handler.Method`, or its alias `service_Handler_Method`. */
+  readonly method: ServiceMethod;
+  /** What `name` names; for a completion the prompt or template it is about. */
+  readonly capability: Capability | 'task';
+  /** As the caller named it at its endpoint: a name or an alias, a URI, a task id. */
   readonly name: string;
-  /** The arguments object as text; what validation reads, policy sees and the service gets. */
+  /**
+   * What validation reads, policy sees and the service gets, as the text of an object: `arguments` of a tool or prompt,
+   * `{"uri"}` of a resource, `{"argument","context"}` of a completion, the params of anything else.
+   */
   readonly argumentsText: JsonText;
+  readonly retry?: Retry;
+  readonly client: ClientSide;
   /** `Mcp-Param-*` headers (lower-case suffix → decoded value); empty for transports without headers. */
   readonly paramHeaders: ReadonlyMap<string, string>;
   /** How long the caller is willing to wait, in milliseconds; the tool's own limit still applies. */
   readonly timeoutMs?: number;
   /** Present when the caller asked to hear of progress. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Hears the service's other notifications about this request: log messages and what it has of its own. */
+  readonly onNotification?: (method: string, paramsText: JsonText) => void;
+  /** Hears that a legacy server let go of the connection, to be asked again after so many milliseconds. */
+  readonly onPause?: (retryMs: number | undefined) => void;
 }
 
 /** Asks for the part of the catalog that this caller may call. */
 export interface ListRequest {
   readonly verb: 'list';
-  readonly capability: 'tool';
+  /** `any`: what kinds of things there are, and from whom, without listing them. */
+  readonly capability: Capability | 'any';
   /** From the answer before; absent for the first page. */
   readonly cursor?: string;
   /** At most this many tools in a page. */
   readonly limit: number;
 }
 
-/** Asks to be told when the caller's part of the catalog changes. */
+/** What a subscription is about. */
+export interface ListenFilter {
+  readonly tools: boolean;
+  readonly prompts: boolean;
+  readonly resources: boolean;
+  /** As the caller names them at its endpoint. */
+  readonly resourceUris: readonly string[];
+  readonly taskIds: readonly string[];
+}
+
+/** Asks to be told when the caller's part of the catalog, or something in it, changes. */
 export interface ListenRequest {
   readonly verb: 'listen';
-  readonly onCatalogChange: () => void;
+  readonly filter: ListenFilter;
+  readonly onEvent: (event: ListenEvent) => void;
   /** Called once when the gateway ends the subscription: the credential is no longer good. */
   readonly onClosed: () => void;
 }
@@ -87,7 +141,8 @@ export interface ListenRequest {
 export interface ReplyRequest {
   readonly verb: 'reply';
   readonly question: string;
-  readonly answer: JsonText;
+  /** Hands the answer to the call that waits for it. False: no call of this session waits for it. */
+  readonly deliver: () => boolean;
 }
 
 /** Something that cannot be read as any of the four; it is authenticated and recorded all the same, then refused. */
@@ -107,6 +162,9 @@ export interface Call<Request extends AnyRequest = AnyRequest> {
   readonly request: Request;
   readonly presented: Presented;
   readonly origin: Origin;
+  readonly endpoint: Endpoint;
+  /** The session it came in, which belongs to one principal. Knowing its id proves nothing. */
+  readonly session?: { readonly admits: (principal: Principal) => boolean };
   /** The caller's W3C trace context with a new span id for this call, or a new trace. */
   readonly trace: TraceContext;
   /** Milliseconds since the epoch. */

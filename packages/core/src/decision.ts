@@ -1,5 +1,7 @@
 import type { JsonObject } from '@sallyport/protocol';
+import type { ServiceMethod } from './call.ts';
 import type { Principal } from './principal.ts';
+import type { Capability } from './tool.ts';
 
 /** The question put to a policy engine, in AuthZEN's words. Complete: with the policy revision it can be decided again, the same. */
 export interface AccessRequest {
@@ -9,7 +11,7 @@ export interface AccessRequest {
   >;
   readonly action: 'invoke' | 'discover';
   readonly resource: {
-    readonly type: 'tool';
+    readonly type: Capability;
     readonly id: string;
     readonly service: string;
     readonly definitionHash: string;
@@ -19,6 +21,8 @@ export interface AccessRequest {
     readonly internal: boolean;
   };
   readonly context: {
+    /** The MCP method; absent for `discover`. */
+    readonly method?: ServiceMethod;
     /** Milliseconds since the epoch, as the decision saw it. */
     readonly timeMs: number;
     readonly transport: string;

@@ -2,7 +2,7 @@ export * from './audit-record.ts';
 export * from './call.ts';
 export * from './decision.ts';
 export * from './error.ts';
-export { listTools } from './listing.ts';
+export { findTarget, listTargets, nameOf, unknown } from './listing.ts';
 export * from './outcome.ts';
 export { Permit, spendPermit } from './permit.ts';
 export { accessResource, accessSubject, createPipeline, type Pipeline } from './pipeline.ts';

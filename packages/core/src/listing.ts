@@ -1,37 +1,149 @@
 import { GatewayError } from './error.ts';
 import type { Listing } from './outcome.ts';
-import type { Tool, View } from './tool.ts';
+import type { CallOf } from './stages.ts';
+import type { Capability, Catalog, Endpoint, Resource, Target, View } from './tool.ts';
 
-/**
- * Finds the tool a caller named, by its name or its alias.
- *
- * @throws GatewayError `unknown_tool`, the same for a tool that does not exist and one this caller may not know of.
- */
-export function findTool(view: View, name: string): Tool {
-  const tool = view.catalog.byName.get(name);
-  if (tool === undefined || !view.has(tool)) throw new GatewayError('unknown_tool');
-  return tool;
+/** What a caller named, where. */
+export interface Naming {
+  readonly endpoint: Endpoint;
+  readonly capability: Capability;
+  readonly name: string;
 }
 
-/** A cursor is the name of the last tool of the page before: it stays right when tools come and go in between. */
-interface Page {
-  readonly cursor?: string;
-  readonly limit: number;
+/**
+ * Finds what a caller named: by the name or alias of everything, or by its service's own name where that is mounted alone.
+ *
+ * @throws GatewayError `unknown_tool` and the like, the same for what does not exist and what this caller may not know of.
+ */
+export function findTarget(view: View, naming: Naming): Target | Promise<Target> {
+  const target = lookUp(view.catalog, naming);
+  if (target === undefined || target.capability !== naming.capability) throw unknown(naming.capability);
+  if (view.has(target)) return target;
+  if (target.capability !== 'resource') throw unknown(naming.capability);
+  return admitted(view, target);
+}
+
+/** What is not listed is decided on when it is asked for. */
+async function admitted(view: View, target: Resource): Promise<Target> {
+  if (view.catalog.byName.has(target.name) || !(await view.admits(target))) throw unknown('resource');
+  return target;
+}
+
+/** The refusal for what does not exist, and for what a caller may not know of. */
+export function unknown(capability: Capability | 'task'): GatewayError {
+  switch (capability) {
+    case 'tool':
+      return new GatewayError('unknown_tool');
+    case 'prompt':
+      return new GatewayError('unknown_prompt');
+    case 'resource':
+    case 'template':
+      return new GatewayError('unknown_resource');
+    case 'task':
+      return new GatewayError('unknown_task');
+    case 'method':
+      return new GatewayError('method_unknown');
+    default:
+      return capability satisfies never;
+  }
+}
+
+function lookUp(catalog: Catalog, { endpoint, capability, name }: Naming): Target | undefined {
+  const { byName } = catalog;
+  if (capability === 'tool') return byName.get(endpoint.kind === 'mount' ? `${endpoint.service}.${name}` : name);
+  if (capability === 'prompt' && endpoint.kind !== 'mount' && catalog.promptsByAlias.has(name)) {
+    return catalog.promptsByAlias.get(name);
+  }
+  const place = endpoint.kind === 'mount' ? { service: endpoint.service, remoteName: name } : split(capability, name);
+  if (place === undefined) return undefined;
+  const { service, remoteName } = place;
+  return capability === 'resource' ? catalog.resourceAt(service, remoteName) : byName.get(nameOf(capability, place));
+}
+
+/** The name rules go by, of what a service calls by this name. */
+export function nameOf(
+  capability: Exclude<Capability, 'tool'>,
+  { service, remoteName }: { readonly service: string; readonly remoteName: string },
+): string {
+  return `${service}.${capability}s/${remoteName}`;
+}
+
+const uiScheme = 'ui://';
+
+/** Where everything is offered, prompts are `service.name` and URIs `service+uri`; `ui:` keeps its scheme, which hosts look for. */
+function split(
+  capability: Capability,
+  name: string,
+): { readonly service: string; readonly remoteName: string } | undefined {
+  const isUi = capability !== 'prompt' && name.startsWith(uiScheme);
+  const rest = isUi ? name.slice(uiScheme.length) : name;
+  const at = rest.indexOf(capability === 'prompt' ? '.' : '+');
+  if (at <= 0) return undefined;
+  const remoteName = rest.slice(at + 1);
+  return { service: rest.slice(0, at), remoteName: isUi ? `${uiScheme}${remoteName}` : remoteName };
 }
 
 /** Lists what of a view the caller is entitled to, in the catalog's order. */
-export function listTools(view: View, entitled: (tool: Tool) => boolean, { cursor, limit }: Page): Listing {
-  const after = cursor === undefined ? '' : readCursor(cursor);
-  const all = view.catalog.tools.filter((tool) => view.has(tool) && entitled(tool));
-  const rest = all.filter((tool) => tool.name > after);
-  const tools = rest.slice(0, limit);
-  const last = tools.at(-1);
+export function listTargets(
+  view: View,
+  entitled: (target: Target) => boolean,
+  { capability, cursor, limit }: CallOf<'list'>['request'],
+): Listing {
+  const { catalog } = view;
+  const seen = (targets: readonly Target[]) => targets.filter((target) => view.has(target) && entitled(target));
+  if (capability === 'any') return summary(view, seen);
+  // A cursor is the name of the last one of the page before: it stays right when others come and go in between.
+  const after = cursor === undefined || cursor === '' ? '' : readCursor(cursor);
+  const all = seen(listed(catalog, capability));
+  const rest = after === '' ? all : all.filter(({ name }) => name > after);
+  const targets = rest.slice(0, limit);
+  const last = targets.at(-1);
   return {
-    tools,
-    etag: fingerprint(all),
-    stale: view.catalog.stale,
-    ...(last && rest.length > tools.length && { nextCursor: `after:${last.name}` }),
+    ...summaryOf(catalog, all),
+    targets,
+    etag: () => fingerprint(all),
+    ...(last && rest.length > targets.length && { nextCursor: `after:${last.name}` }),
   };
+}
+
+/** What kinds of things a caller sees, and of whom. */
+function summary(view: View, seen: (targets: readonly Target[]) => readonly Target[]): Listing {
+  const { catalog } = view;
+  const tools = seen(catalog.tools);
+  const prompts = seen(catalog.prompts);
+  const resources = seen([...catalog.resources, ...catalog.templates]);
+  return {
+    ...summaryOf(catalog, [...tools, ...prompts, ...resources, ...seen(catalog.methods)]),
+    targets: [],
+    etag: () => '',
+    offers: { tools: tools.length > 0, prompts: prompts.length > 0, resources: resources.length > 0 },
+  };
+}
+
+function summaryOf(catalog: Catalog, seen: readonly Target[]): Pick<Listing, 'stale' | 'services' | 'offers'> {
+  const names = new Set(seen.map(({ service }) => service));
+  return {
+    stale: catalog.stale,
+    services: catalog.services.filter(({ name }) => names.has(name)),
+    offers: { tools: false, prompts: false, resources: false },
+  };
+}
+
+function listed(catalog: Catalog, capability: Capability): readonly Target[] {
+  switch (capability) {
+    case 'tool':
+      return catalog.tools;
+    case 'prompt':
+      return catalog.prompts;
+    case 'resource':
+      return catalog.resources;
+    case 'template':
+      return catalog.templates;
+    case 'method':
+      return catalog.methods;
+    default:
+      return capability satisfies never;
+  }
 }
 
 function readCursor(cursor: string): string {
@@ -42,10 +154,10 @@ function readCursor(cursor: string): string {
 }
 
 /** FNV-1a over the definition hashes: not a secret and not a signature, only a way to see that something changed. */
-function fingerprint(tools: readonly Tool[]): string {
+function fingerprint(targets: readonly Target[]): string {
   let hash = 0xcbf29ce484222325n;
-  for (const tool of tools) {
-    for (const text of [tool.name, tool.definitionHash, ...tool.scopes]) {
+  for (const target of targets) {
+    for (const text of [target.name, target.definitionHash, ...target.scopes]) {
       for (let i = 0; i < text.length; i++) {
         hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n);
       }

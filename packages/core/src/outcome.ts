@@ -1,6 +1,6 @@
 import type { JsonText } from './call.ts';
 import type { GatewayError } from './error.ts';
-import type { Tool } from './tool.ts';
+import type { ServiceStatus, Target } from './tool.ts';
 
 /** How far a running call is, told to callers that asked. */
 export interface Progress {
@@ -9,26 +9,49 @@ export interface Progress {
   readonly message?: string;
 }
 
-/** What an upstream answered: an MCP `CallToolResult` object as text. */
+/** What an upstream answered: the result of its method as text (an MCP `CallToolResult`, say), or its protocol error. */
 export interface Answer {
   readonly text: JsonText;
   /** The tool itself reported failure; the call did go through. */
   readonly isError: boolean;
+  /**
+   * MCP's `resultType` where it is not `complete`: `input_required` (the service asks something; `text` holds the questions
+   * and the state to bring back), `task` (it goes on in the background), or a word of the future.
+   */
+  readonly resultType?: string;
+  /** `error`: `text` is a JSON-RPC error object `{code, message, data?}` in the service's own words. */
+  readonly shape?: 'error';
+  /** The HTTP status that such an error came with. */
+  readonly status?: number;
   /** Which instance answered. */
   readonly instance: string;
 }
 
 /** A page of a caller's view. */
 export interface Listing {
-  readonly tools: readonly Tool[];
+  readonly targets: readonly Target[];
   readonly nextCursor?: string;
-  /** Changes exactly when what this caller sees changes. */
-  readonly etag: string;
+  /** Changes exactly when what this caller sees changes. Made when it is asked for. */
+  readonly etag: () => string;
   readonly stale: boolean;
+  /** Services that this caller sees something of. */
+  readonly services: readonly ServiceStatus[];
+  /** Which kinds of things this caller sees any of. */
+  readonly offers: { readonly tools: boolean; readonly prompts: boolean; readonly resources: boolean };
 }
 
-/** An open subscription to catalog changes. */
+/** Something a subscriber asked to hear of. */
+export type ListenEvent =
+  | { readonly kind: 'tools' | 'prompts' | 'resources' }
+  /** `uri` as the subscriber named it; `paramsText`: the server's params, under the server's names. */
+  | { readonly kind: 'resource'; readonly uri: string; readonly paramsText: JsonText }
+  | { readonly kind: 'task'; readonly taskId: string; readonly paramsText: JsonText };
+
+/** An open subscription. */
 export interface Subscription {
+  /** What of the filter is listened to: the rest does not exist for this caller. */
+  readonly resourceUris: readonly string[];
+  readonly taskIds: readonly string[];
   close(): void;
 }
 

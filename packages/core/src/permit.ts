@@ -1,15 +1,18 @@
-import type { Call, CallId, Input, InvokeRequest, JsonText } from './call.ts';
+import type { Call, CallId, Input, InvokeRequest, JsonText, Retry, ServiceMethod } from './call.ts';
 import type { Decision } from './decision.ts';
 import type { Principal } from './principal.ts';
-import type { Tool } from './tool.ts';
+import type { Target } from './tool.ts';
 
 interface PermitFacts {
   readonly callId: CallId;
   readonly principal: Principal;
-  /** The tool as it was defined when the decision was made. */
-  readonly tool: Tool;
+  /** The target as it was defined when the decision was made. */
+  readonly target: Target;
+  readonly method: ServiceMethod;
   /** The only argument text that may leave. */
   readonly argumentsText: JsonText;
+  /** The only answers to earlier questions that may leave. */
+  readonly retry: Retry | undefined;
   readonly policyRevision: string;
 }
 
@@ -17,14 +20,16 @@ const grantKey = Symbol('grant');
 const unspent = new WeakSet<Permit>();
 
 /**
- * The proof that a call may leave: which call, for whom, to which tool as defined when it was decided, under which
+ * The proof that a call may leave: which call, for whom, to which target as defined when it was decided, under which
  * policies, with exactly which argument text. Only the pipeline grants one, and it can be spent once.
  */
 export class Permit implements PermitFacts {
   readonly callId: CallId;
   readonly principal: Principal;
-  readonly tool: Tool;
+  readonly target: Target;
+  readonly method: ServiceMethod;
   readonly argumentsText: JsonText;
+  readonly retry: Retry | undefined;
   readonly policyRevision: string;
   readonly #granted = true;
 
@@ -33,8 +38,10 @@ export class Permit implements PermitFacts {
     if (key !== grantKey) throw new Error('a permit can only be granted by the pipeline');
     this.callId = facts.callId;
     this.principal = frozen(facts.principal);
-    this.tool = Object.freeze(facts.tool);
+    this.target = Object.freeze(facts.target);
+    this.method = facts.method;
     this.argumentsText = facts.argumentsText;
+    this.retry = facts.retry;
     this.policyRevision = facts.policyRevision;
     Object.freeze(this);
   }
@@ -55,16 +62,20 @@ function frozen(principal: Principal): Principal {
 export interface Grounds {
   readonly call: Call<InvokeRequest>;
   readonly principal: Principal;
-  readonly tool: Tool;
+  readonly target: Target;
   readonly input: Input;
   readonly decision: Decision;
 }
 
 /** Turns a permitting decision into a permit. For the pipeline only: the package does not export it. */
-export function grantPermit({ call, principal, tool, input, decision }: Grounds): Permit {
+export function grantPermit({ call, principal, target, input, decision }: Grounds): Permit {
   if (decision.effect !== 'permit') throw new Error('a permit needs a permitting decision');
-  const facts = { callId: call.id, principal, tool, argumentsText: input.text, policyRevision: decision.revision };
-  const permit = new Permit(grantKey, facts);
+  const { method, retry } = call.request;
+  const permit = new Permit(grantKey, {
+    ...{ callId: call.id, principal, target, method, retry },
+    argumentsText: input.text,
+    policyRevision: decision.revision,
+  });
   unspent.add(permit);
   return permit;
 }

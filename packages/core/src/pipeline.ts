@@ -1,13 +1,14 @@
 import type { AnyRequest, Call } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import { GatewayError } from './error.ts';
-import { findTool, listTools } from './listing.ts';
-import type { Answer, Answered, Listing, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
+import { findTarget, listTargets, unknown } from './listing.ts';
+import type { Answer, Answered, Listing, ListenEvent, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
 import { type Grounds, grantPermit, type Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
+import type { Topic } from './ports/registry.ts';
 import type { Principal } from './principal.ts';
 import type { CallOf, Stages } from './stages.ts';
-import type { Tool } from './tool.ts';
+import type { Target, View } from './tool.ts';
 import { Trail } from './trail.ts';
 
 /** The four verbs, and the refusal of what is none of them. Every transport ends here and nowhere else. */
@@ -15,7 +16,7 @@ export interface Pipeline {
   invoke(call: CallOf<'invoke'>): Promise<Outcome<Answer>>;
   list(call: CallOf<'list'>): Promise<Outcome<Listing>>;
   listen(call: CallOf<'listen'>): Promise<Outcome<Subscription>>;
-  reply(call: CallOf<'reply'>): Promise<Outcome<Answer>>;
+  reply(call: CallOf<'reply'>): Promise<Outcome<null>>;
   /** Authenticates, records and refuses a request that could not be read. */
   decline(call: CallOf<'unreadable'>): Promise<Refused>;
 }
@@ -36,27 +37,27 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   const principal = await identify(stages, call, trail);
 
   trail.stage = 'resolve';
-  const tool = findTool(await stages.view(principal), call.request.name);
-  trail.tool = tool;
+  const target = await resolve(stages, call, principal);
+  trail.target = target;
 
   trail.stage = 'entitle';
-  const refusal = stages.entitle(principal, tool);
+  const refusal = stages.entitle(principal, target);
   if (refusal) throw refusal;
 
   trail.stage = 'rate';
-  await stages.rate(call, principal, tool);
+  await stages.rate(call, principal, target);
 
   trail.stage = 'validate';
-  const input = await stages.validate(call, tool);
+  const input = await stages.validate(call, target);
   trail.input = input;
 
   trail.stage = 'authorize';
-  const request = accessRequest({ call, principal, tool, input });
+  const request = accessRequest({ call, principal, target, input });
   trail.request = request;
   const decision = await stages.authorize(request);
   trail.decision = decision;
   if (decision.effect !== 'permit') throw new GatewayError('policy_denied');
-  const permit = grantPermit({ call, principal, tool, input, decision });
+  const permit = grantPermit({ call, principal, target, input, decision });
 
   trail.stage = 'approve';
   const approval = await stages.approve(permit);
@@ -73,6 +74,21 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   });
 }
 
+/** The target a caller named. A task stands for the tool that made it. */
+async function resolve(stages: Stages, call: CallOf<'invoke'>, principal: Principal): Promise<Target> {
+  const { endpoint, request } = call;
+  const { capability, name } = request;
+  const view = await stages.view(principal, endpoint);
+  if (capability !== 'task') return findTarget(view, { endpoint, capability, name });
+  return taskTool(view, stages.toolOfTask(principal, name));
+}
+
+function taskTool({ catalog, has }: View, name: string | undefined): Target {
+  const tool = name === undefined ? undefined : catalog.byName.get(name);
+  if (tool?.capability !== 'tool' || !has(tool)) throw unknown('task');
+  return tool;
+}
+
 interface Departure {
   readonly call: CallOf<'invoke'>;
   readonly permit: Permit;
@@ -82,24 +98,28 @@ interface Departure {
 async function send(stages: Stages, { call, permit, trail }: Departure): Promise<Answer> {
   trail.stage = 'credential';
   const credential = await stages.credential(permit);
-  if (permit.tool.auditRequired) {
+  if (permit.target.auditRequired) {
     trail.stage = 'record';
     await stages.record(trail.intent(stages.nowMs()));
   }
 
   trail.stage = 'dispatch';
   const { trace, signal, origin } = call;
-  const { timeoutMs, onProgress } = call.request;
+  const { timeoutMs, client, onProgress, onNotification, onPause } = call.request;
   const answer = await stages.dispatch(permit, {
     credential,
     trace,
     signal,
+    client: { ...client, conversation: client.conversation ?? conversationOf(permit.principal) },
+    era: origin.era,
     sent: () => {
       trail.fate = 'unknown';
     },
     transport: origin.transport,
-    timeoutMs: Math.min(timeoutMs ?? permit.tool.timeoutMs, permit.tool.timeoutMs),
+    timeoutMs: Math.min(timeoutMs ?? permit.target.timeoutMs, permit.target.timeoutMs),
     ...(onProgress && { onProgress }),
+    ...(onNotification && { onNotification }),
+    ...(onPause && { onPause }),
   });
 
   trail.stage = 'filter';
@@ -113,31 +133,89 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
 async function list(stages: Stages, call: CallOf<'list'>, trail: Trail): Promise<Answered<Listing>> {
   const principal = await identify(stages, call, trail);
   trail.stage = 'resolve';
-  const view = await stages.view(principal);
+  const view = await stages.view(principal, call.endpoint);
   trail.stage = 'entitle';
-  const listing = listTools(view, (tool) => stages.entitle(principal, tool) === undefined, call.request);
+  const listing = listTargets(view, (target) => stages.entitle(principal, target) === undefined, call.request);
+  // To be told that a service or a view is there is to know of something in it.
+  if (call.endpoint.kind !== 'all' && call.request.capability === 'any' && listing.services.length === 0) {
+    throw new GatewayError('unknown_endpoint');
+  }
   return { kind: 'answered', content: listing };
 }
 
 async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trail): Promise<Answered<Subscription>> {
-  await identify(stages, call, trail);
+  const principal = await identify(stages, call, trail);
   trail.stage = 'resolve';
-  const stop = stages.onCatalogChange(() => {
-    // A revoked token must not go on learning that something changed.
+  const watched = await watchable(stages, call, principal);
+  const stops: (() => void)[] = [];
+  const close = (): void => {
+    for (const stop of stops.splice(0)) stop();
+  };
+  const tell = (event: ListenEvent, target?: Target): void => {
+    // A revoked token, or a scope that was taken away, must not go on learning that something changed.
     Promise.resolve(call)
       .then(stages.authenticate)
-      .then(call.request.onCatalogChange, () => {
-        stop();
-        call.request.onClosed();
-      });
-  });
-  return { kind: 'answered', content: { close: stop } };
+      .then(
+        (now) => {
+          if (target === undefined || stages.entitle(now, target) === undefined) call.request.onEvent(event);
+        },
+        () => {
+          close();
+          call.request.onClosed();
+        },
+      );
+  };
+  const { tools, prompts, resources } = call.request.filter;
+  stops.push(
+    stages.onCatalogChange(() => {
+      if (tools) tell({ kind: 'tools' });
+      if (prompts) tell({ kind: 'prompts' });
+      if (resources) tell({ kind: 'resources' });
+    }),
+  );
+  for (const { target, topic, told } of watched) {
+    stops.push(stages.watch({ principal, target, topic }, (paramsText) => tell({ ...told, paramsText }, target)));
+  }
+  const named = (kind: 'resource' | 'task'): string[] =>
+    watched.flatMap(({ told }) => (told.kind === kind ? [told.kind === 'resource' ? told.uri : told.taskId] : []));
+  return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
 }
 
-async function reply(stages: Stages, call: CallOf<'reply'>, trail: Trail): Promise<never> {
+type Told = { readonly kind: 'resource'; readonly uri: string } | { readonly kind: 'task'; readonly taskId: string };
+
+interface Watched {
+  readonly target: Target;
+  readonly topic: Topic;
+  /** In the subscriber's names. */
+  readonly told: Told;
+}
+
+/** What of a filter this principal may know of and is entitled to; the rest is left out without a word. */
+async function watchable(stages: Stages, call: CallOf<'listen'>, principal: Principal): Promise<readonly Watched[]> {
+  const { endpoint, request } = call;
+  const { resourceUris, taskIds } = request.filter;
+  if (resourceUris.length === 0 && taskIds.length === 0) return [];
+  const view = await stages.view(principal, endpoint);
+  const found = await Promise.allSettled([
+    ...resourceUris.map(async (uri): Promise<Watched> => {
+      const target = await findTarget(view, { endpoint, capability: 'resource', name: uri });
+      return { target, topic: { kind: 'resource', uri: target.remoteName }, told: { kind: 'resource', uri } };
+    }),
+    ...taskIds.map(async (taskId): Promise<Watched> => {
+      const target = taskTool(view, stages.toolOfTask(principal, taskId));
+      return { target, topic: { kind: 'task', taskId }, told: { kind: 'task', taskId } };
+    }),
+  ]);
+  return found.flatMap((one) =>
+    one.status === 'fulfilled' && stages.entitle(principal, one.value.target) === undefined ? [one.value] : [],
+  );
+}
+
+async function reply(stages: Stages, call: CallOf<'reply'>, trail: Trail): Promise<Answered<null>> {
   await identify(stages, call, trail);
   trail.stage = 'resolve';
-  throw new GatewayError('unknown_question');
+  if (!call.request.deliver()) throw new GatewayError('unknown_question');
+  return { kind: 'answered', content: null };
 }
 
 async function decline(stages: Stages, call: CallOf<'unreadable'>, trail: Trail): Promise<never> {
@@ -152,6 +230,8 @@ async function identify(stages: Stages, call: Call, trail: Trail): Promise<Princ
   trail.stage = 'authenticate';
   const principal = await stages.authenticate(call);
   trail.principal = principal;
+  // Another principal's session is no session at all.
+  if (call.session && !call.session.admits(principal)) throw new GatewayError('unknown_session');
   return principal;
 }
 
@@ -197,12 +277,13 @@ async function held<T>(hold: Hold, trail: Trail, body: () => Promise<T>): Promis
 }
 
 /** The complete question for policy: everything it may look at, and nothing it may not. */
-function accessRequest({ call, principal, tool, input }: Omit<Grounds, 'decision'>): AccessRequest {
+function accessRequest({ call, principal, target, input }: Omit<Grounds, 'decision'>): AccessRequest {
+  const { method } = call.request;
   return {
     subject: accessSubject(principal),
     action: 'invoke',
-    resource: accessResource(tool),
-    context: { timeMs: call.receivedAtMs, transport: call.origin.transport, arguments: input.value },
+    resource: accessResource(target),
+    context: { method, timeMs: call.receivedAtMs, transport: call.origin.transport, arguments: input.value },
   };
 }
 
@@ -221,8 +302,13 @@ export function accessSubject(principal: Principal): AccessRequest['subject'] {
   };
 }
 
-/** The policy-relevant part of a tool. */
-export function accessResource(tool: Tool): AccessRequest['resource'] {
-  const { name, service, definitionHash, sideEffect, classification, risk, internal } = tool;
-  return { type: 'tool', id: name, service, definitionHash, sideEffect, classification, risk, internal };
+/** One conversation for all calls of a principal that are not part of a session: nobody else's state is in it. */
+function conversationOf({ subject, actor, client, session, tenant, method }: Principal): string {
+  return JSON.stringify([method, subject, actor ?? null, client, session ?? null, tenant ?? null]);
+}
+
+/** The policy-relevant part of a target. */
+export function accessResource(target: Target): AccessRequest['resource'] {
+  const { capability, name, service, definitionHash, sideEffect, classification, risk, internal } = target;
+  return { type: capability, id: name, service, definitionHash, sideEffect, classification, risk, internal };
 }

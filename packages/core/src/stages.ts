@@ -1,13 +1,14 @@
 import type { AuditRecord } from './audit-record.ts';
-import type { AnyRequest, Call, Input, InvokeRequest } from './call.ts';
+import type { AnyRequest, Call, Input, InvokeRequest, JsonText } from './call.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import type { GatewayError } from './error.ts';
 import type { Answer, Suspended } from './outcome.ts';
 import type { Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
 import type { Hop, OutboundCredential } from './ports/upstream.ts';
+import type { Topic } from './ports/registry.ts';
 import type { Principal } from './principal.ts';
-import type { Tool, View } from './tool.ts';
+import type { Endpoint, Target, View } from './tool.ts';
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -19,14 +20,16 @@ export interface Stages {
   /** Size, Host, Origin and floods, before anybody is known. */
   readonly admit: (call: Call) => Awaitable<void>;
   readonly authenticate: (call: Call) => Awaitable<Principal>;
-  /** What this principal may know of. Argument-free, so it can be cached. */
-  readonly view: (principal: Principal) => Awaitable<View>;
+  /** What this principal may know of at an endpoint. Argument-free, so it can be cached. */
+  readonly view: (principal: Principal, endpoint: Endpoint) => Awaitable<View>;
+  /** The name of the tool that made a task, from the id that its caller was given. Undefined for ids of anybody else. */
+  readonly toolOfTask: (principal: Principal, taskId: string) => string | undefined;
   /** Scopes and containment. Returns the refusal, so that lists and calls ask the same question. */
-  readonly entitle: (principal: Principal, tool: Tool) => GatewayError | undefined;
-  readonly rate: (call: Call, principal: Principal, tool: Tool) => Awaitable<void>;
+  readonly entitle: (principal: Principal, target: Target) => GatewayError | undefined;
+  readonly rate: (call: Call, principal: Principal, target: Target) => Awaitable<void>;
   /** Charges a refusal at `resolve` or `entitle` to a budget of its own; returns what to refuse with. */
   readonly rateDenied: (principal: Principal, refusal: GatewayError) => Awaitable<GatewayError>;
-  readonly validate: (call: Call<InvokeRequest>, tool: Tool) => Awaitable<Input>;
+  readonly validate: (call: Call<InvokeRequest>, target: Target) => Awaitable<Input>;
   readonly authorize: (request: AccessRequest) => Awaitable<Decision>;
   readonly approve: (permit: Permit) => Awaitable<Suspended | Hold>;
   readonly budget: (permit: Permit) => Awaitable<Hold>;
@@ -38,6 +41,11 @@ export interface Stages {
   readonly record: (record: AuditRecord) => Promise<void>;
   /** Tells the listener of every change of the catalog, until the returned function is called. */
   readonly onCatalogChange: (listener: () => void) => () => void;
+  /** Tells of one resource, or of one task of this principal's, until the returned function is called. */
+  readonly watch: (
+    watched: { readonly principal: Principal; readonly target: Target; readonly topic: Topic },
+    onEvent: (paramsText: JsonText) => void,
+  ) => () => void;
   readonly nowMs: () => number;
 }
 

@@ -1,23 +1,22 @@
-import type { Classification, JsonObject, SideEffect } from '@sallyport/protocol';
+import type { Classification, JsonObject, McpManifest, PromptManifest, SideEffect } from '@sallyport/protocol';
+import type { JsonText } from './call.ts';
 
-/**
- * One tool on offer: what its service declared, with the gateway's configuration already applied.
- */
-export interface Tool {
-  /** `service.Handler.Method`. */
+/** What kinds of things there are to name. `method` is a method of a server's own, which configuration lets through. */
+export type Capability = 'tool' | 'prompt' | 'resource' | 'template' | 'method';
+
+/** What is the same for everything on offer: what its service declared, with the gateway's configuration already applied. */
+interface Offered {
+  /**
+   * What rules go by: `service.Handler.Method` for a tool, and `service.prompts/…`, `service.resources/…`,
+   * `service.templates/…`, `service.methods/…`, so that a pattern for all of a service covers all of it.
+   */
   readonly name: string;
-  /** The same for clients that allow only `[A-Za-z0-9_-]{1,64}`. */
-  readonly alias: string;
   readonly service: string;
   readonly version: string;
-  /** The name at the service, without the service's own prefix. */
+  /** What the service itself calls it: a name, a URI, a URI template. */
   readonly remoteName: string;
   readonly title?: string;
   readonly description: string;
-  /** JSON Schema 2020-12, as the service wrote it. */
-  readonly inputSchema: JsonObject;
-  readonly outputSchema?: JsonObject;
-  readonly examples: readonly JsonObject[];
   /** Any one of these is enough; none means any authenticated caller. */
   readonly scopes: readonly string[];
   readonly sideEffect: SideEffect;
@@ -34,7 +33,52 @@ export interface Tool {
   readonly timeoutMs: number;
   /** SHA-256 of the definition as announced, hex. */
   readonly definitionHash: string;
+  /** The entry in MCP's list as a foreign server wrote it. */
+  readonly entryText?: JsonText;
 }
+
+/** One tool on offer. */
+export interface Tool extends Offered {
+  readonly capability: 'tool';
+  /** The name for clients that allow only `[A-Za-z0-9_-]{1,64}`. */
+  readonly alias: string;
+  /** JSON Schema 2020-12, as the service wrote it. */
+  readonly inputSchema: JsonObject;
+  readonly outputSchema?: JsonObject;
+  readonly examples: readonly JsonObject[];
+  /** Whether a call may become a task (MCP extension `io.modelcontextprotocol/tasks`). */
+  readonly task?: 'optional' | 'required';
+}
+
+/** One prompt on offer. */
+export interface Prompt extends Offered {
+  readonly capability: 'prompt';
+  readonly alias: string;
+  readonly arguments: NonNullable<PromptManifest['arguments']>;
+}
+
+/** One resource: listed, or one that a template or nothing but its service stands for. */
+export interface Resource extends Offered {
+  readonly capability: 'resource';
+  /** What people call it. */
+  readonly label: string;
+  readonly mimeType?: string;
+}
+
+/** A family of resources by the template of their URIs. */
+export interface Template extends Offered {
+  readonly capability: 'template';
+  readonly label: string;
+  readonly mimeType?: string;
+}
+
+/** A method of a server's own, let through by configuration where the service is mounted alone. */
+export interface VendorMethod extends Offered {
+  readonly capability: 'method';
+}
+
+/** What a call can name. */
+export type Target = Tool | Prompt | Resource | Template | VendorMethod;
 
 /** How one service stands: which version answers, and by how many instances. */
 export interface ServiceStatus {
@@ -45,22 +89,42 @@ export interface ServiceStatus {
   /** Connected, but defining the tools of this version differently: they get no calls while the others are there. */
   readonly keptOut: number;
   readonly state: 'ready' | 'suspected' | 'stale';
+  /** For MCP servers: what it said of itself. */
+  readonly mcp?: McpManifest;
 }
 
 /** All there is, in a stable order. Replaced whole on every change, never edited. */
 export interface Catalog {
   /** Content hash: equal catalogs have equal revisions. */
   readonly revision: string;
-  /** Sorted by name. */
+  /** Each sorted by name. */
   readonly tools: readonly Tool[];
-  readonly byName: ReadonlyMap<string, Tool>;
+  readonly prompts: readonly Prompt[];
+  readonly resources: readonly Resource[];
+  readonly templates: readonly Template[];
+  readonly methods: readonly VendorMethod[];
+  /** By the name rules go by, and tools by alias too. */
+  readonly byName: ReadonlyMap<string, Target>;
+  /** Prompts by alias. */
+  readonly promptsByAlias: ReadonlyMap<string, Prompt>;
+  /** The resource of a service with this URI: listed, of a template, or any that the service may know. */
+  readonly resourceAt: (service: string, uri: string) => Resource | undefined;
   readonly services: readonly ServiceStatus[];
   /** True while services are still expected back after a restart: what is listed may be incomplete. */
   readonly stale: boolean;
 }
 
-/** One principal's part of the catalog: what policy lets it know of. Scopes are not applied yet. */
+/** Where a call came in: for everything, for one service under its own names, or for a named subset. */
+export type Endpoint =
+  | { readonly kind: 'all' }
+  | { readonly kind: 'mount'; readonly service: string }
+  | { readonly kind: 'view'; readonly name: string };
+
+/** One principal's part of the catalog at one endpoint: what policy lets it know of. Scopes are not applied yet. */
 export interface View {
   readonly catalog: Catalog;
-  has(tool: Tool): boolean;
+  /** Whether a target that is listed may be known of. */
+  has(target: Target): boolean;
+  /** The same for one that is not listed: a resource that only a template stands for. */
+  admits(target: Target): boolean | Promise<boolean>;
 }

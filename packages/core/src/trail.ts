@@ -5,7 +5,7 @@ import type { StageName } from './error.ts';
 import type { Answer, Outcome } from './outcome.ts';
 import type { Fate } from './ports/hold.ts';
 import type { Principal } from './principal.ts';
-import type { Tool } from './tool.ts';
+import type { Target } from './tool.ts';
 
 /**
  * What became known on the way, for the record. The pipeline writes it; only `record` reads it. Stages never see it:
@@ -16,7 +16,7 @@ export class Trail {
   /** Whether anything left for the service: what was held for the call is settled by it. */
   fate: Fate = 'unsent';
   principal: Principal | undefined;
-  tool: Tool | undefined;
+  target: Target | undefined;
   input: Input | undefined;
   request: AccessRequest | undefined;
   decision: Decision | undefined;
@@ -37,6 +37,7 @@ export class Trail {
       kind: 'outcome',
       outcome: outcome.kind,
       ...(this.answer && { toolError: this.answer.isError, instance: this.answer.instance }),
+      ...(this.answer?.resultType !== undefined && { resultType: this.answer.resultType.slice(0, 100) }),
       ...(error && { code: error.code, reason: error.reason, stage: error.stage ?? this.stage }),
       outputBytes: this.answer?.text.length ?? this.outputBytes,
     };
@@ -48,7 +49,7 @@ export class Trail {
   }
 
   #facts(nowMs: number): Omit<AuditRecord, 'kind' | 'outcome' | 'outputBytes'> {
-    const { call, principal, tool, decision } = this;
+    const { call, principal, target, decision } = this;
     const { request } = call;
     return {
       schema: auditSchemaVersion,
@@ -61,8 +62,12 @@ export class Trail {
       origin: call.origin,
       inputBytes: call.receivedBytes,
       ...(principal && identityFacts(principal)),
-      ...(request.verb === 'invoke' && { tool: tool?.name ?? request.name, argumentsText: request.argumentsText }),
-      ...(tool && toolFacts(tool)),
+      ...(request.verb === 'invoke' && {
+        tool: target?.name ?? request.name,
+        argumentsText: request.argumentsText,
+        ...(request.method !== 'tools/call' && { operation: request.method }),
+      }),
+      ...(target && targetFacts(target)),
       ...(decision && { policies: decision.policies, policyRevision: decision.revision }),
       ...(this.request && { request: this.request }),
     };
@@ -81,11 +86,11 @@ function identityFacts(principal: Principal): Partial<AuditRecord> {
   };
 }
 
-function toolFacts(tool: Tool): Partial<AuditRecord> {
+function targetFacts(target: Target): Partial<AuditRecord> {
   return {
-    service: tool.service,
-    toolVersion: tool.version,
-    definitionHash: tool.definitionHash,
-    scopesRequired: tool.scopes,
+    service: target.service,
+    toolVersion: target.version,
+    definitionHash: target.definitionHash,
+    scopesRequired: target.scopes,
   };
 }

@@ -1,5 +1,17 @@
 import type { ServiceManifest } from '@sallyport/protocol';
+import type { JsonText } from '../call.ts';
 import type { Upstream } from './upstream.ts';
+
+/** What a service can tell of between calls. */
+export type Topic =
+  | { readonly kind: 'resource'; readonly uri: string }
+  | { readonly kind: 'task'; readonly taskId: string };
+
+/** Tells of single things of a service, under the service's own names. */
+export interface Feed {
+  /** `paramsText`: the params of `notifications/resources/updated` or `notifications/tasks`. Returns how to stop. */
+  watch(topic: Topic, onEvent: (paramsText: JsonText) => void): () => void;
+}
 
 /** A service that can be called now. */
 export interface Registration {
@@ -9,6 +21,7 @@ export interface Registration {
   /** Connected, but defining the tools of this version differently: they get no calls while the others are there. */
   readonly keptOut?: number;
   readonly state: 'ready' | 'suspected' | 'stale';
+  readonly feed?: Feed;
 }
 
 /**

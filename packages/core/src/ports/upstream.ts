@@ -1,5 +1,5 @@
 import type { TraceContext } from '@sallyport/protocol';
-import type { CancelSignal, Origin } from '../call.ts';
+import type { CancelSignal, ClientSide, JsonText, Origin } from '../call.ts';
 import type { Answer, Progress } from '../outcome.ts';
 import type { Permit } from '../permit.ts';
 
@@ -12,8 +12,15 @@ export interface Hop {
   readonly trace: TraceContext;
   readonly signal: CancelSignal;
   readonly transport: Origin['transport'];
+  readonly era: Origin['era'];
+  /** Whom the service may ask, and what about; `conversation` is always there. */
+  readonly client: ClientSide & { readonly conversation: string };
+  /** The service's own id of the task the call is about. */
+  readonly taskId?: string;
   readonly timeoutMs: number;
   readonly onProgress?: (progress: Progress) => void;
+  readonly onNotification?: (method: string, paramsText: JsonText) => void;
+  readonly onPause?: (retryMs: number | undefined) => void;
   /** To be called right before the first byte leaves. */
   readonly sent: () => void;
 }
@@ -27,9 +34,11 @@ export interface UpstreamDescription {
 /**
  * One service behind the gateway, however many instances it has.
  *
- * `open` spends the permit before its first byte leaves, sends `permit.argumentsText` and nothing else as arguments, and
+ * `open` spends the permit before its first byte leaves, sends `permit.argumentsText` and nothing else as arguments
+ * (`permit.retry` as answers to what it asked before; its `requestState` is the upstream's own again), and
  * ends within `hop.timeoutMs` and when `hop.signal` fires. It throws `GatewayError` `upstream_unavailable` (nothing was
- * sent), `upstream_failed`, `upstream_timeout` or `cancelled`; a tool that reports failure is an answer, not an error.
+ * sent), `upstream_failed`, `upstream_timeout` or `cancelled`; a tool that reports failure, a question to the caller and a
+ * protocol error in the service's own words are answers, not errors.
  */
 export interface Upstream {
   describe(): UpstreamDescription;
