@@ -33,3 +33,34 @@ export const toolNamePattern = /^(?=.{3,64}$)[A-Za-z][A-Za-z0-9]*\.[A-Za-z][A-Za
 
 /** The `_meta` key under which a tool error carries its code. */
 export const errorMetaKey = 'dev.sallyport/error';
+
+/** The methods of MCP that `call` can carry. */
+export const hopMethods = [
+  'tools/call',
+  'prompts/get',
+  'resources/read',
+  'completion/complete',
+  'tasks/get',
+  'tasks/update',
+  'tasks/cancel',
+] as const;
+
+/** What a prompt of a kit service may be called. */
+export const promptNamePattern = /^[A-Za-z0-9][A-Za-z0-9_.-]{0,63}$/;
+
+/** MCP's extension for calls that go on in the background (SEP-2663). */
+export const tasksExtension = 'io.modelcontextprotocol/tasks';
+
+/** Between the instance and the rest of a task id or a request state: the name of an instance has none. */
+const instanceMark = '~';
+
+/** The id of something that one instance keeps: a task, or a call that waits for answers. */
+export function keptId(instance: string, secret: string): string {
+  return `${instance}${instanceMark}${secret}`;
+}
+
+/** Which instance keeps what has this id; `undefined` for an id that none can have made. */
+export function keeperOf(id: string): string | undefined {
+  const at = id.indexOf(instanceMark);
+  return at > 0 ? id.slice(0, at) : undefined;
+}

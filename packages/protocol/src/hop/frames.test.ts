@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { hopMethods, keeperOf, keptId } from './constants.ts';
 import {
   callFrame,
   errorFrame,
@@ -54,6 +55,54 @@ test('a call reads back as what was written, however its arguments are laid out'
       expect(params).toEqual({ ...(plain(written) as object), arguments: value });
     }),
   );
+});
+
+test('a call with everything that most calls lack reads back as what was written', () => {
+  const texts = fc.record(
+    {
+      capabilities: object,
+      logLevel: fc.string(),
+      retry: fc.record({ requestState: fc.string(), inputResponses: object }, { requiredKeys: ['requestState'] }),
+    },
+    { requiredKeys: [] },
+  );
+  fc.assert(
+    fc.property(claims, object, texts, fc.constantFrom(...hopMethods), (written, value, extra, method) => {
+      const { capabilities, logLevel, retry } = extra;
+      const frame = callFrame(
+        { ...written, method },
+        {
+          argumentsText: JSON.stringify(value),
+          ...(capabilities && { capabilitiesText: JSON.stringify(capabilities, null, 1) }),
+          ...(logLevel !== undefined && { logLevel }),
+          ...(retry && {
+            retry: {
+              requestState: retry.requestState,
+              ...(retry.inputResponses && { inputResponsesText: JSON.stringify(retry.inputResponses, null, 1) }),
+            },
+          }),
+        },
+      );
+      const read = readFrame(line(frame));
+      const client = { ...(capabilities && { capabilities }), ...(logLevel !== undefined && { logLevel }) };
+      expect(read?.kind === 'request' ? readCallParams(read.params) : undefined).toEqual({
+        ...(plain(written) as object),
+        arguments: value,
+        ...(method !== 'tools/call' && { method }),
+        ...(Object.keys(client).length > 0 && { client }),
+        ...(retry && { retry }),
+      });
+    }),
+  );
+});
+
+test('what an instance keeps names the instance', () => {
+  fc.assert(
+    fc.property(fc.stringMatching(/^[A-Za-z0-9][A-Za-z0-9_.:-]{0,99}$/), fc.base64String(), (instance, secret) => {
+      expect(keeperOf(keptId(instance, secret))).toBe(instance);
+    }),
+  );
+  for (const id of ['', 'nobody', '~x']) expect(keeperOf(id)).toBeUndefined();
 });
 
 test('a result comes out as the very text that was put in', () => {

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from '../json.ts';
-import type { CallClaims, CallParams, HopError, HopFrame, HopId, HopPrincipal } from './messages.ts';
+import { hopMethods } from './constants.ts';
+import type { CallClaims, CallParams, CallTexts, HopError, HopFrame, HopId, HopPrincipal } from './messages.ts';
 
 const opening = '{"jsonrpc":"2.0","id":';
 const resultMember = ',"result":';
@@ -9,12 +10,14 @@ const principalTexts = new WeakMap<HopPrincipal, string>();
 
 /**
  * Writes the frame of a call, newline included. `argumentsText` must be a JSON object's text and is put in as it is, but
- * for raw line breaks: JSON allows them only between tokens, where a space means the same and cannot end the line.
+ * for raw line breaks: JSON allows them only between tokens, where a space means the same and cannot end the line. The
+ * same goes for the other texts.
  *
  * The principal must not be changed after its first call; name its fields in `claims` as they shall travel.
  */
-export function callFrame(claims: CallClaims, argumentsText: string): string {
-  const { tool, call, seq, audience, traceparent, tracestate, timeoutMs, transport, progress, principal } = claims;
+export function callFrame(claims: CallClaims, texts: string | CallTexts): string {
+  const { tool, method, call, seq, audience, traceparent, tracestate, timeoutMs, transport, progress, principal } =
+    claims;
   let principalText = principalTexts.get(principal);
   if (principalText === undefined) {
     principalText = JSON.stringify(principal);
@@ -25,8 +28,26 @@ export function callFrame(claims: CallClaims, argumentsText: string): string {
     `,"seq":${seq},"audience":${JSON.stringify(audience)},"traceparent":${JSON.stringify(traceparent)}` +
     (tracestate === undefined ? '' : `,"tracestate":${JSON.stringify(tracestate)}`) +
     `,"timeoutMs":${timeoutMs},"transport":${JSON.stringify(transport)}` +
-    (progress === true ? ',"progress":true' : '');
-  return `${head},"principal":${principalText},"arguments":${oneLine(argumentsText)}}}\n`;
+    (progress === true ? ',"progress":true' : '') +
+    (method === undefined || method === 'tools/call' ? '' : `,"method":"${method}"`);
+  const rest = typeof texts === 'string' ? '' : clientMember(texts) + retryMember(texts);
+  const argumentsText = typeof texts === 'string' ? texts : texts.argumentsText;
+  return `${head},"principal":${principalText}${rest},"arguments":${oneLine(argumentsText)}}}\n`;
+}
+
+function clientMember({ capabilitiesText, logLevel }: CallTexts): string {
+  const members = [
+    ...(capabilitiesText === undefined ? [] : [`"capabilities":${oneLine(capabilitiesText)}`]),
+    ...(logLevel === undefined ? [] : [`"logLevel":${JSON.stringify(logLevel)}`]),
+  ];
+  return members.length === 0 ? '' : `,"client":{${members.join(',')}}`;
+}
+
+function retryMember({ retry }: CallTexts): string {
+  if (retry === undefined) return '';
+  const { requestState, inputResponsesText } = retry;
+  const responses = inputResponsesText === undefined ? '' : `,"inputResponses":${oneLine(inputResponsesText)}`;
+  return `,"retry":{"requestState":${JSON.stringify(requestState)}${responses}}`;
 }
 
 /** Writes a request, newline included. */
@@ -34,7 +55,7 @@ export function requestFrame(id: HopId, method: string, params?: object): string
   return `${opening}${JSON.stringify(id)},"method":${JSON.stringify(method)}${paramsMember(params)}}\n`;
 }
 
-/** Writes a notification, newline included. */
+/** Writes a notification, newline included. `params` must not print with line breaks, which `JSON.stringify` never does. */
 export function notificationFrame(method: string, params?: object): string {
   return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${paramsMember(params)}}\n`;
 }
@@ -76,8 +97,30 @@ export function readCallParams(params: JsonValue | undefined): CallParams | unde
   if (!Number.isSafeInteger(seq) || !Number.isFinite(timeoutMs)) return undefined;
   if (tracestate !== undefined && typeof tracestate !== 'string') return undefined;
   if (progress !== undefined && typeof progress !== 'boolean') return undefined;
+  if (!hasRightExtras(params)) return undefined;
   // Every member was checked above, one by one; the compiler cannot follow that through an index signature.
   return params as unknown as CallParams;
+}
+
+/** What most calls do not have. */
+function hasRightExtras({ method, client, retry }: JsonObject): boolean {
+  if (method !== undefined && !hopMethods.some((known) => known === method)) return false;
+  if (client !== undefined && !isClient(client)) return false;
+  return retry === undefined || isRetry(retry);
+}
+
+function isClient(value: JsonValue): boolean {
+  if (!isObject(value)) return false;
+  const { capabilities, logLevel } = value;
+  return (
+    (capabilities === undefined || isObject(capabilities)) && (logLevel === undefined || typeof logLevel === 'string')
+  );
+}
+
+function isRetry(value: JsonValue): boolean {
+  if (!isObject(value)) return false;
+  const { requestState, inputResponses } = value;
+  return typeof requestState === 'string' && (inputResponses === undefined || isObject(inputResponses));
 }
 
 function isPrincipal(value: JsonValue | undefined): boolean {

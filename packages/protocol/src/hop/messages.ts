@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../json.ts';
+import type { hopMethods } from './constants.ts';
 
 /** Who acts for the subject; may nest. */
 export interface HopActor {
@@ -18,10 +19,30 @@ export interface HopPrincipal {
   readonly attributes: Readonly<Record<string, string | number | boolean | readonly string[]>>;
 }
 
+/** What the gateway may ask a service for. `tools/call` is said by saying nothing. */
+export type HopMethod = (typeof hopMethods)[number];
+
+/** The caller's side: what it can be asked, and what it wants to hear. Nothing of it is proved. */
+export interface HopClient {
+  /** MCP `ClientCapabilities`. */
+  readonly capabilities?: JsonObject;
+  /** The least severe log message that the caller wants to hear; absent: none. */
+  readonly logLevel?: string;
+}
+
+/** A call that goes on: the caller's answers to what the service asked, and the state that it was given with the questions. */
+export interface HopRetry {
+  readonly requestState: string;
+  /** Key of the question → result, as MCP's `inputResponses`. */
+  readonly inputResponses?: JsonObject;
+}
+
 /** What the gateway claims about one call. The connection is authenticated, so the claims need no signature of their own. */
 export interface CallClaims {
-  /** The tool's name at the service: `Handler.Method`. */
+  /** What is meant, by its name at the service: `Handler.Method` of a tool, a prompt's name, a URI or a template of URIs. */
   readonly tool: string;
+  /** Absent: `tools/call`. Only services whose manifest has something to answer it are asked. */
+  readonly method?: HopMethod;
   /** The call's id; what `trace_id` shows to people. */
   readonly call: string;
   /** Strictly increasing on one connection; a repeated or lower one is refused. */
@@ -39,9 +60,20 @@ export interface CallClaims {
   readonly principal: HopPrincipal;
 }
 
+/** The part of `call` that the gateway passes on as text, as it came in. All of it is JSON objects. */
+export interface CallTexts {
+  readonly argumentsText: string;
+  /** MCP `ClientCapabilities`. */
+  readonly capabilitiesText?: string;
+  readonly logLevel?: string;
+  readonly retry?: { readonly requestState: string; readonly inputResponsesText?: string };
+}
+
 /** The parameters of `call`, as a service reads them. */
 export interface CallParams extends CallClaims {
   readonly arguments: JsonObject;
+  readonly client?: HopClient;
+  readonly retry?: HopRetry;
 }
 
 /** The parameters of `invoke`: a service calls another one through the gateway. */
@@ -63,8 +95,29 @@ export interface ProgressParams {
   readonly message?: string;
 }
 
-/** Why a service did not take a call; it goes in `error.data.reason`. */
-export type HopReason = 'unknown_tool' | 'bad_frame' | 'expired' | 'draining' | 'overloaded' | 'internal';
+/** The parameters of `log`: a line for the caller, about the call whose request had this id. */
+export interface LogParams {
+  readonly id: number;
+  /** RFC 5424's words, as MCP has them. */
+  readonly level: string;
+  readonly data: JsonValue;
+  readonly logger?: string;
+}
+
+/**
+ * Why a service did not take a call; it goes in `error.data.reason`. The errors of reason `told` are in the service's own
+ * words and for the caller; those of all others are constant.
+ */
+export type HopReason =
+  | 'unknown_tool'
+  | 'unknown_task'
+  | 'state_invalid'
+  | 'bad_frame'
+  | 'expired'
+  | 'draining'
+  | 'overloaded'
+  | 'internal'
+  | 'told';
 
 /** Request ids: numbers from the gateway, strings from the service (`s1`, `s2`, …) and 0 before both. */
 export type HopId = number | string;
