@@ -1,1 +1,2 @@
 export * from './naming.ts';
+export * from './rewrite-result.ts';
