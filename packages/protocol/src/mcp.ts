@@ -14,6 +14,7 @@ export const metaKeys = {
   clientInfo: 'io.modelcontextprotocol/clientInfo',
   serverInfo: 'io.modelcontextprotocol/serverInfo',
   subscriptionId: 'io.modelcontextprotocol/subscriptionId',
+  logLevel: 'io.modelcontextprotocol/logLevel',
   /** The call id of the gateway, in every result. */
   traceId: 'dev.sallyport/traceId',
   /** `{code, message}` of a tool error. */

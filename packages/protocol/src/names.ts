@@ -17,8 +17,8 @@ export function aliasOf(name: string): string {
   return `${plain.slice(0, maxAliasLength - hash.length - 1)}_${hash}`;
 }
 
-/** FNV-1a, 64 bits: short and well spread; aliases need no protection against somebody who chooses both names. */
-function fnv1a(text: string): bigint {
+/** FNV-1a, 64 bits: short and well spread; no protection against somebody who chooses both texts. */
+export function fnv1a(text: string): bigint {
   let hash = 0xcbf29ce484222325n;
   for (let at = 0; at < text.length; at++) {
     hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(at))) * 0x100000001b3n);

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createResultStamp } from './mcp-result.ts';
-import { addToResult, spliceMembers } from './splice.ts';
+import { addToResult, removeMembers, spliceMembers } from './splice.ts';
 
 describe('splicing', () => {
   it.each([
@@ -34,6 +34,42 @@ describe('splicing', () => {
     const additions = { defaults: { resultType: '"complete"' }, meta: { 'dev.sallyport/traceId': '"true"' } };
     expect(addToResult(text, additions)).toBe(
       '{"resultType":"task","_meta":{"mine":12345678901234567890,"dev.sallyport/traceId":"true"}}',
+    );
+  });
+});
+
+describe('taking members out', () => {
+  it.each([
+    ['{"a":1,"b":2,"c":3}', ['a'], '{"b":2,"c":3}'],
+    ['{"a":1,"b":2,"c":3}', ['b'], '{"a":1,"c":3}'],
+    ['{"a":1,"b":2,"c":3}', ['c'], '{"a":1,"b":2}'],
+    ['{"a":1,"b":2,"c":3}', ['b', 'c'], '{"a":1}'],
+    ['{"a":1,"b":2,"c":3}', ['a', 'c'], '{"b":2}'],
+    ['{ "a" : 1 , "b" : 2 , "c" : 3 }', ['b'], '{ "a" : 1 , "c" : 3 }'],
+    ['{ "a" : 1 , "b" : [2,{"a":1}] , "c" : 3 }', ['a', 'c'], '{ "b" : [2,{"a":1}] }'],
+    ['{"a":1,"\\u0061":2,"b":3}', ['a'], '{"b":3}'],
+    [' { "a" : 1 } ', ['a'], ' {  } '],
+    ['{}', ['a'], '{}'],
+    ['[{"a":1}]', ['a'], '[{"a":1}]'],
+    ['"a"', ['a'], '"a"'],
+  ])('of %s: %j leaves %s', (before, keys, after) => {
+    expect(removeMembers(before, (key) => keys.includes(key))).toBe(after);
+  });
+
+  it('is the same as leaving them out, for every object, and undoes putting them in', () => {
+    const object = fc.dictionary(
+      fc.string().filter((key) => key !== '__proto__'),
+      fc.jsonValue(),
+    );
+    fc.assert(
+      fc.property(object, fc.array(fc.string()), fc.nat(2), (before, others, indent) => {
+        const text = JSON.stringify(before, null, indent);
+        const gone = new Set([...others, ...Object.keys(before).filter((_, index) => index % 2 === 1)]);
+        const kept = Object.fromEntries(Object.entries(before).filter(([key]) => !gone.has(key)));
+        expect(JSON.parse(removeMembers(text, (key) => gone.has(key)))).toEqual(JSON.parse(JSON.stringify(kept)));
+        fc.pre(!('new' in before) && indent === 0);
+        expect(removeMembers(spliceMembers(text, { new: '[1,2]' }), (key) => key === 'new')).toBe(text);
+      }),
     );
   });
 });

@@ -23,6 +23,23 @@ export function spliceMembers(text: string, insertions: Insertions): string {
   return `${spliced.slice(0, open)}${addedText}${isEmpty ? '' : ','}${spliced.slice(open)}`;
 }
 
+/** Takes members out of a JSON object's text and leaves every other byte as it was. What is no object stays as it is. */
+export function removeMembers(text: string, isRemoved: (key: string) => boolean): string {
+  const members = membersOf(text);
+  const [first] = members;
+  const last = members.at(-1);
+  const lastKept = members.findLast(({ key }) => !isRemoved(key));
+  if (first === undefined || last === undefined || members.every(({ key }) => !isRemoved(key))) return text;
+  let kept = text.slice(0, first.keyStart);
+  for (const [index, member] of members.entries()) {
+    if (isRemoved(member.key)) continue;
+    // With what separates it from the next, unless all after it go.
+    const end = member === lastKept ? member.end : (members[index + 1]?.keyStart ?? member.end);
+    kept += text.slice(member.keyStart, end);
+  }
+  return kept + text.slice(last.end);
+}
+
 /** What to add to a result on its way to the client. */
 export interface ResultAdditions {
   /** Members of the result that are added only where they are absent: what the service says comes first. */

@@ -5,6 +5,8 @@ import { locateFault } from './strict-json-locate.ts';
 /** Where a member of an object stands in the text: `text.slice(start, end)` is its value, without white space round it. */
 export interface Member {
   readonly key: string;
+  /** Where the quote before its name stands. */
+  readonly keyStart: number;
   readonly start: number;
   readonly end: number;
 }
@@ -192,24 +194,26 @@ interface Found {
   badNumber: number;
 }
 
+type Opened = Omit<Member, 'end'>;
+
+function closed({ key, keyStart, start }: Opened, end: number): Member {
+  return { key, keyStart, start, end };
+}
+
 /** Follows which member is being read at depth 1, and at depth 2 inside the one that matters. */
 function createTracker(text: string, envelope: Envelope): Tracker {
   const found: Found = { members: [], inner: [], count: 0, badNumber: -1 };
-  let outerKey: string | undefined;
-  let outerStart = 0;
-  let innerKey: string | undefined;
-  let innerStart = 0;
+  let outer: Opened | undefined;
+  let inner: Opened | undefined;
   let isInside = false;
   let lastEnd = 0;
 
-  const startMember = (key: string, start: number, depth: number): void => {
+  const startMember = (opened: Opened, depth: number): void => {
     if (depth === 1) {
-      outerKey = key;
-      outerStart = start;
-      isInside = key === envelope.inside && text.charCodeAt(start) === openBrace;
+      outer = opened;
+      isInside = opened.key === envelope.inside && text.charCodeAt(opened.start) === openBrace;
     } else {
-      innerKey = key;
-      innerStart = start;
+      inner = opened;
     }
   };
 
@@ -224,7 +228,9 @@ function createTracker(text: string, envelope: Envelope): Tracker {
       }
       found.count++;
       const start = skipSpace(text, after + 1);
-      if (depth === 1 || (depth === 2 && isInside)) startMember(readString(text, at, end), start, depth);
+      if (depth === 1 || (depth === 2 && isInside)) {
+        startMember({ key: readString(text, at, end), keyStart: at, start }, depth);
+      }
       return start;
     },
     takeNumber: (at) => {
@@ -237,13 +243,13 @@ function createTracker(text: string, envelope: Envelope): Tracker {
       return end;
     },
     endMember: (depth) => {
-      if (depth === 1 && outerKey !== undefined) {
-        found.members.push({ key: outerKey, start: outerStart, end: lastEnd });
-        outerKey = undefined;
+      if (depth === 1 && outer !== undefined) {
+        found.members.push(closed(outer, lastEnd));
+        outer = undefined;
         isInside = false;
-      } else if (depth === 2 && innerKey !== undefined) {
-        found.inner.push({ key: innerKey, start: innerStart, end: lastEnd });
-        innerKey = undefined;
+      } else if (depth === 2 && inner !== undefined) {
+        found.inner.push(closed(inner, lastEnd));
+        inner = undefined;
       }
     },
   };
