@@ -80,6 +80,13 @@ export interface ClientSide {
   readonly metaText?: JsonText;
 }
 
+/** Something a service tells in the course of a call, under its own names. */
+export interface ServiceNotification {
+  readonly service: string;
+  readonly method: string;
+  readonly paramsText: JsonText;
+}
+
 /** A tool call, resource read, prompt get, completion, or something about a task. */
 export interface InvokeRequest {
   readonly verb: 'invoke';
@@ -102,10 +109,21 @@ export interface InvokeRequest {
   /** Present when the caller asked to hear of progress. */
   readonly onProgress?: (progress: Progress) => void;
   /** Hears the service's other notifications about this request: log messages and what it has of its own. */
-  readonly onNotification?: (method: string, paramsText: JsonText) => void;
+  readonly onNotification?: (notification: ServiceNotification) => void;
   /** Hears that a legacy server let go of the connection, to be asked again after so many milliseconds. */
   readonly onPause?: (retryMs: number | undefined) => void;
 }
+
+/** The request of somebody who can be asked nothing to call a tool. */
+export function toolCall(name: string, argumentsText: JsonText): InvokeRequest {
+  return {
+    ...{ verb: 'invoke', method: 'tools/call', capability: 'tool', name, argumentsText },
+    client: { capabilitiesText: '{}' as JsonText },
+    paramHeaders: noParamHeaders,
+  };
+}
+
+const noParamHeaders: ReadonlyMap<string, string> = new Map();
 
 /** Asks for the part of the catalog that this caller may call. */
 export interface ListRequest {

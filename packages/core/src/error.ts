@@ -1,4 +1,4 @@
-import type { ErrorCode } from '@sallyport/protocol';
+import type { ErrorCode, JsonObject } from '@sallyport/protocol';
 
 /** What a program switches on. */
 export type Code = ErrorCode;
@@ -44,8 +44,17 @@ export const reasons = {
   unknown_session: row('not_found', [404, -32600], 'Unknown session: initialize again.'),
   session_missing: row('invalid_argument', [400, -32600], 'The Mcp-Session-Id header is missing: initialize first.'),
   sessions_exhausted: row('resource_exhausted', [429, 429], 'Too many sessions or parked calls.'),
-  state_invalid: row('invalid_argument', [400, -32602], 'The request state is not one that this caller was given for this call, or it is too old.'),
-  client_cannot: row('invalid_argument', [400, -32021], 'The service asks for something that the client did not say it can do.'),
+  state_invalid: row(
+    'invalid_argument',
+    [400, -32602],
+    'The request state is not one that this caller was given for this call, or it is too old.',
+  ),
+  parked_elsewhere: row('aborted', [409, 409], 'The call waited at another gateway, or was lost with it: begin anew.'),
+  client_cannot: row(
+    'invalid_argument',
+    [400, -32021],
+    'The service asks for something that the client did not say it can do.',
+  ),
   unknown_question: row('not_found', [404, -32602], 'No call of yours waits for this answer.'),
   insufficient_scope: row('permission_denied', [403, 403], 'The token lacks a scope for this tool.'),
   contained: row('permission_denied', [403, 403], 'This call is blocked by an operator.'),
@@ -100,6 +109,8 @@ export interface ErrorDetails {
   readonly retryAfterMs?: number;
   /** For bad input: what to fix, one sentence each, with JSON pointers into the arguments. */
   readonly issues?: readonly string[];
+  /** For `client_cannot`: MCP `ClientCapabilities` that the client would have to declare. */
+  readonly requiredCapabilities?: JsonObject;
   /** For `version_unsupported`. */
   readonly supported?: readonly string[];
   readonly requested?: string;

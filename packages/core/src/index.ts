@@ -5,7 +5,7 @@ export * from './error.ts';
 export { findTarget, listTargets, nameOf, unknown } from './listing.ts';
 export * from './outcome.ts';
 export { Permit, spendPermit } from './permit.ts';
-export { accessResource, accessSubject, createPipeline, type Pipeline } from './pipeline.ts';
+export { accessResource, accessSubject, createPipeline, type Pipeline, principalKey } from './pipeline.ts';
 export * from './ports/approver.ts';
 export * from './ports/audit-log.ts';
 export * from './ports/authenticator.ts';

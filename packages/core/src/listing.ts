@@ -1,3 +1,4 @@
+import { prefixNaming, serviceOfUri } from '@sallyport/protocol';
 import { GatewayError } from './error.ts';
 import type { Listing } from './outcome.ts';
 import type { CallOf } from './stages.ts';
@@ -25,7 +26,7 @@ export function findTarget(view: View, naming: Naming): Target | Promise<Target>
 
 /** What is not listed is decided on when it is asked for. */
 async function admitted(view: View, target: Resource): Promise<Target> {
-  if (view.catalog.byName.has(target.name) || !(await view.admits(target))) throw unknown('resource');
+  if (target.listed || !(await view.admits(target))) throw unknown('resource');
   return target;
 }
 
@@ -68,19 +69,18 @@ export function nameOf(
   return `${service}.${capability}s/${remoteName}`;
 }
 
-const uiScheme = 'ui://';
-
-/** Where everything is offered, prompts are `service.name` and URIs `service+uri`; `ui:` keeps its scheme, which hosts look for. */
+/** Where everything is offered, prompts are `service.name` and URIs `service+uri`. */
 function split(
   capability: Capability,
   name: string,
 ): { readonly service: string; readonly remoteName: string } | undefined {
-  const isUi = capability !== 'prompt' && name.startsWith(uiScheme);
-  const rest = isUi ? name.slice(uiScheme.length) : name;
-  const at = rest.indexOf(capability === 'prompt' ? '.' : '+');
-  if (at <= 0) return undefined;
-  const remoteName = rest.slice(at + 1);
-  return { service: rest.slice(0, at), remoteName: isUi ? `${uiScheme}${remoteName}` : remoteName };
+  if (capability === 'prompt' || capability === 'method') {
+    const at = name.indexOf('.');
+    return at <= 0 ? undefined : { service: name.slice(0, at), remoteName: name.slice(at + 1) };
+  }
+  const service = serviceOfUri(name);
+  const remoteName = service === undefined ? undefined : prefixNaming(service).uriIn(name);
+  return service === undefined || remoteName === undefined ? undefined : { service, remoteName };
 }
 
 /** Lists what of a view the caller is entitled to, in the catalog's order. */

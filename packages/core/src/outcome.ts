@@ -25,6 +25,8 @@ export interface Answer {
   readonly status?: number;
   /** Which instance answered. */
   readonly instance: string;
+  /** Whose answer it is; dispatch writes it down. */
+  readonly service?: string;
 }
 
 /** A page of a caller's view. */

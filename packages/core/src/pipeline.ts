@@ -2,7 +2,7 @@ import type { AnyRequest, Call } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import { GatewayError } from './error.ts';
 import { findTarget, listTargets, unknown } from './listing.ts';
-import type { Answer, Answered, Listing, ListenEvent, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
+import type { Answer, Answered, ListenEvent, Listing, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
 import { type Grounds, grantPermit, type Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
 import type { Topic } from './ports/registry.ts';
@@ -110,7 +110,7 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
     credential,
     trace,
     signal,
-    client: { ...client, conversation: client.conversation ?? conversationOf(permit.principal) },
+    client: { ...client, conversation: client.conversation ?? principalKey(permit.principal) },
     era: origin.era,
     sent: () => {
       trail.fate = 'unknown';
@@ -118,7 +118,9 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
     transport: origin.transport,
     timeoutMs: Math.min(timeoutMs ?? permit.target.timeoutMs, permit.target.timeoutMs),
     ...(onProgress && { onProgress }),
-    ...(onNotification && { onNotification }),
+    ...(onNotification && {
+      onNotification: (method, paramsText) => onNotification({ service: permit.target.service, method, paramsText }),
+    }),
     ...(onPause && { onPause }),
   });
 
@@ -302,8 +304,8 @@ export function accessSubject(principal: Principal): AccessRequest['subject'] {
   };
 }
 
-/** One conversation for all calls of a principal that are not part of a session: nobody else's state is in it. */
-function conversationOf({ subject, actor, client, session, tenant, method }: Principal): string {
+/** Tells principals apart: what is kept for one is found by this key, and by nobody else's. */
+export function principalKey({ subject, actor, client, session, tenant, method }: Principal): string {
   return JSON.stringify([method, subject, actor ?? null, client, session ?? null, tenant ?? null]);
 }
 

@@ -5,8 +5,8 @@ import type { GatewayError } from './error.ts';
 import type { Answer, Suspended } from './outcome.ts';
 import type { Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
-import type { Hop, OutboundCredential } from './ports/upstream.ts';
 import type { Topic } from './ports/registry.ts';
+import type { Hop, OutboundCredential } from './ports/upstream.ts';
 import type { Principal } from './principal.ts';
 import type { Endpoint, Target, View } from './tool.ts';
 

@@ -60,6 +60,8 @@ export interface Prompt extends Offered {
 /** One resource: listed, or one that a template or nothing but its service stands for. */
 export interface Resource extends Offered {
   readonly capability: 'resource';
+  /** Whether it is in the catalog; else a template stands for it, or its server knows more than it lists. */
+  readonly listed: boolean;
   /** What people call it. */
   readonly label: string;
   readonly mimeType?: string;
@@ -119,6 +121,9 @@ export type Endpoint =
   | { readonly kind: 'all' }
   | { readonly kind: 'mount'; readonly service: string }
   | { readonly kind: 'view'; readonly name: string };
+
+/** The endpoint of everything. */
+export const everything: Endpoint = { kind: 'all' };
 
 /** One principal's part of the catalog at one endpoint: what policy lets it know of. Scopes are not applied yet. */
 export interface View {

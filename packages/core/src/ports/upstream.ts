@@ -1,5 +1,5 @@
 import type { TraceContext } from '@sallyport/protocol';
-import type { CancelSignal, ClientSide, JsonText, Origin } from '../call.ts';
+import type { CancelSignal, ClientSide, JsonText, Origin, Retry } from '../call.ts';
 import type { Answer, Progress } from '../outcome.ts';
 import type { Permit } from '../permit.ts';
 
@@ -15,6 +15,8 @@ export interface Hop {
   readonly era: Origin['era'];
   /** Whom the service may ask, and what about; `conversation` is always there. */
   readonly client: ClientSide & { readonly conversation: string };
+  /** `permit.retry` with the service's own state in it again. */
+  readonly retry?: Retry;
   /** The service's own id of the task the call is about. */
   readonly taskId?: string;
   readonly timeoutMs: number;
@@ -35,7 +37,7 @@ export interface UpstreamDescription {
  * One service behind the gateway, however many instances it has.
  *
  * `open` spends the permit before its first byte leaves, sends `permit.argumentsText` and nothing else as arguments
- * (`permit.retry` as answers to what it asked before; its `requestState` is the upstream's own again), and
+ * (`hop.retry` as answers to what it asked before), and
  * ends within `hop.timeoutMs` and when `hop.signal` fires. It throws `GatewayError` `upstream_unavailable` (nothing was
  * sent), `upstream_failed`, `upstream_timeout` or `cancelled`; a tool that reports failure, a question to the caller and a
  * protocol error in the service's own words are answers, not errors.

@@ -3,11 +3,13 @@ import {
   type Answer,
   type Call,
   type CallId,
+  everything,
   GatewayError,
   type Origin,
   type Outcome,
   type Pipeline,
   type Presented,
+  toolCall,
 } from '@sallyport/core';
 import type { TraceContext } from '@sallyport/protocol';
 import { sendFrontPage, sendOutcome, sendState } from './answer.ts';
@@ -118,8 +120,7 @@ async function outcomeOf(deps: AdminHttpDeps, entrance: Entrance, { request, fac
   }
   const { operation, argumentsText, bytes } = read;
   const name = `${adminService}.${operation}`;
-  const asked = { verb: 'invoke', capability: 'tool', name, argumentsText, paramHeaders: new Map() } as const;
-  return deps.pipeline.invoke({ ...facts, request: asked, receivedBytes: bytes });
+  return deps.pipeline.invoke({ ...facts, request: toolCall(name, argumentsText), receivedBytes: bytes });
 }
 
 function callFacts(deps: AdminHttpDeps, entrance: Entrance, request: IncomingMessage): Omit<CallFacts, 'signal'> {
@@ -134,6 +135,7 @@ function callFacts(deps: AdminHttpDeps, entrance: Entrance, request: IncomingMes
   return {
     id: deps.newCallId(),
     presented: entrance.present(request),
+    endpoint: everything,
     origin,
     trace: deps.newTrace(single(traceparent), single(tracestate)),
     receivedAtMs: deps.nowMs(),

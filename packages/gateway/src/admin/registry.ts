@@ -19,7 +19,7 @@ function createUpstream(handlers: AdminOperations['handlers']): Upstream {
   return {
     describe: () => ({ service: adminService, kind: 'in-process' }),
     async open(permit, { signal, sent }) {
-      const handler = handlers.get(permit.tool.remoteName);
+      const handler = handlers.get(permit.target.remoteName);
       if (handler === undefined) throw new GatewayError('upstream_unavailable');
       const args = JSON.parse(permit.argumentsText) as JsonObject;
       spendPermit(permit);

@@ -1,92 +1,64 @@
 import { createHash } from 'node:crypto';
-import type { Catalog, Registration, ServiceStatus, Tool } from '@sallyport/core';
-import { aliasOf, type JsonValue, type ServiceManifest, type ToolManifest } from '@sallyport/protocol';
+import type { Catalog, Prompt, Registration, ServiceStatus, Target } from '@sallyport/core';
+import type { ServiceManifest } from '@sallyport/protocol';
+import { createResourceFinder } from './resources.ts';
+import { methodsOf, promptsOf, type Rules, resourcesOf, templatesOf, toolsOf } from './targets.ts';
 
-/** What configuration says of a tool; it replaces what the service declared, key by key. */
-export interface ToolOverride {
-  readonly scopes?: readonly string[];
-  readonly internal?: boolean;
-  readonly auditRequired?: boolean;
-  readonly timeoutMs?: number;
-}
-
-/** A tool that could not be offered, and why; for the operator. */
+/** A tool, or something else, that could not be offered, and why; for the operator. */
 export interface Problem {
   readonly tool: string;
   readonly message: string;
 }
 
-const defaultTimeoutMs = 30_000;
-
-interface Sources {
+interface Sources extends Rules {
   readonly registrations: readonly Registration[];
-  readonly overrideFor: (toolName: string) => ToolOverride;
   readonly stale: boolean;
 }
 
 /**
- * Builds the catalog from what is registered. Sorted by name, so that equal catalogs list equally. Of two tools that
- * would answer to one name or alias, the one whose service registered first is offered and the other is a problem.
+ * Builds the catalog from what is registered. Sorted by name, so that equal catalogs list equally. Of two that would answer
+ * to one name or alias, the one whose service registered first is offered and the other is a problem.
  */
 export function buildCatalog(sources: Sources): { readonly catalog: Catalog; readonly problems: readonly Problem[] } {
+  const { registrations, overrideFor } = sources;
+  const byName = new Map<string, Target>();
+  const promptsByAlias = new Map<string, Prompt>();
   const problems: Problem[] = [];
-  const byName = new Map<string, Tool>();
-  const offered: Tool[] = [];
-  for (const { manifest } of sources.registrations) {
-    for (const declared of manifest.tools) {
-      const tool = toTool(manifest, declared, sources.overrideFor);
-      const taken = byName.get(tool.name) ?? byName.get(tool.alias);
+  const offer = <One extends Target>(targets: readonly One[], aliases: Map<string, Target>): readonly One[] => {
+    const offered = targets.filter((target) => {
+      const names = 'alias' in target ? [target.name, target.alias] : [target.name];
+      const taken = byName.get(target.name) ?? names.map((name) => aliases.get(name)).find((other) => other);
       if (taken !== undefined) {
-        problems.push({ tool: tool.name, message: `its name or alias is taken by ${taken.name}` });
-        continue;
+        problems.push({ tool: target.name, message: `its name or alias is taken by ${taken.name}` });
+        return false;
       }
-      byName.set(tool.name, tool);
-      byName.set(tool.alias, tool);
-      offered.push(tool);
-    }
-  }
-  const tools = offered.sort((a, b) => (a.name < b.name ? -1 : 1));
+      byName.set(target.name, target);
+      if ('alias' in target) aliases.set(target.alias, target);
+      return true;
+    });
+    return offered.sort((a, b) => (a.name < b.name ? -1 : 1));
+  };
+  const all = <One extends Target>(of: (manifest: ServiceManifest, rules: Rules) => readonly One[]): readonly One[] =>
+    registrations.flatMap(({ manifest }) => of(manifest, { overrideFor, methodsOf: sources.methodsOf }));
+
+  const tools = offer(all(toolsOf), byName);
+  const prompts = offer(all(promptsOf), promptsByAlias as Map<string, Target>);
+  const resources = offer(all(resourcesOf), byName);
+  const templates = offer(all(templatesOf), byName);
+  const methods = offer(all(methodsOf), byName);
+  const everything = [...tools, ...prompts, ...resources, ...templates, ...methods];
   const catalog: Catalog = {
-    revision: sha256(tools.map(identity).join('\n')),
-    tools,
-    byName,
-    services: sources.registrations.map(toStatus),
+    revision: sha256(everything.map(identity).join('\n')),
+    ...{ tools, prompts, resources, templates, methods, byName, promptsByAlias },
+    resourceAt: createResourceFinder({ registrations, byName, templates, overrideFor }),
+    services: registrations.map(toStatus),
     stale: sources.stale,
   };
   return { catalog, problems };
 }
 
-function toTool(manifest: ServiceManifest, declared: ToolManifest, overrideFor: Sources['overrideFor']): Tool {
-  const name = `${manifest.service}.${declared.name}`;
-  const override = overrideFor(name);
-  return {
-    name,
-    alias: aliasOf(name),
-    service: manifest.service,
-    version: manifest.version,
-    remoteName: declared.name,
-    ...(declared.title !== undefined && { title: declared.title }),
-    description: declared.description,
-    inputSchema: declared.inputSchema,
-    ...(declared.outputSchema && { outputSchema: declared.outputSchema }),
-    examples: declared.examples ?? [],
-    scopes: override.scopes ?? declared.scopes ?? [],
-    sideEffect: declared.sideEffect ?? 'write',
-    expensive: declared.expensive ?? false,
-    // Configuration may hide a tool or demand evidence; it can also lift both, which is the operator's right.
-    internal: override.internal ?? declared.internal ?? false,
-    auditRequired: override.auditRequired ?? declared.auditRequired ?? false,
-    idempotent: declared.idempotent ?? declared.sideEffect === 'read',
-    classification: declared.classification ?? 'internal',
-    risk: declared.risk ?? (declared.sideEffect === 'destructive' ? 'high' : 'low'),
-    owner: declared.owner ?? manifest.owner ?? 'unknown',
-    stability: declared.stability ?? 'stable',
-    timeoutMs: override.timeoutMs ?? declared.timeoutMs ?? defaultTimeoutMs,
-    definitionHash: sha256(canonical(declared as unknown as JsonValue)),
-  };
-}
-
 function toStatus({ manifest, instances, keptOut = 0, state }: Registration): ServiceStatus {
+  const { mcp } = manifest;
   return {
     name: manifest.service,
     version: manifest.version,
@@ -94,24 +66,13 @@ function toStatus({ manifest, instances, keptOut = 0, state }: Registration): Se
     instances,
     keptOut,
     state,
+    ...(mcp && { mcp }),
   };
 }
 
-/** Everything about a tool that a caller or a policy can notice. */
-function identity(tool: Tool): string {
-  const { name, version, definitionHash, scopes, internal, auditRequired, timeoutMs } = tool;
+/** Everything about a target that a caller or a policy can notice. */
+function identity({ name, version, definitionHash, scopes, internal, auditRequired, timeoutMs }: Target): string {
   return JSON.stringify([name, version, definitionHash, scopes, internal, auditRequired, timeoutMs]);
-}
-
-/** The same text for the same definition, whatever the order its keys came in. */
-function canonical(value: JsonValue): string {
-  if (value === null || typeof value !== 'object') return JSON.stringify(value);
-  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
-  const members = Object.entries(value)
-    .filter(([, member]) => member !== undefined)
-    .sort(([a], [b]) => (a < b ? -1 : 1))
-    .map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`);
-  return `{${members.join(',')}}`;
 }
 
 function sha256(text: string): string {

@@ -1,37 +1,39 @@
-import type { Catalog, Registry, Upstream } from '@sallyport/core';
+import type { Catalog, Feed, Registration, Registry, Upstream } from '@sallyport/core';
 import type { Logger } from 'pino';
-import { buildCatalog, type ToolOverride } from './build.ts';
+import { buildCatalog } from './build.ts';
+import type { Rules } from './targets.ts';
 
 /** The catalog as it is now, rebuilt on every change of the registry or of the overrides. */
 export interface LiveCatalog {
   current(): Catalog;
   /** The way to a service, as of now. */
   find(service: string): Upstream | undefined;
+  /** What a service tells of between calls, as of now. */
+  feedOf(service: string): Feed | undefined;
   /** Tells when tools, or what is said of them, changed; not when only the number of instances did. */
   onChange(listener: () => void): () => void;
-  /** Replaces the overrides and rebuilds. */
-  override(overrideFor: (toolName: string) => ToolOverride): void;
+  /** Replaces the rules and rebuilds. */
+  override(rules: Rules): void;
   close(): void;
 }
 
-interface LiveCatalogOptions {
+interface LiveCatalogOptions extends Rules {
   readonly registry: Registry;
-  readonly overrideFor: (toolName: string) => ToolOverride;
   readonly log: Logger;
 }
 
 /** Follows a registry. */
-export function createLiveCatalog({ registry, overrideFor, log }: LiveCatalogOptions): LiveCatalog {
+export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOptions): LiveCatalog {
   const listeners = new Set<() => void>();
-  let overrides = overrideFor;
+  let rules: Rules = initial;
   let reported = '';
-  let upstreams: ReadonlyMap<string, Upstream> = new Map();
+  let services: ReadonlyMap<string, Registration> = new Map();
   let catalog = build();
 
   function build(): Catalog {
     const registrations = registry.registrations();
-    upstreams = new Map(registrations.map(({ manifest, upstream }) => [manifest.service, upstream]));
-    const built = buildCatalog({ registrations, overrideFor: overrides, stale: registry.settling });
+    services = new Map(registrations.map((registration) => [registration.manifest.service, registration]));
+    const built = buildCatalog({ registrations, ...rules, stale: registry.settling });
     const problems = JSON.stringify(built.problems);
     if (problems !== reported) {
       reported = problems;
@@ -50,13 +52,14 @@ export function createLiveCatalog({ registry, overrideFor, log }: LiveCatalogOpt
   const stop = registry.onChange(rebuild);
   return {
     current: () => catalog,
-    find: (service) => upstreams.get(service),
+    find: (service) => services.get(service)?.upstream,
+    feedOf: (service) => services.get(service)?.feed,
     onChange(listener) {
       listeners.add(listener);
       return () => listeners.delete(listener);
     },
     override(next) {
-      overrides = next;
+      rules = next;
       rebuild();
     },
     close: stop,

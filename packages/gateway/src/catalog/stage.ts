@@ -4,18 +4,21 @@ import {
   accessSubject,
   type Catalog,
   type Decision,
+  type Endpoint,
   type Principal,
   type Stages,
-  type Tool,
+  type Target,
   type View,
 } from '@sallyport/core';
 
 interface ViewOptions {
   readonly current: () => Catalog;
-  /** The argument-free decision whether a principal may know of a tool. */
+  /** The argument-free decision whether a principal may know of a target. */
   readonly decide: (request: AccessRequest) => Decision | Promise<Decision>;
   /** Changes whenever the same question might be decided differently. */
   readonly policyRevision: () => string;
+  /** What a named view takes in; `undefined` for a name that is none. */
+  readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
   readonly nowMs: () => number;
 }
 
@@ -32,11 +35,11 @@ interface CachedView {
 
 /**
  * Gives each principal its part of the catalog. Views are kept per class of principal (everything that policy may look
- * at), catalog and policy revision.
+ * at), catalog and policy revision; an endpoint shows part of one.
  */
 export function createView(options: ViewOptions): Stages['view'] {
   const views = new Map<string, CachedView>();
-  return async (principal) => {
+  return async (principal, endpoint) => {
     const catalog = options.current();
     const policyRevision = options.policyRevision();
     const key = JSON.stringify(accessSubject(principal));
@@ -48,24 +51,47 @@ export function createView(options: ViewOptions): Stages['view'] {
       cached.policyRevision === policyRevision &&
       nowMs - cached.madeAtMs < viewLifeMs
     ) {
-      return cached.view;
+      return at(endpoint, cached.view, options);
     }
     const view = await makeView(options, catalog, principal);
     views.delete(key);
     views.set(key, { view, madeAtMs: nowMs, catalog, policyRevision });
     const oldest = views.keys().next().value;
     if (views.size > maxViews && oldest !== undefined) views.delete(oldest);
-    return view;
+    return at(endpoint, view, options);
+  };
+}
+
+function at(endpoint: Endpoint, view: View, { viewNamed }: ViewOptions): View {
+  if (endpoint.kind === 'all') return view;
+  const isHere =
+    endpoint.kind === 'mount'
+      ? (target: Target) => target.service === endpoint.service
+      : (viewNamed(endpoint.name) ?? (() => false));
+  return {
+    catalog: view.catalog,
+    has: (target) => isHere(target) && view.has(target),
+    admits: (target) => isHere(target) && view.admits(target),
   };
 }
 
 async function makeView({ decide, nowMs }: ViewOptions, catalog: Catalog, principal: Principal): Promise<View> {
   const subject = accessSubject(principal);
-  const context = { timeMs: nowMs(), transport: 'any' };
-  const visible = new Set<Tool>();
-  for (const tool of catalog.tools) {
-    const decision = await decide({ subject, action: 'discover', resource: accessResource(tool), context });
-    if (decision.effect === 'permit') visible.add(tool);
+  const visible = new Set<Target>();
+  const ask = (target: Target): Decision | Promise<Decision> => {
+    const context = { timeMs: nowMs(), transport: 'any' };
+    return decide({ subject, action: 'discover', resource: accessResource(target), context });
+  };
+  const { tools, prompts, resources, templates, methods } = catalog;
+  for (const target of [...tools, ...prompts, ...resources, ...templates, ...methods]) {
+    const answer = ask(target);
+    // Thousands of answers that are there already need no turn of the event loop each.
+    const decision = answer instanceof Promise ? await answer : answer;
+    if (decision.effect === 'permit') visible.add(target);
   }
-  return { catalog, has: (tool) => visible.has(tool) };
+  return {
+    catalog,
+    has: (target) => visible.has(target),
+    admits: async (target) => (await ask(target)).effect === 'permit',
+  };
 }

@@ -1,8 +1,9 @@
+import { randomBytes, randomUUID } from 'node:crypto';
 import type { AuditLog, AuditRecord, Authenticator, RateLimit, RefusalCount, Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { boundHostsOf, createAdmit, hostOrigin, peerFlood } from '../admission/index.ts';
 import { createRecord, type OnRecord } from '../audit/index.ts';
-import type { ToolOverride } from '../catalog/build.ts';
+import type { ToolOverride } from '../catalog/targets.ts';
 import {
   compileOverrides,
   createMemoryLimiter,
@@ -11,10 +12,12 @@ import {
   type LimitOverride,
   type Presets,
 } from '../limits/index.ts';
+import { createSealer } from '../secrets/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { createEmbedded, type Embedded } from '../transport/embedded.ts';
 import { createHttp, type HttpOptions } from '../transport/http.ts';
 import { type StdioOptions, serveStdio } from '../transport/stdio.ts';
+import { createSealing } from '../upstream/sealing.ts';
 import { mcpUrl } from './listen.ts';
 import { createPlane, type PlaneSettings } from './plane.ts';
 import { transportDeps } from './serving.ts';
@@ -66,9 +69,11 @@ export function createGateway(options: GatewayOptions): Gateway {
   const record = createRecord({ log: audit, logger: log, nowMs, ...(onRecord && { onRecord }) });
   let boundHosts: readonly string[] = [];
   const settings = settingsOf(options, () => boundHosts);
-  const plane = createPlane({ ...options, record, nowMs, log }, settings);
+  const sealer = createSealer(randomBytes(32), nowMs);
+  const sealing = createSealing({ sealer, nowMs, gatewayId: randomUUID() });
+  const plane = createPlane({ ...options, record, sealing, nowMs, log }, settings);
   const deps = transportDeps(plane, {
-    ...{ registry, log, nowMs },
+    ...{ registry, log, nowMs, sealer },
     maxRequestBytes: options.maxRequestBytes ?? fourMebibytes,
     trustedProxies: options.trustedProxies ?? [],
   });
@@ -113,6 +118,8 @@ function settingsOf(options: GatewayOptions, boundHosts: () => readonly string[]
       denied: options.denied ?? { rate: 5, burst: 20 },
     }),
     overrideFor: (name): ToolOverride => overrideFor(name),
+    methodsOf: () => [],
+    viewNamed: () => undefined,
   };
 }
 

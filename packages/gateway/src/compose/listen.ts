@@ -2,6 +2,7 @@ import type { Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
 import type { GatewayConfig, TlsFiles } from '../config/index.ts';
 import { loadTls, type TlsMaterial, watchTls } from '../config/tls.ts';
+import type { Sealer } from '../secrets/index.ts';
 import { createHttp, type HttpTransport } from '../transport/http.ts';
 import type { TlsSettings } from '../transport/tls.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -16,15 +17,16 @@ export interface AgentListener {
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly life: Lifetime;
+  readonly sealer: Sealer;
 }
 
 /** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
 export async function listenForAgents(listener: AgentListener): Promise<URL> {
-  const { config, plane, registry, nowMs, log, life } = listener;
+  const { config, plane, registry, nowMs, log, life, sealer } = listener;
   const { limits, listen, trustedProxies } = config;
   const { maxRequestBytes } = limits;
   const tls = listen.tls && (await loadTls(listen.tls, nowMs()));
-  const http = createHttp(transportDeps(plane, { registry, log, nowMs, maxRequestBytes, trustedProxies }), {
+  const http = createHttp(transportDeps(plane, { registry, log, nowMs, maxRequestBytes, trustedProxies, sealer }), {
     maxConnections: limits.maxConnections,
     headersTimeoutMs: limits.headersTimeoutMs,
     requestTimeoutMs: limits.requestTimeoutMs,

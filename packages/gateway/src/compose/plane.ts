@@ -1,8 +1,9 @@
-import type { Authenticator, Call, Outcome, Pipeline, Registry, Stages } from '@sallyport/core';
+import type { Authenticator, Call, Outcome, Pipeline, Registry, Stages, Target } from '@sallyport/core';
 import type { Logger } from 'pino';
-import type { ToolOverride } from '../catalog/build.ts';
 import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
+import type { Rules, ToolOverride } from '../catalog/targets.ts';
 import { logFor } from '../telemetry/index.ts';
+import type { Sealing } from '../upstream/sealing.ts';
 import { composePipeline, type ExtraKinds } from './stages.ts';
 
 /** One catalog and the pipeline in front of it. A gateway has two: one for agents, one for its owner. */
@@ -19,6 +20,10 @@ export interface PlaneSettings {
   readonly admit: Stages['admit'];
   readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
   readonly overrideFor: (toolName: string) => ToolOverride;
+  /** Methods of a server's own that it lets through. */
+  readonly methodsOf: (service: string) => readonly string[];
+  /** What a named view takes in. */
+  readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
 }
 
 /** What stays as it is as long as the plane lives. */
@@ -26,6 +31,7 @@ export interface PlaneParts extends ExtraKinds {
   readonly registry: Registry;
   readonly authenticators: readonly Authenticator[];
   readonly record: Stages['record'];
+  readonly sealing: Sealing;
   readonly nowMs: () => number;
   readonly log: Logger;
 }
@@ -33,8 +39,10 @@ export interface PlaneParts extends ExtraKinds {
 /** Builds a plane. */
 export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
   const { registry, log } = parts;
-  const catalog = createLiveCatalog({ registry, overrideFor: settings.overrideFor, log });
-  const build = ({ admit, rate }: PlaneSettings) => composePipeline({ ...parts, admit, rate, catalog });
+  const rulesOf = ({ overrideFor, methodsOf }: PlaneSettings): Rules => ({ overrideFor, methodsOf });
+  const catalog = createLiveCatalog({ registry, ...rulesOf(settings), log });
+  const build = ({ admit, rate, viewNamed }: PlaneSettings) =>
+    composePipeline({ ...parts, admit, rate, viewNamed, catalog });
   let current = build(settings);
   return {
     pipeline: {
@@ -47,7 +55,7 @@ export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
     catalog,
     apply(next) {
       const built = build(next);
-      catalog.override(next.overrideFor);
+      catalog.override(rulesOf(next));
       current = built;
     },
     close: catalog.close,

@@ -1,4 +1,12 @@
-import { type Call, type CallId, GatewayError, type InvokeRequest, type Pipeline } from '@sallyport/core';
+import {
+  type Call,
+  type CallId,
+  everything,
+  GatewayError,
+  type InvokeRequest,
+  type Pipeline,
+  toolCall,
+} from '@sallyport/core';
 import type { TraceContext } from '@sallyport/protocol';
 import type { OnDecline, OnInvoke, ServiceInvocation } from '../registry/invocations.ts';
 
@@ -46,14 +54,7 @@ function toCall(deps: ServiceCallDeps, invocation: ServiceInvocation): Call<Invo
   const { tool, argumentsText, timeoutMs, signal } = invocation;
   return {
     ...hopFacts(deps, invocation),
-    request: {
-      verb: 'invoke',
-      capability: 'tool',
-      name: tool,
-      argumentsText,
-      paramHeaders: new Map(),
-      ...(timeoutMs !== undefined && { timeoutMs }),
-    },
+    request: { ...toolCall(tool, argumentsText), ...(timeoutMs !== undefined && { timeoutMs }) },
     signal,
     receivedBytes: Buffer.byteLength(argumentsText),
   };
@@ -66,6 +67,7 @@ function hopFacts(deps: ServiceCallDeps, { service, instance, onBehalfOf, tracep
   return {
     id: deps.newCallId(),
     presented: { kind: 'service', service, instance, ...(onBehalfOf && { onBehalfOf }) },
+    endpoint: everything,
     origin: { transport: 'hop', peer: `service:${service}/${instance}`, era: 'none' },
     trace: deps.newTrace(traceparent),
     receivedAtMs: deps.nowMs(),

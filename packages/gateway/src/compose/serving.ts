@@ -1,7 +1,8 @@
 import type { Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createIsTrusted } from '../admission/index.ts';
-import { toolText } from '../catalog/tool-text.ts';
+import { entryText } from '../catalog/entry-text.ts';
+import type { Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
 import type { Plane } from './plane.ts';
@@ -15,13 +16,14 @@ export interface ServingOptions {
   readonly maxRequestBytes: number;
   /** CIDRs. */
   readonly trustedProxies: readonly string[];
+  readonly sealer: Sealer;
 }
 
 const pageSize = 200;
 
 /** What every transport is given, for one plane. */
 export function transportDeps(plane: Plane, options: ServingOptions): TransportDeps {
-  const { registry, log, nowMs, maxRequestBytes } = options;
+  const { registry, log, nowMs, maxRequestBytes, sealer } = options;
   return {
     pipeline: plane.pipeline,
     newCallId,
@@ -33,6 +35,8 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
     pageSize,
     trustedProxies: createIsTrusted(options.trustedProxies),
     ready: () => ({ ready: !registry.settling, services: plane.catalog.current().services.length }),
-    toolText,
+    entryText,
+    nameStyle: ({ kind }) => (kind === 'mount' ? 'own' : 'full'),
+    sealer,
   };
 }

@@ -1,5 +1,5 @@
 import { createAdmit, hostOrigin, peerFlood } from '../admission/index.ts';
-import type { ToolOverride } from '../catalog/build.ts';
+import type { ToolOverride } from '../catalog/targets.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { type BucketLimiter, compileOverrides, createRate } from '../limits/index.ts';
 import type { PlaneSettings } from './plane.ts';
@@ -27,6 +27,7 @@ export function agentSettings(config: GatewayConfig, parts: SettingsParts): Plan
     ]),
     rate: createRate({ limiter: parts.limiter, presets: limits.presets, overrides: tools, denied: limits.denied }),
     overrideFor: (name): ToolOverride => overrideFor(name),
+    ...noExtras,
   };
 }
 
@@ -40,8 +41,11 @@ export function adminSettings(config: GatewayConfig, { limiter }: SettingsParts)
     ]),
     rate: createRate({ limiter, presets: limits.presets, overrides: [], denied: limits.denied }),
     overrideFor: () => ({}),
+    ...noExtras,
   };
 }
+
+const noExtras = { methodsOf: () => [], viewNamed: () => undefined };
 
 /** Settings that are read at the start only; the names of those that differ. */
 export function needRestart(before: GatewayConfig, after: GatewayConfig): readonly string[] {

@@ -1,6 +1,7 @@
 import {
   type Approver,
   type Authenticator,
+  type Catalog,
   type CredentialSource,
   createPipeline,
   type OutputFilter,
@@ -8,6 +9,7 @@ import {
   type PolicyEngine,
   type Quota,
   type Stages,
+  type Target,
 } from '@sallyport/core';
 import { approvers } from '../approval/index.ts';
 import { createApprove } from '../approval/stage.ts';
@@ -22,7 +24,9 @@ import { type Containment, createEntitle } from '../entitlement/stage.ts';
 import { createBudget } from '../limits/budget.ts';
 import { outputFilters } from '../output/index.ts';
 import { createFilter } from '../output/stage.ts';
+import type { Sealing } from '../upstream/sealing.ts';
 import { createDispatch } from '../upstream/stage.ts';
+import { createWatch } from '../upstream/watch.ts';
 import { createSchemas } from '../validation/schemas.ts';
 import { createValidate } from '../validation/stage.ts';
 
@@ -42,6 +46,8 @@ export interface Parts extends ExtraKinds {
   readonly authenticators: readonly Authenticator[];
   readonly catalog: LiveCatalog;
   readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
+  readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
+  readonly sealing: Sealing;
   readonly record: Stages['record'];
   readonly nowMs: () => number;
 }
@@ -58,6 +64,7 @@ export function composeStages(parts: Parts): Stages {
       current: parts.catalog.current,
       decide: authorize,
       policyRevision: () => engines.map((engine) => engine.revision()).join(' '),
+      viewNamed: parts.viewNamed,
       nowMs: parts.nowMs,
     }),
     entitle: createEntitle(parts.containments ?? []),
@@ -69,16 +76,22 @@ export function composeStages(parts: Parts): Stages {
     credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
     dispatch: createDispatch({
       find: parts.catalog.find,
-      isCurrent: ({ name, definitionHash, version }) => {
-        const now = parts.catalog.current().byName.get(name);
-        return now?.definitionHash === definitionHash && now.version === version;
-      },
+      isCurrent: (target) => isCurrent(parts.catalog.current(), target),
+      sealing: parts.sealing,
     }),
+    toolOfTask: (principal, taskId) => parts.sealing.openTask(principal, taskId)?.tool,
+    watch: createWatch({ feedOf: parts.catalog.feedOf, sealing: parts.sealing }),
     filter: createFilter(schemas.check, [...outputFilters, ...(parts.outputFilters ?? [])]),
     record: parts.record,
     onCatalogChange: parts.catalog.onChange,
     nowMs: parts.nowMs,
   };
+}
+
+function isCurrent({ byName, resourceAt }: Catalog, target: Target): boolean {
+  const { name, service, remoteName, definitionHash, version } = target;
+  const now = target.capability === 'resource' ? resourceAt(service, remoteName) : byName.get(name);
+  return now?.definitionHash === definitionHash && now.version === version;
 }
 
 /** The pipeline over stages built from these parts. */

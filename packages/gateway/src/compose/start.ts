@@ -1,3 +1,4 @@
+import { randomUUID } from 'node:crypto';
 import type { Authenticator, Registry, ServiceStatus } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
@@ -6,7 +7,9 @@ import { createRecord, type OnRecord } from '../audit/index.ts';
 import { authenticatorKinds } from '../authentication/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
+import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
+import { createSealing } from '../upstream/sealing.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
 import { createOwnerPlane, listenForOwner } from './owner.ts';
@@ -77,10 +80,12 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   life.onClose(stores.close);
   stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
 
+  const sealer = createSealer(stores.handleKey, nowMs);
   const maxTokenLifeMs = () => live.config.auth.maxTokenLifeMs;
   const shared = {
     authenticators: authenticators(stores, () => live.config),
     record: openRecord(options, stores, life),
+    sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
     ...{ nowMs, log },
   };
   const settingsParts: SettingsParts = {
@@ -103,7 +108,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   );
   life.onClose(owner.close);
 
-  const url = await listenForAgents({ config, plane: agents, registry, nowMs, log, life });
+  const url = await listenForAgents({ config, plane: agents, registry, nowMs, log, life, sealer });
   live.boundHosts = boundHostsOf(config.listen.host);
   const admin = await listenForOwner({ config, plane: owner, isReady, nowMs });
   life.onClose(admin.close);

@@ -13,6 +13,8 @@ export interface Stores {
   readonly auditLog: OpenAuditLog;
   /** The key under which secrets of tokens are hashed. */
   readonly pepper: KeyObject;
+  /** The key under which handles that callers bring back are sealed. */
+  readonly handleKey: KeyObject;
   close(): Promise<void>;
 }
 
@@ -38,6 +40,7 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
       state,
       auditLog,
       pepper: deriveKey(master, 'token-pepper'),
+      handleKey: deriveKey(master, 'handles'),
       async close() {
         await auditLog.close();
         state.close();

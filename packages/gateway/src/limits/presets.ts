@@ -1,4 +1,4 @@
-import type { RateLimit, Tool } from '@sallyport/core';
+import type { RateLimit, Target } from '@sallyport/core';
 import { compileOverrides } from './patterns.ts';
 
 /** The kinds of tools that have limits of their own. */
@@ -33,6 +33,8 @@ export interface LimitOverride {
 
 /** The two limits that hold for a tool. */
 export interface ToolLimits {
+  /** What the buckets are named by. */
+  readonly name: string;
   /** Of one principal. */
   readonly perPrincipal: RateLimit;
   /** Of all together. */
@@ -40,27 +42,36 @@ export interface ToolLimits {
 }
 
 /** The preset that fits what a tool declares: internal before expensive before reading; all the rest writes. */
-export function presetFor(tool: Pick<Tool, 'internal' | 'expensive' | 'sideEffect'>): PresetName {
+export function presetFor(tool: Pick<Target, 'internal' | 'expensive' | 'sideEffect'>): PresetName {
   if (tool.internal) return 'internal';
   if (tool.expensive) return 'expensive';
   return tool.sideEffect === 'read' ? 'read' : 'write';
 }
 
 /** Finds the limits of a tool; remembers them as long as the tool is in use. */
-export function createToolLimits(presets: Presets, overrides: readonly LimitOverride[]): (tool: Tool) => ToolLimits {
+export function createToolLimits(
+  presets: Presets,
+  overrides: readonly LimitOverride[],
+): (target: Target) => ToolLimits {
   const overrideFor = compileOverrides(overrides);
-  const known = new WeakMap<Tool, ToolLimits>();
-  return (tool) => {
-    const found = known.get(tool);
+  const known = new WeakMap<Target, ToolLimits>();
+  return (target) => {
+    const found = known.get(target);
     if (found) return found;
-    const own: ToolLimit = overrideFor(tool.name).limit ?? {};
-    const perPrincipal = own.perPrincipal ?? presets[own.preset ?? presetFor(tool)];
+    const name = limitedName(target);
+    const own: ToolLimit = overrideFor(name).limit ?? {};
+    const perPrincipal = own.perPrincipal ?? presets[own.preset ?? presetFor(target)];
     const perTool = own.perTool ?? {
       rate: perPrincipal.rate * perToolFactor,
       burst: perPrincipal.burst * perToolFactor,
     };
-    const limits = { perPrincipal, perTool };
-    known.set(tool, limits);
+    const limits = { name, perPrincipal, perTool };
+    known.set(target, limits);
     return limits;
   };
+}
+
+/** What is not listed shares one limit at its service: whoever makes up URIs gets no more for it. */
+function limitedName(target: Target): string {
+  return target.capability === 'resource' && !target.listed ? `${target.service}.resources/*` : target.name;
 }

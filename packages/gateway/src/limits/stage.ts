@@ -23,11 +23,11 @@ export function createRate({ limiter, presets, overrides, denied }: RateOptions)
   const limitsOf = createToolLimits(presets, overrides);
 
   return {
-    rate(_call, principal, tool) {
-      const { perPrincipal, perTool } = limitsOf(tool);
+    rate(_call, principal, target) {
+      const { name, perPrincipal, perTool } = limitsOf(target);
       const taken = limiter.takeAll([
-        { key: `call\n${tool.name}\n${identity(principal)}`, limit: perPrincipal },
-        { key: `tool\n${tool.name}`, limit: perTool },
+        { key: `call\n${name}\n${identity(principal)}`, limit: perPrincipal },
+        { key: `tool\n${name}`, limit: perTool },
       ]);
       return 'then' in taken ? taken.then(refuseUnlessTaken) : refuseUnlessTaken(taken);
     },

@@ -1,4 +1,4 @@
-import { type Answer, GatewayError, type OutputFilter, type Permit, type Stages, type Tool } from '@sallyport/core';
+import { type Answer, GatewayError, type OutputFilter, type Permit, type Stages } from '@sallyport/core';
 import type { JsonObject, JsonValue } from '@sallyport/protocol';
 
 /** Compiles a schema into a function that names what is wrong with a value. */
@@ -10,15 +10,17 @@ type SchemaCheck = (schema: JsonObject) => (value: JsonValue) => readonly string
  */
 export function createFilter(checkOf: SchemaCheck, filters: readonly OutputFilter[]): Stages['filter'] {
   return (permit, answer) => {
-    checkOutput(checkOf, permit.tool, answer);
+    checkOutput(checkOf, permit, answer);
     return filters.length === 0 ? answer : applyAll(filters, permit, answer);
   };
 }
 
-function checkOutput(checkOf: SchemaCheck, tool: Tool, answer: Answer): void {
-  if (tool.outputSchema === undefined || answer.isError) return;
+/** Questions, tasks and errors are no output yet. */
+function checkOutput(checkOf: SchemaCheck, { target, method }: Permit, answer: Answer): void {
+  if (target.capability !== 'tool' || method !== 'tools/call' || target.outputSchema === undefined) return;
+  if (answer.isError || answer.shape === 'error' || answer.resultType !== undefined) return;
   const structured = structuredContent(answer);
-  const issues = structured === undefined ? ['/: missing'] : checkOf(tool.outputSchema)(structured);
+  const issues = structured === undefined ? ['/: missing'] : checkOf(target.outputSchema)(structured);
   if (issues.length > 0) throw new GatewayError('invalid_output', {}, { cause: new Error(issues.join('; ')) });
 }
 

@@ -54,8 +54,8 @@ export function inProcessService(manifest: ServiceManifest, handlers: Readonly<R
 
   const open = async (permit: Permit, hop: Hop): Promise<Answer> => {
     if (hop.signal.aborted) throw new GatewayError('cancelled');
-    const handler = byName.get(permit.tool.remoteName);
-    const isOurs = permit.tool.service === service && permit.tool.version === version;
+    const handler = byName.get(permit.target.remoteName);
+    const isOurs = permit.target.service === service && permit.target.version === version;
     if (closed || !isOurs || handler === undefined) throw new GatewayError('upstream_unavailable');
     spendPermit(permit);
     hop.sent();

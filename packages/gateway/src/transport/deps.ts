@@ -1,5 +1,5 @@
-import type { CallId, JsonText, Pipeline, Tool } from '@sallyport/core';
-import type { JsonValue, ServerInfo, TraceContext } from '@sallyport/protocol';
+import type { CallId, Endpoint, JsonText, Pipeline, Target } from '@sallyport/core';
+import type { JsonObject, JsonValue, ServerInfo, TraceContext } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 
 /** Whether the gateway can serve, and what else is worth telling to whoever asks. */
@@ -25,8 +25,15 @@ export interface TransportDeps {
   /** Whether an address belongs to a proxy whose forwarded headers are believed. */
   readonly trustedProxies: (address: string) => boolean;
   readonly ready: () => Readiness;
-  /** The entry of a tool in MCP's `tools/list`, as JSON text. */
-  readonly toolText: (tool: Tool) => JsonText;
+  /** The entry of a target in MCP's lists, as JSON text, named as the endpoint names things. */
+  readonly entryText: (target: Target, style: 'full' | 'own' | 'safe') => JsonText;
+  /** How an endpoint names things. */
+  readonly nameStyle: (endpoint: Endpoint) => 'full' | 'own' | 'safe';
+  /** Seals what callers carry and bring back: cursors. */
+  readonly sealer: {
+    seal(kind: string, claims: JsonObject, expiresAtMs: number): string;
+    open(kind: string, text: string): JsonObject | undefined;
+  };
   /** Where OAuth clients learn which authorization server to ask (RFC 9728), if there is one. */
   readonly resourceMetadataUrl?: string;
 }

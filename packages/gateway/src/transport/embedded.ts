@@ -1,4 +1,12 @@
-import { type Code, GatewayError, type JsonText, type Presented, type Progress, type Tool } from '@sallyport/core';
+import {
+  type Code,
+  GatewayError,
+  type JsonText,
+  type Presented,
+  type Progress,
+  type Tool,
+  toolCall,
+} from '@sallyport/core';
 import { type Envelope, type JsonObject, type JsonValue, parseStrict } from '@sallyport/protocol';
 import { callResult } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
@@ -69,7 +77,7 @@ export function createEmbedded(deps: TransportDeps): Embedded {
       }
       const outcome = await deps.pipeline.invoke(
         toCall(deps, reception, {
-          ...{ verb: 'invoke', capability: 'tool', name: call.tool, argumentsText, paramHeaders: new Map() },
+          ...toolCall(call.tool, argumentsText),
           ...(call.timeoutMs !== undefined && { timeoutMs: call.timeoutMs }),
           ...(call.onProgress && { onProgress: call.onProgress }),
         }),
@@ -93,7 +101,7 @@ export function createEmbedded(deps: TransportDeps): Embedded {
         const outcome = await deps.pipeline.list(toCall(deps, receive(caller, 0), page));
         if (outcome.kind === 'refused') throw outcome.error;
         if (outcome.kind === 'suspended') throw new GatewayError('internal');
-        tools.push(...outcome.content.tools);
+        tools.push(...(outcome.content.targets as readonly Tool[]));
         cursor = outcome.content.nextCursor;
       } while (cursor !== undefined);
       return tools;

@@ -1,4 +1,4 @@
-import type { Progress } from '@sallyport/core';
+import { type Progress, toolCall } from '@sallyport/core';
 import { isJsonObject, isJsonRpcId, type JsonRpcId, memberText, notificationMessage } from '@sallyport/protocol';
 import { callResult, singleLine } from './call-result.ts';
 import type { McpAnswer, McpRequest } from './mcp-request.ts';
@@ -17,7 +17,7 @@ export async function answerCall(request: McpRequest): Promise<McpAnswer> {
   const progress = progressTo(request);
   const outcome = await deps.pipeline.invoke(
     request.call({
-      ...{ verb: 'invoke', capability: 'tool', name, argumentsText, paramHeaders },
+      ...{ ...toolCall(name, argumentsText), paramHeaders },
       ...(progress && { onProgress: progress.tell }),
     }),
   );

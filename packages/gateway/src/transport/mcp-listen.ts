@@ -23,7 +23,12 @@ export async function answerListen(request: McpRequest): Promise<McpAnswer> {
     if (isWanted) send(changed);
   };
   const outcome = await deps.pipeline.listen(
-    request.call({ verb: 'listen', onCatalogChange: tellChange, onClosed: () => ended.resolve() }),
+    request.call({
+      verb: 'listen',
+      filter: { tools: true, prompts: false, resources: false, resourceUris: [], taskIds: [] },
+      onEvent: tellChange,
+      onClosed: () => ended.resolve(),
+    }),
   );
   if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));
 

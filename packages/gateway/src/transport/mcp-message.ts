@@ -126,9 +126,14 @@ async function listTools(request: McpRequest): Promise<McpAnswer> {
     request.call({ verb: 'list', capability: 'tool', limit: deps.pageSize, ...(cursor !== undefined && { cursor }) }),
   );
   if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));
-  const { tools, nextCursor } = outcome.content;
+  const { targets, nextCursor } = outcome.content;
   const next = nextCursor === undefined ? '' : `,"nextCursor":${JSON.stringify(nextCursor)}`;
-  return request.answer(stamp.cacheable(`"tools":[${tools.map(deps.toolText).join(',')}]${next}`, exchange.callId));
+  return request.answer(
+    stamp.cacheable(
+      `"tools":[${targets.map((target) => deps.entryText(target, 'full')).join(',')}]${next}`,
+      exchange.callId,
+    ),
+  );
 }
 
 interface Refusing {

@@ -1,4 +1,12 @@
-import type { AnyRequest, Call, CallId, Origin, Presented } from '@sallyport/core';
+import {
+  type AnyRequest,
+  type Call,
+  type CallId,
+  type Endpoint,
+  everything,
+  type Origin,
+  type Presented,
+} from '@sallyport/core';
 import type { TransportDeps } from './deps.ts';
 
 /** How one message came in: the facts of a call that are the transport's to know. */
@@ -6,6 +14,9 @@ export interface Reception {
   readonly callId: CallId;
   readonly presented: Presented;
   readonly origin: Origin;
+  /** Default: everything. */
+  readonly endpoint?: Endpoint;
+  readonly session?: Call['session'];
   /** Fires when the caller goes away or cancels. */
   readonly signal: AbortSignal;
   /** Size of the message, in bytes. */
@@ -20,12 +31,15 @@ export function toCall<Request extends AnyRequest>(
   reception: Reception,
   request: Request,
 ): Call<Request> {
-  const { callId, presented, origin, signal, receivedBytes, traceparent, tracestate } = reception;
+  const { callId, presented, origin, endpoint = everything, session } = reception;
+  const { signal, receivedBytes, traceparent, tracestate } = reception;
   return {
     id: callId,
     request,
     presented,
     origin,
+    endpoint,
+    ...(session && { session }),
     trace: deps.newTrace(traceparent, tracestate),
     receivedAtMs: deps.nowMs(),
     signal,

@@ -1,5 +1,13 @@
 import type { IncomingMessage } from 'node:http';
-import { type CallId, type Code, GatewayError, type InvokeRequest, type ListRequest } from '@sallyport/core';
+import {
+  type CallId,
+  type Code,
+  GatewayError,
+  type InvokeRequest,
+  type ListRequest,
+  type Tool,
+  toolCall,
+} from '@sallyport/core';
 import { type Envelope, isJsonObject, memberText, parseStrict } from '@sallyport/protocol';
 import { callResult, singleLine } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
@@ -45,7 +53,8 @@ async function listTools(deps: TransportDeps, exchange: HttpExchange): Promise<v
   if (outcome.kind === 'refused') return refuse(deps, exchange, { callId, error: outcome.error });
   if (outcome.kind === 'suspended') return refuse(deps, exchange, { callId, error: new GatewayError('internal') });
 
-  const { tools, nextCursor, etag, stale } = outcome.content;
+  const { targets, nextCursor, stale } = outcome.content;
+  const etag = outcome.content.etag();
   const headers = {
     'Content-Type': 'application/json',
     'Cache-Control': 'private, no-cache',
@@ -54,7 +63,11 @@ async function listTools(deps: TransportDeps, exchange: HttpExchange): Promise<v
     [traceIdHeader]: callId,
   };
   if (matches(request.headers['if-none-match'], etag)) return responder.send({ status: 304, headers });
-  const body = JSON.stringify({ tools: tools.map(restEntry), nextCursor, ...(stale && { stale }) });
+  const body = JSON.stringify({
+    tools: (targets as readonly Tool[]).map(restEntry),
+    nextCursor,
+    ...(stale && { stale }),
+  });
   responder.send({ status: 200, headers, body });
 }
 
@@ -109,7 +122,7 @@ function readCall(text: string): InvokeRequest | GatewayError {
     if (typeof tool !== 'string') return malformed('/tool: must be a string');
     if (input !== undefined && !isJsonObject(input)) return malformed('/input: must be an object');
     const argumentsText = singleLine(memberText(text, members, 'input') ?? '{}');
-    return { verb: 'invoke', capability: 'tool', name: tool, argumentsText, paramHeaders: new Map() };
+    return toolCall(tool, argumentsText);
   } catch (thrown) {
     return unreadable(thrown);
   }

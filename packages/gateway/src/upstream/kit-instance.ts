@@ -128,7 +128,7 @@ function end(call: PendingCall, frame: Extract<HopFrame, { kind: 'result' | 'err
 function writeCall({ seq, permit, hop, timeoutMs }: Departing, audience: string): string {
   const { traceState } = hop.trace;
   const claims = {
-    tool: permit.tool.remoteName,
+    tool: permit.target.remoteName,
     call: permit.callId,
     seq,
     audience,

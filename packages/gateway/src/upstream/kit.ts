@@ -49,7 +49,7 @@ export function createKitUpstream(options: KitUpstreamOptions): KitUpstream {
   const open = async (permit: Permit, hop: Hop): Promise<Answer> => {
     if (hop.signal.aborted) throw new GatewayError('cancelled');
     // A permit is for the tool as it was when the call was decided, and another version is another tool.
-    if (permit.tool.service !== service || permit.tool.version !== version)
+    if (permit.target.service !== service || permit.target.version !== version)
       throw new GatewayError('upstream_unavailable');
     const deadlineMs = nowMs() + hop.timeoutMs;
     const untilMs = Math.min(deadlineMs, nowMs() + connectWaitMs);

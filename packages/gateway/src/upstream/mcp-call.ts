@@ -43,7 +43,7 @@ export async function callForeignTool(permit: Permit, hop: Hop, call: McpCall): 
 }
 
 function toRequest(permit: Permit, hop: Hop, signal: AbortSignal): McpRequest {
-  const { remoteName } = permit.tool;
+  const { remoteName } = permit.target;
   const { traceState } = hop.trace;
   const trace = {
     traceparent: formatTraceparent(hop.trace),
@@ -62,8 +62,9 @@ function toRequest(permit: Permit, hop: Hop, signal: AbortSignal): McpRequest {
 }
 
 /** Properties that their schema marks with `x-mcp-header` travel in a header too (MCP 2026-07-28, Streamable HTTP). */
-function paramHeaders({ tool, argumentsText }: Permit): Readonly<Record<string, string>> {
-  const { properties } = tool.inputSchema;
+function paramHeaders({ target, argumentsText }: Permit): Readonly<Record<string, string>> {
+  if (target.capability !== 'tool') return {};
+  const { properties } = target.inputSchema;
   if (!isJsonObject(properties)) return {};
   const marked = Object.entries(properties).flatMap(([property, schema]) => {
     const header = isJsonObject(schema) ? schema['x-mcp-header'] : undefined;

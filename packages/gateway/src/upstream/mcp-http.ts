@@ -59,7 +59,7 @@ export function createMcpHttp(options: McpHttpOptions): McpHttpService {
 
   const open = async (permit: Permit, hop: Hop): Promise<Answer> => {
     if (hop.signal.aborted) throw new GatewayError('cancelled');
-    const isOurs = permit.tool.service === service && permit.tool.version === offer.manifest()?.version;
+    const isOurs = permit.target.service === service && permit.target.version === offer.manifest()?.version;
     if (!isOurs || closing.signal.aborted || inFlight >= maxInFlight) throw new GatewayError('upstream_unavailable');
     inFlight += 1;
     const { signal, release } = limit(hop, closing.signal);

@@ -3,11 +3,15 @@ import type { JsonObject, JsonValue } from '@sallyport/protocol';
 import { checkParamHeaders } from './param-headers.ts';
 import type { Schemas } from './schemas.ts';
 
-/** Arguments must be an object, agree with their mirrored headers, and match the tool's own schema. */
+/**
+ * Arguments must be an object; those of a tool must agree with their mirrored headers and match its own schema. What a
+ * prompt takes, or a resource is asked with, its service knows best.
+ */
 export function createValidate(schemas: Schemas): Stages['validate'] {
   return (call, tool): Input => {
-    const { argumentsText } = call.request;
+    const { argumentsText, method } = call.request;
     const value = parseArguments(argumentsText);
+    if (tool.capability !== 'tool' || method !== 'tools/call') return { text: argumentsText, value };
     if (call.origin.transport === 'http' && call.origin.era === 'modern') {
       checkParamHeaders(tool.inputSchema, value, call.request.paramHeaders);
     }

@@ -6,6 +6,7 @@ import {
   type CallId,
   type Catalog,
   type Decision,
+  everything,
   GatewayError,
   type Input,
   type InvokeRequest,
@@ -16,6 +17,7 @@ import {
   type Stages,
   spendPermit,
   type Tool,
+  toolCall,
 } from '@sallyport/core';
 
 /** A principal with every field that is not asked for filled in harmlessly. */
@@ -36,6 +38,7 @@ export function fakePrincipal(overrides: Partial<Principal> = {}): Principal {
 export function fakeTool(overrides: Partial<Tool> = {}): Tool {
   const name = overrides.name ?? 'tasks.TaskService.Create';
   return {
+    capability: 'tool',
     name,
     alias: name.replaceAll('.', '_'),
     service: name.split('.')[0] ?? name,
@@ -64,7 +67,22 @@ export function fakeTool(overrides: Partial<Tool> = {}): Tool {
 export function fakeCatalog(tools: readonly Tool[]): Catalog {
   const sorted = [...tools].sort((a, b) => (a.name < b.name ? -1 : 1));
   const byName = new Map(sorted.flatMap((tool) => [tool.name, tool.alias].map((name) => [name, tool] as const)));
-  return { revision: sorted.map((tool) => tool.name).join(), tools: sorted, byName, services: [], stale: false };
+  return {
+    revision: sorted.map((tool) => tool.name).join(),
+    tools: sorted,
+    ...{ prompts: [], resources: [], templates: [], methods: [] },
+    byName,
+    promptsByAlias: new Map(),
+    resourceAt: () => undefined,
+    services: servicesOf(sorted),
+    stale: false,
+  };
+}
+
+function servicesOf(tools: readonly Tool[]): Catalog['services'] {
+  return [...new Set(tools.map(({ service }) => service))].map((name) => ({
+    ...{ name, version: '1.0.0', owner: 'tests', instances: 1, keptOut: 0, state: 'ready' },
+  }));
 }
 
 let calls = 0;
@@ -77,14 +95,11 @@ export function fakeCall(
   return {
     id: `call-${++calls}` as CallId,
     request: {
-      verb: 'invoke',
-      capability: 'tool',
-      name: 'tasks.TaskService.Create',
-      argumentsText: '{}' as JsonText,
-      paramHeaders: new Map(),
+      ...toolCall('tasks.TaskService.Create', '{}' as JsonText),
       ...request,
     },
     presented: { kind: 'bearer', token: 'good' },
+    endpoint: everything,
     origin: { transport: 'http', peer: '127.0.0.1', era: 'modern' },
     trace: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), sampled: true },
     receivedAtMs: 1_000,
@@ -112,7 +127,8 @@ export function fakeStages(overrides: Partial<Stages> = {}, tools: readonly Tool
       if (presented.kind !== 'bearer' || presented.token !== 'good') throw new GatewayError('credential_invalid');
       return fakePrincipal();
     },
-    view: () => ({ catalog, has: () => true }),
+    view: () => ({ catalog, has: () => true, admits: () => false }),
+    toolOfTask: () => undefined,
     entitle: () => undefined,
     rate: () => undefined,
     rateDenied: (_principal, refusal) => refusal,
@@ -130,6 +146,7 @@ export function fakeStages(overrides: Partial<Stages> = {}, tools: readonly Tool
     filter: (_permit, answer) => answer,
     record: async (record) => void records.push(record),
     onCatalogChange: () => () => undefined,
+    watch: () => () => undefined,
     nowMs: () => 1_005,
     ...overrides,
   };

@@ -11,7 +11,7 @@ import {
   spendPermit,
   type Tool,
 } from '@sallyport/core';
-import { parseTraceparent } from '@sallyport/protocol';
+import { type JsonObject, parseTraceparent } from '@sallyport/protocol';
 import { fakePrincipal, fakeStages, fakeTool } from '@sallyport/testkit';
 import pino from 'pino';
 import type { TransportDeps } from '../deps.ts';
@@ -75,7 +75,7 @@ export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides
       spendPermit(permit);
       hop.sent();
       dispatched.push(permit);
-      const behave = behaviours[permit.tool.remoteName.split('.').at(-1) ?? ''];
+      const behave = behaviours[permit.target.remoteName.split('.').at(-1) ?? ''];
       const text = (await behave?.(permit, hop)) ?? echo(permit.argumentsText);
       return { text, isError: text.includes('"isError":true'), instance: 'i1' } as Answer;
     },
@@ -107,9 +107,9 @@ function judgingStages(tokens: ReadonlySet<string>): Stages {
       if (presented.kind === 'bearer' && tokens.has(presented.token)) return fakePrincipal();
       throw new GatewayError('credential_invalid');
     },
-    view: async (principal) => {
-      const { catalog } = await stages.view(principal);
-      return { catalog, has: (tool) => !tool.name.endsWith('Hidden') };
+    view: async (principal, endpoint) => {
+      const view = await stages.view(principal, endpoint);
+      return { ...view, has: (tool) => !tool.name.endsWith('Hidden') };
     },
     entitle: (_principal, tool) =>
       tool.name.endsWith('Secret') ? new GatewayError('insufficient_scope', { scopes: tool.scopes }) : undefined,
@@ -140,8 +140,27 @@ function rigDeps(stages: Stages): TransportDeps {
     pageSize: 100,
     trustedProxies: () => false,
     ready: () => ({ ready: true }),
-    toolText: ({ name, description, inputSchema }) => JSON.stringify({ name, description, inputSchema }) as JsonText,
+    nameStyle: () => 'full',
+    sealer: {
+      seal: (kind, claims) => Buffer.from(JSON.stringify({ kind, claims })).toString('base64url'),
+      open: (kind, text) => openPlain(kind, text),
+    },
+    entryText: (target) => {
+      const { name, description } = target;
+      const { inputSchema } = target.capability === 'tool' ? target : {};
+      return JSON.stringify({ name, description, inputSchema }) as JsonText;
+    },
   };
+}
+
+/** Nothing is secret in a rig. */
+function openPlain(kind: string, text: string): JsonObject | undefined {
+  try {
+    const opened = JSON.parse(Buffer.from(text, 'base64url').toString()) as { kind: string; claims: JsonObject };
+    return opened.kind === kind ? opened.claims : undefined;
+  } catch {
+    return undefined;
+  }
 }
 
 /** A rig that listens on a free port. */

@@ -1,7 +1,9 @@
 import {
   type Answer,
   type CallId,
+  type Catalog,
   createPipeline,
+  everything,
   GatewayError,
   type Hop,
   type JsonText,
@@ -10,6 +12,7 @@ import {
   type Principal,
   type Stages,
   type Tool,
+  toolCall,
   type Upstream,
 } from '@sallyport/core';
 
@@ -50,15 +53,12 @@ export async function callUpstream(upstream: Upstream, call: ContractCall): Prom
   const outcome = await createPipeline(stagesFor(upstream, call)).invoke({
     id: callId as CallId,
     request: {
-      verb: 'invoke',
-      capability: 'tool',
-      name: tool.name,
-      argumentsText: argumentsText as JsonText,
-      paramHeaders: new Map(),
+      ...toolCall(tool.name, argumentsText as JsonText),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(onProgress && { onProgress }),
     },
     presented: { kind: 'none' },
+    endpoint: everything,
     origin: { transport: 'embedded', peer: 'local', era: 'none' },
     trace: { traceId: '1'.repeat(32), spanId: '2'.repeat(16), sampled: true },
     receivedAtMs: 0,
@@ -82,6 +82,7 @@ export async function fateOf(answer: Promise<Answer>): Promise<string> {
 export function contractTool(service: string, remoteName: string, overrides: Partial<Tool> = {}): Tool {
   const name = `${service}.${remoteName}`;
   return {
+    capability: 'tool',
     name,
     alias: name.replaceAll('.', '_'),
     service,
@@ -107,11 +108,19 @@ export function contractTool(service: string, remoteName: string, overrides: Par
 }
 
 function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential }: ContractCall): Stages {
-  const catalog = { revision: '', tools: [tool], byName: new Map([[tool.name, tool]]), services: [], stale: false };
+  const catalog: Catalog = {
+    ...{ revision: '', tools: [tool], prompts: [], resources: [], templates: [], methods: [] },
+    byName: new Map([[tool.name, tool]]),
+    promptsByAlias: new Map(),
+    resourceAt: () => undefined,
+    services: [],
+    stale: false,
+  };
   return {
     admit: () => undefined,
     authenticate: () => caller,
-    view: () => ({ catalog, has: () => true }),
+    view: () => ({ catalog, has: () => true, admits: () => false }),
+    toolOfTask: () => undefined,
     entitle: () => undefined,
     rate: () => undefined,
     rateDenied: (_principal, refusal) => refusal,
@@ -131,6 +140,7 @@ function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential }: C
     filter: (_permit, answer) => answer,
     record: async () => undefined,
     onCatalogChange: () => () => undefined,
+    watch: () => () => undefined,
     nowMs: () => 0,
   };
 }

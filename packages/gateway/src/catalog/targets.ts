@@ -1,0 +1,174 @@
+import { createHash } from 'node:crypto';
+import {
+  type JsonText,
+  nameOf,
+  type Prompt,
+  type Resource,
+  type Template,
+  type Tool,
+  type VendorMethod,
+} from '@sallyport/core';
+import { aliasOf, type Declared, type JsonValue, type ServiceManifest } from '@sallyport/protocol';
+
+/** What configuration says of a tool; it replaces what the service declared, key by key. */
+export interface ToolOverride {
+  readonly scopes?: readonly string[];
+  readonly internal?: boolean;
+  readonly auditRequired?: boolean;
+  readonly timeoutMs?: number;
+}
+
+/** What configuration says of everything on offer. */
+export interface Rules {
+  readonly overrideFor: (name: string) => ToolOverride;
+  /** Methods of a server's own that it lets through. Default: none. */
+  readonly methodsOf?: ((service: string) => readonly string[]) | undefined;
+}
+
+const defaultTimeoutMs = 30_000;
+
+/** The tools of a service, with the rules applied. Undeclared means the careful reading: it writes. */
+export function toolsOf(manifest: ServiceManifest, rules: Rules): readonly Tool[] {
+  return manifest.tools.map((declared) => {
+    const { sideEffect = 'write' } = declared;
+    const name = `${manifest.service}.${declared.name}`;
+    const { inputSchema, outputSchema, examples = [], task } = declared;
+    return {
+      capability: 'tool',
+      ...common({ manifest, declared, rules, name }),
+      remoteName: declared.name,
+      alias: aliasOf(name),
+      inputSchema,
+      ...(outputSchema && { outputSchema }),
+      examples,
+      sideEffect,
+      expensive: declared.expensive ?? false,
+      idempotent: declared.idempotent ?? sideEffect === 'read',
+      risk: declared.risk ?? (sideEffect === 'destructive' ? 'high' : 'low'),
+      ...(task !== undefined && { task }),
+    };
+  });
+}
+
+/** The prompts of a service. */
+export function promptsOf(manifest: ServiceManifest, rules: Rules): readonly Prompt[] {
+  const { service } = manifest;
+  return (manifest.prompts ?? []).map((declared) => ({
+    capability: 'prompt',
+    ...common({ manifest, declared, rules, name: nameOf('prompt', { service, remoteName: declared.name }) }),
+    ...reading,
+    remoteName: declared.name,
+    alias: aliasOf(`${service}.${declared.name}`),
+    arguments: declared.arguments ?? [],
+  }));
+}
+
+/** The resources that a service lists. */
+export function resourcesOf(manifest: ServiceManifest, rules: Rules): readonly Resource[] {
+  const { service } = manifest;
+  return (manifest.resources ?? []).map((declared) => ({
+    capability: 'resource',
+    ...common({ manifest, declared, rules, name: nameOf('resource', { service, remoteName: declared.uri }) }),
+    ...reading,
+    remoteName: declared.uri,
+    listed: true,
+    label: declared.name,
+    ...(declared.mimeType !== undefined && { mimeType: declared.mimeType }),
+  }));
+}
+
+/** The families of resources of a service. */
+export function templatesOf(manifest: ServiceManifest, rules: Rules): readonly Template[] {
+  const { service } = manifest;
+  return (manifest.templates ?? []).map((declared) => ({
+    capability: 'template',
+    ...common({ manifest, declared, rules, name: nameOf('template', { service, remoteName: declared.uriTemplate }) }),
+    ...reading,
+    remoteName: declared.uriTemplate,
+    label: declared.name,
+    ...(declared.mimeType !== undefined && { mimeType: declared.mimeType }),
+  }));
+}
+
+/** The methods of a server's own that configuration lets through. What they do is not known: they write. */
+export function methodsOf(manifest: ServiceManifest, rules: Rules): readonly VendorMethod[] {
+  const { service } = manifest;
+  return (rules.methodsOf?.(service) ?? []).map((remoteName) => ({
+    capability: 'method',
+    ...common({ manifest, declared: { description: '' }, rules, name: nameOf('method', { service, remoteName }) }),
+    ...{ remoteName, sideEffect: 'write', expensive: false, idempotent: false, risk: 'low' },
+  }));
+}
+
+/** What a service may know beyond what it lists: of a template of its own, or of nobody's. */
+export function unlistedResource(
+  manifest: ServiceManifest,
+  rules: Rules,
+  { uri, template }: { readonly uri: string; readonly template: Template | undefined },
+): Resource {
+  const name = nameOf('resource', { service: manifest.service, remoteName: uri });
+  const declared = { description: '' };
+  if (template === undefined) {
+    return {
+      capability: 'resource',
+      ...common({ manifest, declared, rules, name }),
+      ...{ ...reading, remoteName: uri, listed: false, label: uri },
+    };
+  }
+  const { capability, entryText, ...inherited } = template;
+  const { scopes, internal, auditRequired, timeoutMs } = rules.overrideFor(name);
+  return {
+    ...inherited,
+    ...(scopes && { scopes }),
+    ...(internal !== undefined && { internal }),
+    ...(auditRequired !== undefined && { auditRequired }),
+    ...(timeoutMs !== undefined && { timeoutMs }),
+    ...{ capability: 'resource', name, remoteName: uri, listed: false },
+  };
+}
+
+const reading = { sideEffect: 'read', expensive: false, idempotent: true, risk: 'low' } as const;
+
+interface Governed {
+  readonly manifest: ServiceManifest;
+  readonly declared: Declared;
+  readonly rules: Rules;
+  readonly name: string;
+}
+
+function common({ manifest, declared, rules, name }: Governed) {
+  const override = rules.overrideFor(name);
+  const { title, entryText } = declared;
+  return {
+    name,
+    service: manifest.service,
+    version: manifest.version,
+    ...(title !== undefined && { title }),
+    description: declared.description,
+    scopes: override.scopes ?? declared.scopes ?? [],
+    // Configuration may hide a tool or demand evidence; it can also lift both, which is the operator's right.
+    internal: override.internal ?? declared.internal ?? false,
+    auditRequired: override.auditRequired ?? declared.auditRequired ?? false,
+    classification: declared.classification ?? 'internal',
+    owner: declared.owner ?? manifest.owner ?? 'unknown',
+    stability: declared.stability ?? 'stable',
+    timeoutMs: override.timeoutMs ?? declared.timeoutMs ?? defaultTimeoutMs,
+    definitionHash: sha256(canonical(declared as unknown as JsonValue)),
+    ...(entryText !== undefined && { entryText: entryText as JsonText }),
+  } as const;
+}
+
+/** The same text for the same definition, whatever the order its keys came in. */
+function canonical(value: JsonValue): string {
+  if (value === null || typeof value !== 'object') return JSON.stringify(value);
+  if (Array.isArray(value)) return `[${value.map(canonical).join(',')}]`;
+  const members = Object.entries(value)
+    .filter(([, member]) => member !== undefined)
+    .sort(([a], [b]) => (a < b ? -1 : 1))
+    .map(([key, member]) => `${JSON.stringify(key)}:${canonical(member)}`);
+  return `{${members.join(',')}}`;
+}
+
+function sha256(text: string): string {
+  return createHash('sha256').update(text).digest('hex');
+}

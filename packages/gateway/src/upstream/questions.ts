@@ -1,0 +1,38 @@
+import { isJsonObject, type JsonObject, type JsonValue } from '@sallyport/protocol';
+
+/**
+ * What a client would have to declare (as MCP `ClientCapabilities`) to be asked the questions of an `InputRequiredResult`,
+ * where it did not. `undefined`: it may be asked all of them.
+ */
+export function undeclared(resultText: string, capabilitiesText: string): JsonObject | undefined {
+  const declared = objectOf(JSON.parse(capabilitiesText) as JsonValue);
+  const { inputRequests } = objectOf(JSON.parse(resultText) as JsonValue);
+  let missing: JsonObject | undefined;
+  for (const request of Object.values(objectOf(inputRequests))) {
+    const needed = neededFor(objectOf(request));
+    if (!covers(declared, needed)) missing = { ...missing, ...needed };
+  }
+  return missing;
+}
+
+function neededFor({ method, params }: JsonObject): JsonObject {
+  if (method === 'sampling/createMessage') return { sampling: {} };
+  if (method === 'roots/list') return { roots: {} };
+  if (method !== 'elicitation/create') return { experimental: { [String(method).slice(0, 100)]: {} } };
+  return { elicitation: objectOf(params).mode === 'url' ? { url: {} } : { form: {} } };
+}
+
+/** An `elicitation` without members means forms (MCP 2025-11-25, elicitation, capabilities). */
+function covers(declared: JsonObject, needed: JsonObject): boolean {
+  return Object.entries(needed).every(([name, modes]) => {
+    const held = declared[name];
+    if (!isJsonObject(held)) return false;
+    const wanted = Object.keys(objectOf(modes));
+    if (name === 'elicitation' && wanted[0] === 'form') return 'form' in held || !('url' in held);
+    return wanted.every((mode) => isJsonObject(held[mode]));
+  });
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
