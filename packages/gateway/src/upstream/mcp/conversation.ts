@@ -54,6 +54,8 @@ export type ServerAnswer =
       readonly code: number;
       readonly message: string;
       readonly data: JsonValue | undefined;
+      /** The error object as it stood in the message. */
+      readonly text?: JsonText;
       /** The HTTP status it came with, where there is one. */
       readonly status?: number;
     };

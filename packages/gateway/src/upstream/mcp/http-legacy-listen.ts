@@ -1,0 +1,130 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { StreamEvent } from './event-stream.ts';
+import type { HttpHead, HttpReply } from './http-endpoint.ts';
+import {
+  headersFor,
+  isSessionUnknown,
+  type LegacySession,
+  onlyOne,
+  takeProgress,
+  takeQuestion,
+} from './http-legacy-session.ts';
+import { readInbound } from './message.ts';
+import { unlessAborted } from './unless-aborted.ts';
+
+/** The stream on which a server tells and asks what belongs to no request. */
+export interface Listening {
+  /**
+   * Opens it if it is not, and resolves when it is open, or will not be: many servers have none. A server that hesitates
+   * is waited for a short while only. @throws the reason of the signal.
+   */
+  ready(signal: AbortSignal): Promise<void>;
+}
+
+const firstPauseMs = 500;
+const longestPauseMs = 30_000;
+const patienceMs = 2_000;
+
+/** Listens to a session from the first time that somebody wants it until the session ends. */
+export function listenLegacy(session: LegacySession): Listening {
+  const opened = Promise.withResolvers<void>();
+  let state: 'idle' | 'opening' | 'settled' = 'idle';
+  const settle = (): void => {
+    state = 'settled';
+    opened.resolve();
+  };
+  return {
+    async ready(signal) {
+      if (state === 'settled') return;
+      if (state === 'idle') {
+        state = 'opening';
+        void keepListening(session, settle).finally(settle);
+        // Only who comes first waits, and not for ever.
+        setTimeout(settle, patienceMs).unref();
+      }
+      await unlessAborted(opened.promise, signal);
+    },
+  };
+}
+
+async function keepListening(session: LegacySession, onOpen: () => void): Promise<void> {
+  const { signal } = session.ended;
+  const place: { lastId?: string; retryMs?: number } = {};
+  let failures = 0;
+  while (!signal.aborted) {
+    const { reply, wasOpen } = await listenOnce(session, place, onOpen);
+    if (reply && isSessionUnknown(session, reply, readInbound(reply.body))) session.lose();
+    if (reply && isNever(reply)) return;
+    failures = wasOpen ? 0 : failures + 1;
+    const pauseMs = wasOpen ? (place.retryMs ?? firstPauseMs) : firstPauseMs * 2 ** Math.min(failures, 8);
+    await sleep(Math.min(pauseMs, longestPauseMs), undefined, { signal, ref: false }).catch(() => undefined);
+  }
+}
+
+/** That the server has no such stream. */
+function isNever({ status, stream }: HttpReply): boolean {
+  return stream === undefined && (status < 400 || [400, 404, 405, 406, 415, 501].includes(status));
+}
+
+async function listenOnce(
+  session: LegacySession,
+  place: { lastId?: string; retryMs?: number },
+  onOpen: () => void,
+): Promise<{ readonly reply?: HttpReply; readonly wasOpen: boolean }> {
+  let wasOpen = false;
+  try {
+    const reply = await session.endpoint.send({
+      method: 'GET',
+      headers: {
+        ...headersFor(session, session.credential),
+        accept: 'text/event-stream',
+        ...(place.lastId !== undefined && { 'last-event-id': place.lastId }),
+      },
+      signal: session.ended.signal,
+      isEndless: true,
+      onHead(head) {
+        if (!isStream(head)) return;
+        wasOpen = true;
+        onOpen();
+      },
+      onEvent(event) {
+        if (event.id !== undefined) place.lastId = event.id;
+        if (event.retryMs !== undefined) place.retryMs = event.retryMs;
+        take(session, event);
+        return false;
+      },
+    });
+    return { reply, wasOpen };
+  } catch {
+    // The connection broke or was refused: the next try tells more.
+    return { wasOpen };
+  }
+}
+
+function isStream({ status, headers }: HttpHead): boolean {
+  return status === 200 && String(headers['content-type']).startsWith('text/event-stream');
+}
+
+/** Finds out what a message is about. Log messages and questions are taken to belong to the request that runs alone. */
+function take(session: LegacySession, { data }: StreamEvent): void {
+  const message = data ? readInbound(data) : undefined;
+  if (message?.kind === 'request') {
+    takeQuestion(
+      session,
+      message,
+      onlyOne(session, ({ onQuestion }) => onQuestion !== undefined),
+    );
+  }
+  if (message?.kind !== 'notification') return;
+  const { method, params, paramsText } = message;
+  if (method === 'notifications/progress') {
+    takeProgress(session, params);
+    return;
+  }
+  const about =
+    method === 'notifications/message'
+      ? onlyOne(session, ({ onNotification }) => onNotification !== undefined)
+      : undefined;
+  if (about) about.onNotification?.(method, paramsText);
+  else session.unsolicited.tell(method, paramsText);
+}
