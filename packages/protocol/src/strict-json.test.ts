@@ -47,6 +47,8 @@ describe('the strict parser', () => {
     ['a depth bomb of objects', '{"a":'.repeat(65), 'depth'],
     ['a prototype', '{"params":{"arguments":{"__proto__":{}}}}', 'forbidden_member /params/arguments/__proto__'],
     ['an escaped prototype', '{"\\u005f_proto__":{}}', 'forbidden_member /__proto__'],
+    ['a name with a NUL', '{"params":{"arguments":{"a\\u0000b":1}}}', 'forbidden_member /params/arguments/a\0b'],
+    ['an escaped name with a NUL', '{"\\u006d\\u0000":1}', 'forbidden_member /m\0'],
     ['half a surrogate pair', '{"a":["\\ud800"]}', 'lone_surrogate /a/0'],
     ['the other half as a key', '{"\\udc00":1}', 'lone_surrogate /\ufffd'],
     ['a raw half', '{"a":"\ud800"}', 'lone_surrogate'],
@@ -64,6 +66,8 @@ describe('the strict parser', () => {
     ['whole surrogate pairs', '["\\ud83d\\ude00"]'],
     ['sixty-four levels', `${'['.repeat(64)}${']'.repeat(64)}`],
     ['prototype as a value', '["__proto__"]'],
+    ['NUL as a value', '{"a":"\\u0000","b":"\\\\u0000"}'],
+    ['a name that only looks as if it had a NUL', '{"\\\\u0000":1}'],
     ['other case inside arguments', '{"params":{"arguments":{"Name":1,"name":2,"ID":3}}}'],
     ['brackets and colons in strings', '{"a":"{[:,]}\\"","b":"\\\\"}'],
   ])('takes %s', (_name, text) => {

@@ -1,5 +1,6 @@
 import type { JsonObject, JsonValue } from './json.ts';
 import { isNumberStart, numberEnd, readString, skipSpace, stringEnd } from './json-text.ts';
+import { suspiciousKeys } from './similar.ts';
 import { locateFault } from './strict-json-locate.ts';
 
 /** Where a member of an object stands in the text: `text.slice(start, end)` is its value, without white space round it. */
@@ -81,7 +82,7 @@ const defaultMaxDepth = 64;
 
 /**
  * Parses JSON that every reader agrees on: no duplicate members, no numbers that change when read as doubles, no lone
- * surrogates, no `__proto__`, bounded depth. What policy sees and what a service parses from the same text is then the same.
+ * surrogates, no `__proto__` and no NUL in a name, bounded depth. What policy sees and what a service parses from the same text is then the same.
  *
  * @throws StrictJsonError
  */
@@ -300,6 +301,11 @@ function refuseHostileStrings(text: string): void {
     const pointer = locateFault(text, ({ kind, decoded }) => kind === 'key' && decoded === '__proto__');
     if (pointer !== undefined) throw new StrictJsonError('forbidden_member', pointer);
   }
+  // A reader in C ends a name there.
+  if (text.includes('\\u0000')) {
+    const pointer = locateFault(text, ({ kind, decoded }) => kind === 'key' && decoded.includes('\0'));
+    if (pointer !== undefined) throw new StrictJsonError('forbidden_member', pointer);
+  }
 }
 
 function countMembers(value: JsonValue): number {
@@ -323,14 +329,6 @@ function numberPointer(text: string, offset: number): string {
 }
 
 function refuseSimilar(members: readonly Member[], expected: readonly string[], parent: string): void {
-  for (const { key } of members) {
-    if (!expected.includes(key) && expected.some((name) => fold(name) === fold(key))) {
-      throw new StrictJsonError('similar_member', `${parent}/${key}`);
-    }
-  }
-}
-
-/** Both ways, because some letters outside ASCII (`ſ`, the Kelvin sign) fold into it only one way. */
-function fold(name: string): string {
-  return name.toUpperCase().toLowerCase();
+  const [key] = suspiciousKeys(members, expected);
+  if (key !== undefined) throw new StrictJsonError('similar_member', `${parent}/${key}`);
 }
