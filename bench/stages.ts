@@ -8,8 +8,10 @@ import {
   accessSubject,
   auditSchemaVersion,
   type Call,
+  everything,
   type InvokeRequest,
   type JsonText,
+  toolCall,
 } from '@sallyport/core';
 import { createLogger, loadMasterKey } from '@sallyport/gateway';
 import { createAdmit, hostOrigin, peerFlood } from '../packages/gateway/src/admission/index.ts';
@@ -20,9 +22,10 @@ import { createLiveCatalog } from '../packages/gateway/src/catalog/live.ts';
 import { composeStages } from '../packages/gateway/src/compose/stages.ts';
 import { createMemoryLimiter, createRate, defaultPresets } from '../packages/gateway/src/limits/index.ts';
 import { fixedRegistry, inProcessService } from '../packages/gateway/src/registry/in-process.ts';
-import { deriveKey } from '../packages/gateway/src/secrets/index.ts';
+import { createSealer, deriveKey } from '../packages/gateway/src/secrets/index.ts';
 import { openState } from '../packages/gateway/src/store/index.ts';
 import { newCallId, newTrace } from '../packages/gateway/src/telemetry/index.ts';
+import { createSealing } from '../packages/gateway/src/upstream/sealing.ts';
 
 /** What each stage costs by itself: the real kinds, one call, microseconds of CPU on the request thread. */
 const rounds = process.argv.includes('--smoke') ? 500 : 20_000;
@@ -68,6 +71,8 @@ const stages = composeStages({
     kind.create({ tokens, pepper, nowMs, maxTokenLifeMs, scopesOf: () => [] }),
   ),
   catalog: createLiveCatalog({ registry, overrideFor: () => ({}), log }),
+  viewNamed: () => undefined,
+  sealing: createSealing({ sealer: createSealer(randomBytes(32), nowMs), nowMs, gatewayId: 'bench' }),
   rate: createRate({ limiter, presets: { ...defaultPresets, write: much }, overrides: [], denied: much }),
   record,
   nowMs,
@@ -75,13 +80,8 @@ const stages = composeStages({
 
 const call: Call<InvokeRequest> = {
   id: newCallId(),
-  request: {
-    verb: 'invoke',
-    capability: 'tool',
-    name: 'tasks.TaskService.Do7',
-    argumentsText: '{"title":"about as much text as an agent sends"}' as JsonText,
-    paramHeaders: new Map(),
-  },
+  request: toolCall('tasks.TaskService.Do7', '{"title":"about as much text as an agent sends"}' as JsonText),
+  endpoint: everything,
   presented: { kind: 'bearer', token: minted.text },
   origin: { transport: 'rest', peer: '127.0.0.1', era: 'none', host: '127.0.0.1:3000' },
   trace: newTrace(),
@@ -90,7 +90,7 @@ const call: Call<InvokeRequest> = {
   receivedBytes: 300,
 };
 const principal = await stages.authenticate(call);
-const view = await stages.view(principal);
+const view = await stages.view(principal, everything);
 const tool = view.catalog.byName.get(call.request.name);
 if (tool === undefined) throw new Error('the tool is not in the catalog');
 const input = await stages.validate(call, tool);
@@ -122,7 +122,7 @@ const entry: AuditRecord = {
 const measured: [string, () => unknown][] = [
   ['admit', () => stages.admit(call)],
   ['authenticate', () => stages.authenticate(call)],
-  ['resolve', () => stages.view(principal)],
+  ['resolve', () => stages.view(principal, everything)],
   ['entitle', () => stages.entitle(principal, tool)],
   ['rate', () => stages.rate(call, principal, tool)],
   ['validate', () => stages.validate(call, tool)],

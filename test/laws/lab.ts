@@ -133,8 +133,8 @@ export function labHandlers(onServed: (served: Served) => void): Readonly<Record
 
 /** The kinds of the lab: a policy, an approver, a quota, a credential source, a filter and a containment. */
 export function labKinds(): Required<ExtraKinds> {
-  const is = (name: string) => (permit: { readonly tool: { readonly name: string } }) =>
-    permit.tool.name === `${service}.Tools.${name}`;
+  const is = (name: string) => (permit: { readonly target: { readonly name: string } }) =>
+    permit.target.name === `${service}.Tools.${name}`;
   return {
     policyEngines: [
       {

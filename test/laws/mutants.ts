@@ -21,7 +21,7 @@ export const mutants: readonly Mutant[] = [
   without('admit', () => ({ admit: () => undefined })),
   without('authenticate', () => ({ authenticate: () => fakePrincipal({ subject: 'anybody', scopes: ['*'] }) })),
   without('resolve (view)', ({ view }) => ({
-    view: async (principal) => ({ ...(await view(principal)), has: () => true }),
+    view: async (principal, endpoint) => ({ ...(await view(principal, endpoint)), has: () => true }),
   })),
   without('entitle', () => ({ entitle: () => undefined })),
   without('rate', () => ({ rate: () => undefined })),
@@ -45,7 +45,7 @@ function unguardedService({ ...manifest }: ServiceManifest, handlers: Readonly<R
     const stopped = AbortSignal.timeout(hop.timeoutMs);
     const context = { principal: permit.principal, callId: permit.callId, trace: hop.trace, signal: stopped };
     const serve = async () =>
-      handlers[permit.tool.remoteName]?.(JSON.parse(permit.argumentsText) as JsonObject, context);
+      handlers[permit.target.remoteName]?.(JSON.parse(permit.argumentsText) as JsonObject, context);
     const output = await serve().catch((cause) => {
       throw new GatewayError('upstream_failed', {}, { cause });
     });

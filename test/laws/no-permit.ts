@@ -1,4 +1,4 @@
-import { type Answer, Permit } from '@sallyport/core';
+import { type Answer, type JsonText, Permit } from '@sallyport/core';
 import { expectationOf } from './cases.ts';
 import { describeStep, type Step, takeAll } from './step.ts';
 import type { World } from './world.ts';
@@ -65,6 +65,8 @@ const hop: Parameters<World['stages']['dispatch']>[1] = {
   signal: new AbortController().signal,
   sent: () => undefined,
   transport: 'embedded',
+  era: 'none',
+  client: { conversation: 'laws', capabilitiesText: '{}' as JsonText },
   timeoutMs: 1_000,
 };
 

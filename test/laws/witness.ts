@@ -30,10 +30,10 @@ export function createWitness(audit: RecordingAuditLog) {
   const tryAgain = async (stages: Stages, permit: Permit, hop: Parameters<Stages['dispatch']>[1]): Promise<void> => {
     const before = crossings(permit);
     await stages.dispatch(permit, { ...hop, sent: () => undefined }).catch(() => undefined);
-    if (crossings(permit) !== before) permitFaults.push(`${permit.tool.name}: a permit was good for two crossings`);
+    if (crossings(permit) !== before) permitFaults.push(`${permit.target.name}: a permit was good for two crossings`);
     try {
       spendPermit(permit);
-      permitFaults.push(`${permit.tool.name}: a call left and its permit was not spent`);
+      permitFaults.push(`${permit.target.name}: a call left and its permit was not spent`);
     } catch {
       // As it should be: it is spent.
     }
@@ -52,7 +52,7 @@ export function createWitness(audit: RecordingAuditLog) {
             sent: () => {
               events.push(`sent ${permit.callId}`);
               departed.push({
-                ...{ callId: permit.callId, tool: permit.tool.name, argumentsText: permit.argumentsText },
+                ...{ callId: permit.callId, tool: permit.target.name, argumentsText: permit.argumentsText },
               });
               hop.sent();
             },

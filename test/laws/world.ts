@@ -7,6 +7,7 @@ import {
   fakeRegistry,
   httpLegacy,
   httpModern,
+  plainSealer,
   type RecordingAuditLog,
   recordingAuditLog,
   rest,
@@ -35,6 +36,7 @@ import { createEmbedded } from '../../packages/gateway/src/transport/embedded.ts
 import { createHttp } from '../../packages/gateway/src/transport/http.ts';
 import { serveStdio } from '../../packages/gateway/src/transport/stdio.ts';
 import { bridgeStdio } from '../../packages/gateway/src/transport/stdio-bridge.ts';
+import { createSealing } from '../../packages/gateway/src/upstream/sealing.ts';
 import { hop } from './hop-driver.ts';
 import { type Caller, callers, labHandlers, labKinds, manifest, overrides, principalOf, type Served } from './lab.ts';
 import { createWitness, type Departed } from './witness.ts';
@@ -121,6 +123,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     catalog,
     rate: createRate({ limiter, presets: defaultPresets, overrides, denied: { rate: 0.001, burst: deniedBurst } }),
     record,
+    viewNamed: () => undefined,
+    sealing: createSealing({ sealer: plainSealer, nowMs: Date.now, gatewayId: 'laws' }),
     nowMs: Date.now,
     ...joined(labKinds(), options.kinds ?? {}),
     ...options.parts,
@@ -128,7 +132,14 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const stages = witness.stages(options.mutate?.(composed) ?? composed);
   const pipeline = createPipeline(stages);
   const plane: Plane = { pipeline, catalog, apply: () => undefined, close: catalog.close };
-  const deps = transportDeps(plane, { registry, log, nowMs: Date.now, maxRequestBytes, trustedProxies: [] });
+  const deps = transportDeps(plane, {
+    registry,
+    log,
+    nowMs: Date.now,
+    maxRequestBytes,
+    sealer: plainSealer,
+    trustedProxies: [],
+  });
   const http = createHttp(deps);
   const bound = await http.listen({ host: '127.0.0.1', port: 0 });
   boundHosts = boundHostsOf('127.0.0.1');

@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import {
   createPipeline,
+  everything,
   type Fate,
   GatewayError,
   type Hold,
@@ -134,7 +135,7 @@ describe('the one path', () => {
   it('hidden and unknown tools are refused alike', async () => {
     const hidden = fakeTool({ name: 'tasks.TaskService.Secret', scopes: ['admin'] });
     const { stages } = fakeStages({}, [hidden]);
-    const catalogView = await stages.view(fakePrincipal());
+    const catalogView = await stages.view(fakePrincipal(), everything);
     const pipeline = createPipeline({ ...stages, view: () => ({ ...catalogView, has: () => false }) });
     const outcomes = [];
     for (const name of ['tasks.TaskService.Secret', 'tasks.TaskService.Nothing']) {
@@ -161,7 +162,8 @@ describe('the one path', () => {
     const { request: _, ...call } = fakeCall();
     const request = {
       verb: 'listen',
-      onCatalogChange: () => told.push('changed'),
+      filter: { tools: true, prompts: false, resources: false, resourceUris: [], taskIds: [] },
+      onEvent: () => told.push('changed'),
       onClosed: () => told.push('closed'),
     } as const;
     await createPipeline(stages).listen({ ...call, request });

@@ -15,4 +15,5 @@ export * from './fakes/audit.ts';
 export * from './fakes/authenticator.ts';
 export * from './fakes/clock.ts';
 export * from './fakes/registry.ts';
+export * from './fakes/sealer.ts';
 export * from './fakes/stages.ts';

@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { type AuditRecord, type CallId, GatewayError } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
+import { fakeCatalog, plainSealer } from '@sallyport/testkit';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { authenticatorKinds } from '../authentication/index.ts';
@@ -14,6 +15,7 @@ import { createAuthenticate } from '../authentication/stage.ts';
 import { createLiveCatalog } from '../catalog/live.ts';
 import { composePipeline } from '../compose/stages.ts';
 import { openState, type State } from '../store/state.ts';
+import { createSealing } from '../upstream/sealing.ts';
 import { adminCall } from './client.ts';
 import { type AdminListener, listenForAdmin } from './http.ts';
 import { type AdminDeps, adminOperations } from './operations.ts';
@@ -37,7 +39,7 @@ beforeEach(async () => {
   nowMs = 1_800_000_000_000;
   records = [];
   state = openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
-  const empty = { revision: 'r', tools: [], byName: new Map(), services: [], stale: false };
+  const empty = fakeCatalog([]);
   deps = {
     tokens: state.tokens,
     accounts: state.accounts,
@@ -77,6 +79,8 @@ function composeAdmin() {
     record: async (record) => {
       records.push(record);
     },
+    viewNamed: () => undefined,
+    sealing: createSealing({ sealer: plainSealer, nowMs: () => nowMs, gatewayId: 'test' }),
     nowMs: () => nowMs,
   });
 }

@@ -54,7 +54,7 @@ describe('the live catalog', () => {
     const { registry, become } = changing([registration('a')]);
     const catalog = createLiveCatalog({ registry, overrideFor: () => ({}), log: pino({ level: 'silent' }) });
     const before = catalog.current().revision;
-    catalog.override(() => ({ scopes: ['new'] }));
+    catalog.override({ overrideFor: () => ({ scopes: ['new'] }) });
     expect(catalog.current().revision).not.toBe(before);
     expect(catalog.current().tools[0]?.scopes).toEqual(['new']);
     catalog.close();

@@ -1,16 +1,19 @@
-import type { Permit, Tool, Upstream } from '@sallyport/core';
+import type { Permit, Target, Upstream } from '@sallyport/core';
+import { plainSealer } from '@sallyport/testkit';
 import { describe, expect, it } from 'vitest';
+import { createSealing } from './sealing.ts';
 import { createDispatch } from './stage.ts';
 import { callUpstream, contractTool, fateOf } from './testing/contract-call.ts';
 
+const sealing = createSealing({ sealer: plainSealer, nowMs: () => 0, gatewayId: 'here' });
 const tool = contractTool('tasks', 'Task.Create');
 
 /** An upstream that is the dispatch stage itself, so that its permits are real ones. */
 function stageAsUpstream(
   find: (service: string) => Upstream | undefined,
-  isCurrent?: (tool: Tool) => boolean,
+  isCurrent?: (target: Target) => boolean,
 ): Upstream {
-  const dispatch = createDispatch({ find, ...(isCurrent && { isCurrent }) });
+  const dispatch = createDispatch({ find, ...(isCurrent && { isCurrent }), sealing });
   return { describe: () => ({ service: 'tasks', kind: 'stage' }), open: dispatch, close: async () => undefined };
 }
 
@@ -32,7 +35,7 @@ describe('dispatch', () => {
     const { opened, upstream } = recording();
     const find = (service: string) => (service === 'tasks' ? upstream : undefined);
     expect(await fateOf(callUpstream(stageAsUpstream(find), { tool }))).toBe('{"content":[]}');
-    expect(opened).toMatchObject([{ tool: { name: 'tasks.Task.Create' } }]);
+    expect(opened).toMatchObject([{ target: { name: 'tasks.Task.Create' } }]);
   });
 
   it('refuses when the service is gone', async () => {
@@ -48,7 +51,7 @@ describe('dispatch', () => {
 
   it('sends nothing when the tool was defined anew since the decision', async () => {
     const { opened, upstream } = recording();
-    const isCurrent = ({ definitionHash }: Tool) => definitionHash !== tool.definitionHash;
+    const isCurrent = ({ definitionHash }: Target) => definitionHash !== tool.definitionHash;
     expect(
       await fateOf(
         callUpstream(
