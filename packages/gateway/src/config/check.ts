@@ -3,7 +3,8 @@ import { resolve } from 'node:path';
 import type { z } from 'zod';
 import { isLoopbackHost } from './fields.ts';
 import { dotted } from './findings.ts';
-import { configSchema, serviceSchema } from './schema.ts';
+import { configSchema } from './schema.ts';
+import { serviceSchema } from './service-schema.ts';
 import type { Finding } from './source.ts';
 import { nearest } from './suggest.ts';
 
@@ -19,6 +20,7 @@ export async function checkConfig(data: unknown, folder: string): Promise<readon
     ...[...services].flatMap(([name, service]) => checkShape(service, ['services', name])),
     ...checkDependencies(services),
     ...checkLimits((data as Record<string, unknown>).tools),
+    ...checkViews((data as Record<string, unknown>).views),
     ...(await checkFiles(filesIn(data as Record<string, unknown>, services), folder)),
   ];
 }
@@ -53,30 +55,59 @@ function checkListeners(data: Record<string, unknown>): readonly Finding[] {
   return findings;
 }
 
+/** Which keys go with what, and how to say so; `address` alone takes those of both its kinds. */
+const kinds = ['command', 'stdio', 'address'] as const;
+const belongsTo: Readonly<Record<string, readonly (typeof kinds)[number][]>> = {
+  cwd: ['command', 'stdio'],
+  env: ['command', 'stdio'],
+  watch: ['command'],
+  instances: ['command'],
+  isolation: ['stdio'],
+  processes: ['stdio'],
+  startTimeout: ['stdio'],
+  methods: ['stdio', 'address'],
+};
+
 function checkShape(service: Service, path: Path): readonly Finding[] {
-  const { command, address, credential } = service;
   const where = dotted(path);
   const at = (key: string, message: string): Finding => ({
     path: [...path, key],
     part: 'key',
     message: `${where}: ${message}`,
   });
-  if (command !== undefined && address !== undefined) return [at('address', 'has both command and address; keep one')];
-  if (command === undefined && address === undefined) {
-    return [{ path, part: 'key', message: `${where}: has neither command (to start it) nor address (where it runs)` }];
+  const [kind, other] = kinds.filter((key) => service[key] !== undefined);
+  if (kind === undefined) {
+    const message = `${where}: has neither command nor stdio (to start it) nor address (where it runs)`;
+    return [{ path, part: 'key', message }];
   }
-  if (command !== undefined) {
-    return credential === undefined
-      ? []
-      : [at('credential', 'credential goes with address; a command gets one made for it')];
+  if (other !== undefined) return [at(other, `has both ${kind} and ${other}; keep one`)];
+  const misplaced = Object.entries(belongsTo)
+    .filter(([key, owners]) => key in service && service[key as keyof Service] !== undefined && !owners.includes(kind))
+    .map(([key, owners]) => at(key, `${key} goes with ${owners.join(' or ')}, not with ${kind}`));
+  return [...misplaced, ...checkCredential(service, at), ...checkStdio(service, at)];
+}
+
+type At = (key: string, message: string) => Finding;
+
+function checkCredential({ command, address, credential }: Service, at: At): readonly Finding[] {
+  if (address === undefined) {
+    if (credential === undefined) return [];
+    const why = command === undefined ? 'what stdio needs goes into env' : 'a command gets one made for it';
+    return [at('credential', `credential goes with address; ${why}`)];
   }
-  const findings = (['cwd', 'env', 'watch', 'instances'] as const)
-    .filter((key) => service[key] !== undefined)
-    .map((key) => at(key, `${key} goes with command; a service with an address is not started by us`));
-  const kit = !address?.startsWith('http');
-  if (kit && credential === undefined) findings.push(at('address', 'a unix: or tls: address needs a credential'));
-  if (!kit && credential !== undefined) findings.push(at('credential', 'credential goes with a unix: or tls: address'));
-  return findings;
+  const isKit = !address.startsWith('http');
+  if (isKit && credential === undefined) return [at('address', 'a unix: or tls: address needs a credential')];
+  if (!isKit && credential !== undefined) return [at('credential', 'credential goes with a unix: or tls: address')];
+  return [];
+}
+
+function checkStdio({ address, methods, isolation, processes }: Service, at: At): readonly Finding[] {
+  const isKit = address !== undefined && !address.startsWith('http');
+  if (isKit && methods !== undefined) return [at('methods', 'methods goes with stdio or the URL of an MCP server')];
+  if (processes !== undefined && isolation !== 'caller') {
+    return [at('processes', 'processes goes with isolation: caller; a shared service has one')];
+  }
+  return [];
 }
 
 function checkDependencies(services: ReadonlyMap<string, Service>): readonly Finding[] {
@@ -138,6 +169,17 @@ function checkLimits(tools: unknown): readonly Finding[] {
       return [{ path: [...path, 'burst'], part: 'key' as const, message: `${dotted(path)}: burst needs a rate` }];
     }
     return [];
+  });
+}
+
+function checkViews(data: unknown): readonly Finding[] {
+  return entries(configSchema.shape.views.safeParse(data).data).flatMap(([name, view]) => {
+    const { tools, prompts, resources } = view as { readonly [what: string]: readonly string[] };
+    if ([tools, prompts, resources].some((patterns) => patterns !== undefined && patterns.length > 0)) return [];
+    const path = ['views', name];
+    return [
+      { path, part: 'key' as const, message: `${dotted(path)}: shows nothing; name tools, prompts or resources` },
+    ];
   });
 }
 

@@ -29,8 +29,12 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
       ...(announce.listen !== undefined && { listen: splitHostPort(announce.listen) }),
       credentials: announce.credentials.map((credential) => ({ file: resolve(folder, credential.file) })),
     },
-    services: services(file.services, folder),
+    services: byName(
+      Object.fromEntries(Object.entries(file.services).map(([name, service]) => [name, toService(service, folder)])),
+    ),
     tools: Object.entries(file.tools).map(([pattern, override]) => toolOverride(pattern, override)),
+    views: byName(file.views),
+    catalog: file.catalog,
     limits: {
       denied: limits.denied,
       peer: limits.peer,
@@ -39,6 +43,12 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
       headersTimeoutMs: limits.headersTimeout,
       requestTimeoutMs: limits.requestTimeout,
       presets: limits.presets,
+      sessions: {
+        max: limits.sessions.max,
+        perPrincipal: limits.sessions.perPrincipal,
+        idleMs: limits.sessions.idle,
+      },
+      parked: { max: limits.parked.max, perPrincipal: limits.parked.perPrincipal, timeMs: limits.parked.time },
     },
     auth: { maxTokenLifeMs: file.auth.maxTokenLife },
     audit: { refusalsPerPeer: file.audit.refusalsPerPeer, refusalWindowMs: file.audit.refusalWindow },
@@ -60,17 +70,16 @@ function tlsFiles(tls: NonNullable<ConfigFile['listen']['tls']>, folder: string)
   };
 }
 
-function services(files: ConfigFile['services'], folder: string): Readonly<Record<string, ServiceConfig>> {
-  // No prototype: names come from the network later, and `constructor` is a lawful one.
-  const byName: Record<string, ServiceConfig> = Object.create(null);
-  for (const [name, service] of Object.entries(files)) byName[name] = toService(service, folder);
-  return byName;
+/** No prototype: names come from the network later, and `constructor` is a lawful one. */
+function byName<Value>(values: Readonly<Record<string, Value>>): Readonly<Record<string, Value>> {
+  return Object.assign(Object.create(null), values);
 }
 
 function toService(service: ServiceFile, folder: string): ServiceConfig {
   const { dependsOn, scopes, address, credential } = service;
+  if (service.stdio !== undefined) return stdioService(service, service.stdio, folder);
   if (address === undefined) return commandService(service, folder);
-  if (address.startsWith('http')) return { kind: 'mcp', address, dependsOn, scopes };
+  if (address.startsWith('http')) return { kind: 'mcp', address, methods: service.methods ?? [], dependsOn, scopes };
   const absolute = address.startsWith('unix:') ? `unix:${resolve(folder, address.slice(5))}` : address;
   return { kind: 'static', address: absolute, credential: resolve(folder, credential ?? ''), dependsOn, scopes };
 }
@@ -85,6 +94,22 @@ function commandService(service: ServiceFile, folder: string): ServiceConfig {
     watch: (service.watch ?? ['.']).map((path) => resolve(cwd, path)),
     dependsOn: service.dependsOn,
     instances: service.instances ?? 1,
+    scopes: service.scopes,
+  };
+}
+
+function stdioService(service: ServiceFile, command: readonly string[], folder: string): ServiceConfig {
+  const { processes = { max: 32, idle: 600_000 } } = service;
+  return {
+    kind: 'stdio',
+    command,
+    cwd: resolve(folder, service.cwd ?? '.'),
+    env: service.env ?? {},
+    isolation: service.isolation ?? 'shared',
+    processes: { max: processes.max, idleMs: processes.idle },
+    startTimeoutMs: service.startTimeout ?? 60_000,
+    methods: service.methods ?? [],
+    dependsOn: service.dependsOn,
     scopes: service.scopes,
   };
 }

@@ -40,8 +40,10 @@ Rules across fields:
 * A \`listen.host\` that other machines can reach needs \`listen.tls\`, or \`trustedProxies\` naming the proxy that does TLS.
   Authentication is always on; there is no key to switch it off.
 * \`admin.host\` is this machine only, and its port is not that of \`listen\`.
-* A service has either \`command\` or \`address\`. \`cwd\`, \`env\`, \`watch\` and \`instances\` go with \`command\`; \`credential\` goes
-  with a \`unix:\` or \`tls:\` address, which needs one.
+* A service has one of \`command\`, \`stdio\` and \`address\`. \`cwd\` and \`env\` go with the first two, \`watch\` and \`instances\` with
+  \`command\`, \`isolation\` and \`startTimeout\` with \`stdio\`, \`processes\` with \`isolation: caller\`; \`methods\` goes with MCP
+  servers (\`stdio\` or a URL), \`credential\` with a \`unix:\` or \`tls:\` address, which needs one.
+* A view shows something.
 * \`dependsOn\` names services of the file and has no circles.
 * Credential files, PEM files and working directories exist.
 * Of several patterns that match a tool the later ones win, key by key (\`limit\` is one key).

@@ -15,7 +15,8 @@ const expected = {
   path: 'expected a path',
   cidr: 'expected an address range like 10.0.0.0/8 or fd00::/8 (not everybody: /0 is refused)',
   pattern:
-    'expected a tool name, or a pattern of one: letters, digits, "_", "-", ".", and "*" for any run of characters',
+    'expected a name like posts.Get or posts.prompts/Digest, without spaces; "*" stands for any run of characters',
+  method: 'expected a method of the service like acme/reindex; those of MCP itself need no permission',
   scope: 'expected a scope like posts:write',
   origin: 'expected an origin like https://app.example.com, without a path',
   host: 'expected a host name or address, with or without :port',
@@ -24,6 +25,12 @@ const expected = {
   serviceName: 'expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long',
   url: 'expected an https URL (http only for this machine), without path parameters, query or password',
 } as const;
+
+/** First parts of the methods that MCP has, or had: what becomes of those is not for a configuration to say. */
+const methodsOfMcp: ReadonlySet<string> = new Set([
+  ...['completion', 'elicitation', 'logging', 'notifications', 'prompts', 'resources', 'roots', 'sampling', 'server'],
+  ...['subscriptions', 'tasks', 'tools'],
+]);
 
 type FieldName = keyof typeof expected;
 
@@ -106,8 +113,18 @@ export const path = checked('path', (value) => value !== '' && !value.includes('
 /** An address range whose members are believed. One without a prefix length is a single address. */
 export const cidr = checked('cidr', isCidr);
 
-/** A tool name with `*` for any run of characters. Digits alone name no tool (and would lose their place in the order). */
-export const toolPattern = checked('pattern', (value) => /^(?!\d+$)[\w.*-]{1,200}$/.test(value));
+/**
+ * The name of a tool, prompt, resource or template as the gateway knows it (`posts.Get`, `posts.prompts/Digest`,
+ * `posts.resources/post://7`), with `*` for any run of characters. Digits alone name nothing (and would lose their place in
+ * the order).
+ */
+export const namePattern = checked('pattern', (value) => /^(?!\d+$)[^\s\p{C}]{1,2000}$/u.test(value));
+
+/** A method that a vendor added to MCP. */
+export const vendorMethod = checked('method', (value) => {
+  const [prefix = ''] = value.split('/', 1);
+  return /^[A-Za-z][\w.-]{0,99}(\/[\w.-]{1,99}){1,4}$/.test(value) && !methodsOfMcp.has(prefix);
+});
 
 /** An OAuth scope token (RFC 6749 §3.3). */
 export const scope = checked('scope', (value) => /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/.test(value));

@@ -38,12 +38,35 @@ export interface McpService {
   readonly kind: 'mcp';
   /** `http:` or `https:` URL. */
   readonly address: string;
+  /** Methods beyond those of MCP that are let through at the mount. */
+  readonly methods: readonly string[];
+  readonly dependsOn: readonly string[];
+  readonly scopes: readonly string[];
+}
+
+/** Any MCP server that speaks over its standard input and output; the gateway starts it. */
+export interface StdioService {
+  readonly kind: 'stdio';
+  /** Program and arguments, for the operating system as they are. */
+  readonly command: readonly string[];
+  /** Absolute path. */
+  readonly cwd: string;
+  /** What the file adds to the little that every child gets. */
+  readonly env: Readonly<Record<string, string>>;
+  /** One process for all, or one for each conversation. */
+  readonly isolation: 'shared' | 'caller';
+  /** Under `isolation: caller`. */
+  readonly processes: { readonly max: number; readonly idleMs: number };
+  /** How long it may take to introduce itself. */
+  readonly startTimeoutMs: number;
+  /** Methods beyond those of MCP that are let through at the mount. */
+  readonly methods: readonly string[];
   readonly dependsOn: readonly string[];
   readonly scopes: readonly string[];
 }
 
 /** A service of the file. */
-export type ServiceConfig = CommandService | StaticService | McpService;
+export type ServiceConfig = CommandService | StaticService | McpService | StdioService;
 
 /** Names of the limits by kind of tool. */
 export type PresetName = 'read' | 'write' | 'expensive' | 'internal';
@@ -65,6 +88,16 @@ export interface ToolOverride {
   readonly internal?: boolean;
   readonly auditRequired?: boolean;
   readonly timeoutMs?: number;
+}
+
+/** What is to be seen at `/mcp/views/<name>`: patterns of names as the gateway knows them. */
+export interface ViewConfig {
+  readonly tools: readonly string[];
+  readonly prompts: readonly string[];
+  /** Of resources and templates. */
+  readonly resources: readonly string[];
+  /** `safe`: with names that every model takes. */
+  readonly names: 'dotted' | 'safe';
 }
 
 /**
@@ -92,6 +125,9 @@ export interface GatewayConfig {
   readonly services: Readonly<Record<string, ServiceConfig>>;
   /** In the order of the file: later ones win, key by key. */
   readonly tools: readonly ToolOverride[];
+  /** By name; has no prototype. */
+  readonly views: Readonly<Record<string, ViewConfig>>;
+  readonly catalog: { readonly serverCards: boolean };
   readonly limits: {
     readonly denied: RateLimit;
     readonly peer: RateLimit;
@@ -100,6 +136,10 @@ export interface GatewayConfig {
     readonly headersTimeoutMs: number;
     readonly requestTimeoutMs: number;
     readonly presets: Readonly<Record<PresetName, RateLimit>>;
+    /** Of legacy clients. */
+    readonly sessions: { readonly max: number; readonly perPrincipal: number; readonly idleMs: number };
+    /** Calls that wait for the answer to a question of their service. */
+    readonly parked: { readonly max: number; readonly perPrincipal: number; readonly timeMs: number };
   };
   readonly auth: { readonly maxTokenLifeMs: number };
   readonly audit: { readonly refusalsPerPeer: number; readonly refusalWindowMs: number };

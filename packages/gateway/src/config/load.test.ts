@@ -62,11 +62,16 @@ data: state
 services:
   users: { command: [node, users.ts], cwd: ., env: { PORT: 80, DEBUG: true, NAME: x }, scopes: [posts:read] }
   posts: { address: 'unix:run/posts.sock', credential: posts.json, dependsOn: [users] }
-  other: { address: 'http://127.0.0.1:9000/mcp' }
+  other: { address: 'http://127.0.0.1:9000/mcp', methods: [acme/reindex] }
+  files: { stdio: [npx, server-files, /tmp], env: { LEVEL: 3 }, isolation: caller, processes: { max: 8 } }
+  memory: { stdio: [memory], startTimeout: 5s, methods: [acme/forget] }
+views:
+  support: { tools: ['posts.*', users.Get], prompts: ['posts.prompts/*'], names: safe }
+  docs: { resources: ['posts.resources/file:///docs/*'] }
 tools:
   'posts.*': { limit: { preset: write, perTool: 600/m }, timeout: 1.5s }
   '*.Delete': { scopes: [posts:admin], limit: { rate: 5 }, internal: true, auditRequired: true }
-limits: { maxRequestBytes: 64KiB, denied: 10/s }
+limits: { maxRequestBytes: 64KiB, denied: 10/s, sessions: { max: 20, idle: 5s } }
 announce: { listen: '[::]:4222', credentials: [{ file: posts.json }] }
 `),
   );
@@ -88,7 +93,31 @@ announce: { listen: '[::]:4222', credentials: [{ file: posts.json }] }
       dependsOn: ['users'],
       scopes: [],
     },
-    other: { kind: 'mcp', address: 'http://127.0.0.1:9000/mcp', dependsOn: [], scopes: [] },
+    other: { kind: 'mcp', address: 'http://127.0.0.1:9000/mcp', methods: ['acme/reindex'], dependsOn: [], scopes: [] },
+    files: {
+      kind: 'stdio',
+      command: ['npx', 'server-files', '/tmp'],
+      cwd: folder,
+      env: { LEVEL: '3' },
+      isolation: 'caller',
+      processes: { max: 8, idleMs: 600_000 },
+      startTimeoutMs: 60_000,
+      methods: [],
+      dependsOn: [],
+      scopes: [],
+    },
+    memory: {
+      kind: 'stdio',
+      command: ['memory'],
+      cwd: folder,
+      env: {},
+      isolation: 'shared',
+      processes: { max: 32, idleMs: 600_000 },
+      startTimeoutMs: 5_000,
+      methods: ['acme/forget'],
+      dependsOn: [],
+      scopes: [],
+    },
   });
   expect(config.tools).toEqual([
     { pattern: 'posts.*', limit: { preset: 'write', perTool: { rate: 10, burst: 600 } }, timeoutMs: 1500 },
@@ -100,7 +129,17 @@ announce: { listen: '[::]:4222', credentials: [{ file: posts.json }] }
       auditRequired: true,
     },
   ]);
-  expect(config.limits).toMatchObject({ maxRequestBytes: 65_536, denied: { rate: 10, burst: 10 } });
+  expect({ ...config.views }).toEqual({
+    support: { tools: ['posts.*', 'users.Get'], prompts: ['posts.prompts/*'], resources: [], names: 'safe' },
+    docs: { tools: [], prompts: [], resources: ['posts.resources/file:///docs/*'], names: 'dotted' },
+  });
+  expect(config.limits).toMatchObject({
+    maxRequestBytes: 65_536,
+    denied: { rate: 10, burst: 10 },
+    sessions: { max: 20, perPrincipal: 1_000, idleMs: 5_000 },
+    parked: { max: 1_000, perPrincipal: 50, timeMs: 600_000 },
+  });
+  expect(config.catalog).toEqual({ serverCards: false });
   expect(config.announce).toMatchObject({ listen: { host: '::', port: 4222 } });
   expect(files).toEqual([join(folder, 'sallyport.yaml'), join(folder, 'posts.json')]);
 });
@@ -167,7 +206,7 @@ test.each([
   [
     'a bad pattern',
     'version: 1\ntools: { "po sts": {} }',
-    '2:10 expected a tool name, or a pattern of one: letters, digits, "_", "-", ".", and "*" for any run of characters',
+    '2:10 expected a name like posts.Get or posts.prompts/Digest, without spaces; "*" stands for any run of characters',
   ],
   [
     'a bad service name',
@@ -182,12 +221,67 @@ test.each([
   [
     'neither command nor address',
     'version: 1\nservices:\n  a: {}',
-    '3:3 services.a: has neither command (to start it) nor address (where it runs)',
+    '3:3 services.a: has neither command nor stdio (to start it) nor address (where it runs)',
   ],
   [
     'env for a foreign service',
     'version: 1\nservices:\n  a: { address: "http://h/", env: {} }',
-    '3:30 services.a: env goes with command; a service with an address is not started by us',
+    '3:30 services.a: env goes with command or stdio, not with address',
+  ],
+  [
+    'both stdio and command',
+    'version: 1\nservices:\n  a: { command: [x], stdio: [x] }',
+    '3:22 services.a: has both command and stdio; keep one',
+  ],
+  [
+    'a watch for a stdio service',
+    'version: 1\nservices:\n  a: { stdio: [x], watch: [src] }',
+    '3:20 services.a: watch goes with command, not with stdio',
+  ],
+  [
+    'isolation of what speaks HTTP',
+    'version: 1\nservices:\n  a: { address: "http://h/", isolation: caller }',
+    '3:30 services.a: isolation goes with stdio, not with address',
+  ],
+  [
+    'a number of processes of a shared service',
+    'version: 1\nservices:\n  a: { stdio: [x], processes: { max: 2 } }',
+    '3:20 services.a: processes goes with isolation: caller; a shared service has one',
+  ],
+  [
+    'a credential for a stdio service',
+    'version: 1\nservices:\n  a: { stdio: [x], credential: sallyport.yaml }',
+    '3:20 services.a: credential goes with address; what stdio needs goes into env',
+  ],
+  [
+    'a mistyped isolation',
+    'version: 1\nservices:\n  a: { stdio: [x], isolation: callers }',
+    '3:31 services.a.isolation: expected shared or caller, found "callers"',
+  ],
+  [
+    'a method that MCP has',
+    'version: 1\nservices:\n  a: { stdio: [x], methods: [tools/call] }',
+    '3:30 services.a.methods[0]: expected a method of the service like acme/reindex; those of MCP itself need no permission, found "tools/call"',
+  ],
+  [
+    'vendor methods of a kit service',
+    'version: 1\nservices:\n  a: { command: [x], methods: [acme/x] }',
+    '3:22 services.a: methods goes with stdio or address, not with command',
+  ],
+  [
+    'a view of nothing',
+    'version: 1\nviews:\n  empty: { tools: [] }',
+    '3:3 views.empty: shows nothing; name tools, prompts or resources',
+  ],
+  [
+    'a mistyped key of a view',
+    'version: 1\nviews:\n  a: { tool: ["x.*"] }',
+    '3:8 unknown key "tool" in views.a; did you mean "tools"?',
+  ],
+  [
+    'a name in a view with a space',
+    'version: 1\nviews:\n  a: { tools: ["x y"] }',
+    '3:16 views.a.tools[0]: expected a name like posts.Get or posts.prompts/Digest, without spaces; "*" stands for any run of characters, found "x y"',
   ],
   [
     'a static service without credential',

@@ -1,9 +1,7 @@
 import { z } from 'zod';
 import * as field from './fields.ts';
-
-const listOf = <Item extends z.ZodType>(item: Item, error: string) => z.array(item, { error });
-const flag = () => z.boolean({ error: 'expected true or false' });
-const names = (what: string) => `expected a list of ${what}`;
+import { serviceSchema } from './service-schema.ts';
+import { count, flag, listOf, names } from './shapes.ts';
 
 const tls = z
   .strictObject({
@@ -50,52 +48,6 @@ const announce = z
       .describe('Credentials under which services may announce themselves.'),
   })
   .describe('How services announce themselves.');
-
-/** One service of the file; which keys go together is checked by `check.ts`. */
-export const serviceSchema = z
-  .strictObject(
-    {
-      command: listOf(
-        z.string({ error: 'expected text' }).min(1, { error: 'expected text' }),
-        names('words: program, then arguments'),
-      )
-        .min(1, { error: 'expected at least the program' })
-        .optional()
-        .describe('Program and arguments that `sallyport run` starts. Never given to a shell.'),
-      cwd: field.path.optional().describe('Working directory of `command`. Default: the folder of this file.'),
-      env: z
-        .record(z.string().regex(/^[A-Za-z_]\w*$/, { error: 'expected a variable name' }), field.environmentValue, {
-          error: 'expected variables like { NAME: value }',
-        })
-        .optional()
-        .describe('Environment of `command`, beside the little it gets anyway. Not the place for secrets.'),
-      watch: listOf(field.path, names('paths'))
-        .optional()
-        .describe(
-          '`sallyport run` restarts the service when something under these changes; relative to `cwd`. Default: `[.]`.',
-        ),
-      dependsOn: listOf(field.serviceName, names('service names'))
-        .prefault([])
-        .describe('Services that must be ready before this one starts.'),
-      instances: z
-        .int({ error: 'expected a whole number from 1 to 64' })
-        .min(1, { error: 'expected a whole number from 1 to 64' })
-        .max(64, { error: 'expected a whole number from 1 to 64' })
-        .optional()
-        .describe('How many processes of `command`. Default: 1.'),
-      scopes: listOf(field.scope, names('scopes'))
-        .prefault([])
-        .describe('What the service itself may call through the gateway.'),
-      address: field.address
-        .optional()
-        .describe(
-          'Where a service that runs already listens: `unix:/path` or `tls:host:port` (kit services), or the URL of any MCP server.',
-        ),
-      credential: field.path.optional().describe('Credential file for a `unix:` or `tls:` address.'),
-    },
-    { error: 'expected a service: { command: [...] } or { address: ... }' },
-  )
-  .describe('A service: either `command` or `address`.');
 
 /** The names of the built-in limits. */
 export const presetNames = ['read', 'write', 'expensive', 'internal'] as const;
@@ -145,6 +97,22 @@ const presets = z
   })
   .describe('Limits of one principal on one tool, by kind of tool.');
 
+const sessions = z
+  .strictObject({
+    max: count(1, 1_000_000).prefault(10_000).describe('Sessions at one time.'),
+    perPrincipal: count(1, 1_000_000).prefault(1_000).describe('Sessions of one principal at one time.'),
+    idle: field.duration.prefault('30m').describe('A session that was not used for so long ends.'),
+  })
+  .describe('Sessions of clients that speak MCP 2025-11-25 or older.');
+
+const parked = z
+  .strictObject({
+    max: count(1, 100_000).prefault(1_000).describe('Calls that wait at one time.'),
+    perPrincipal: count(1, 100_000).prefault(50).describe('Calls of one principal that wait at one time.'),
+    time: field.duration.prefault('10m').describe('Longest time to wait for an answer.'),
+  })
+  .describe('Calls that wait for the answer to a question of their service.');
+
 const limits = z
   .strictObject({
     denied: field.rate
@@ -156,17 +124,37 @@ const limits = z
         'Requests of one address (IPv6: one /64) before anybody is known. This machine gets 100 times as much.',
       ),
     maxRequestBytes: field.size.prefault(4_194_304).describe('Longest request body.'),
-    maxConnections: z
-      .int({ error: 'expected a whole number from 1 to 1000000' })
-      .min(1, { error: 'expected a whole number from 1 to 1000000' })
-      .max(1_000_000, { error: 'expected a whole number from 1 to 1000000' })
-      .prefault(1000)
-      .describe('Connections at one time.'),
+    maxConnections: count(1, 1_000_000).prefault(1000).describe('Connections at one time.'),
     headersTimeout: field.duration.prefault('10s').describe('Longest time to receive the headers of a request.'),
     requestTimeout: field.duration.prefault('30s').describe('Longest time to receive a whole request.'),
     presets: presets.prefault({}),
+    sessions: sessions.prefault({}),
+    parked: parked.prefault({}),
   })
   .describe('How much, how fast, how big.');
+
+const view = z
+  .strictObject(
+    {
+      tools: patterns('tools', 'posts.*'),
+      prompts: patterns('prompts', 'posts.prompts/*'),
+      resources: patterns('resources and templates', 'posts.resources/*'),
+      names: z
+        .enum(['dotted', 'safe'], { error: 'expected dotted or safe' })
+        .prefault('dotted')
+        .describe('`safe` shows names that every model takes, `posts_Get` instead of `posts.Get`.'),
+    },
+    { error: "expected a view like { tools: ['posts.*'] }" },
+  )
+  .describe(
+    'What is to be seen at `/mcp/views/<name>`. It grants nothing: who may not call a tool does not see it here.',
+  );
+
+function patterns(what: string, example: string) {
+  return listOf(field.namePattern, names(`names or patterns of ${what}, like ${example}`))
+    .prefault([])
+    .describe(`Names or patterns of ${what}, like \`${example}\`.`);
+}
 
 /** The whole file as people write it. Strict: a key that nobody reads is an error, not a silent default. */
 export const configSchema = z
@@ -197,9 +185,23 @@ export const configSchema = z
         .prefault({})
         .describe('The services, by name.'),
       tools: z
-        .record(field.toolPattern, toolOverride, { error: 'expected overrides by tool name or pattern' })
+        .record(field.namePattern, toolOverride, { error: 'expected overrides by tool name or pattern' })
         .prefault({})
-        .describe('Overrides by tool name or pattern (`posts.*`, `*.Delete`).'),
+        .describe(
+          'Overrides by name or pattern (`posts.*`, `*.Delete`), of tools, and of prompts (`posts.prompts/Digest`) and resources (`posts.resources/*`) alike.',
+        ),
+      views: z
+        .record(field.serviceName, view, { error: 'expected views by name' })
+        .prefault({})
+        .describe('Parts of all there is, by name, each with an address of its own.'),
+      catalog: z
+        .strictObject({
+          serverCards: flag()
+            .prefault(false)
+            .describe('Publish MCP server cards, which are experimental. They name only what anybody may see.'),
+        })
+        .prefault({})
+        .describe('How what there is can be looked up.'),
       limits: limits.prefault({}),
       auth: z
         .strictObject({
@@ -209,10 +211,7 @@ export const configSchema = z
         .describe('Tokens.'),
       audit: z
         .strictObject({
-          refusalsPerPeer: z
-            .int({ error: 'expected a whole number from 1 to 10000' })
-            .min(1, { error: 'expected a whole number from 1 to 10000' })
-            .max(10_000, { error: 'expected a whole number from 1 to 10000' })
+          refusalsPerPeer: count(1, 10_000)
             .prefault(20)
             .describe(
               'Refusals before authentication that are recorded one by one, per address and window; the rest is counted.',
