@@ -12,7 +12,7 @@ type ToolFile = ConfigFile['tools'][string];
  */
 export function completeConfig(file: ConfigFile, folder: string): GatewayConfig {
   const data = resolve(folder, file.data);
-  const { limits, listen, announce } = file;
+  const { listen, announce } = file;
   return {
     version: file.version,
     data,
@@ -35,23 +35,27 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
     tools: Object.entries(file.tools).map(([pattern, override]) => toolOverride(pattern, override)),
     views: byName(file.views),
     catalog: file.catalog,
-    limits: {
-      denied: limits.denied,
-      peer: limits.peer,
-      maxRequestBytes: limits.maxRequestBytes,
-      maxConnections: limits.maxConnections,
-      headersTimeoutMs: limits.headersTimeout,
-      requestTimeoutMs: limits.requestTimeout,
-      presets: limits.presets,
-      sessions: {
-        max: limits.sessions.max,
-        perPrincipal: limits.sessions.perPrincipal,
-        idleMs: limits.sessions.idle,
-      },
-      parked: { max: limits.parked.max, perPrincipal: limits.parked.perPrincipal, timeMs: limits.parked.time },
-    },
+    limits: toLimits(file.limits),
     auth: { maxTokenLifeMs: file.auth.maxTokenLife },
     audit: { refusalsPerPeer: file.audit.refusalsPerPeer, refusalWindowMs: file.audit.refusalWindow },
+  };
+}
+
+function toLimits(limits: ConfigFile['limits']): GatewayConfig['limits'] {
+  return {
+    denied: limits.denied,
+    peer: limits.peer,
+    maxRequestBytes: limits.maxRequestBytes,
+    maxConnections: limits.maxConnections,
+    headersTimeoutMs: limits.headersTimeout,
+    requestTimeoutMs: limits.requestTimeout,
+    presets: limits.presets,
+    sessions: {
+      max: limits.sessions.max,
+      perPrincipal: limits.sessions.perPrincipal,
+      idleMs: limits.sessions.idle,
+    },
+    parked: { max: limits.parked.max, perPrincipal: limits.parked.perPrincipal, timeMs: limits.parked.time },
   };
 }
 
