@@ -1,14 +1,16 @@
 import type { AnyRequest, Call } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import { GatewayError } from './error.ts';
-import { findTarget, listTargets, unknown } from './listing.ts';
-import type { Answer, Answered, ListenEvent, Listing, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
+import { identify } from './identify.ts';
+import { listen } from './listen.ts';
+import { listTargets } from './listing.ts';
+import type { Answer, Answered, Listing, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
 import { type Grounds, grantPermit, type Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
-import type { Topic } from './ports/registry.ts';
 import type { Principal } from './principal.ts';
+import { resolve } from './resolve.ts';
 import type { CallOf, Stages } from './stages.ts';
-import type { Target, View } from './tool.ts';
+import type { Target } from './tool.ts';
 import { Trail } from './trail.ts';
 
 /** The four verbs, and the refusal of what is none of them. Every transport ends here and nowhere else. */
@@ -74,21 +76,6 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   });
 }
 
-/** The target a caller named. A task stands for the tool that made it. */
-async function resolve(stages: Stages, call: CallOf<'invoke'>, principal: Principal): Promise<Target> {
-  const { endpoint, request } = call;
-  const { capability, name } = request;
-  const view = await stages.view(principal, endpoint);
-  if (capability !== 'task') return findTarget(view, { endpoint, capability, name });
-  return taskTool(view, stages.toolOfTask(principal, name));
-}
-
-function taskTool({ catalog, has }: View, name: string | undefined): Target {
-  const tool = name === undefined ? undefined : catalog.byName.get(name);
-  if (tool?.capability !== 'tool' || !has(tool)) throw unknown('task');
-  return tool;
-}
-
 interface Departure {
   readonly call: CallOf<'invoke'>;
   readonly permit: Permit;
@@ -145,74 +132,6 @@ async function list(stages: Stages, call: CallOf<'list'>, trail: Trail): Promise
   return { kind: 'answered', content: listing };
 }
 
-async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trail): Promise<Answered<Subscription>> {
-  const principal = await identify(stages, call, trail);
-  trail.stage = 'resolve';
-  const watched = await watchable(stages, call, principal);
-  const stops: (() => void)[] = [];
-  const close = (): void => {
-    for (const stop of stops.splice(0)) stop();
-  };
-  const tell = (event: ListenEvent, target?: Target): void => {
-    // A revoked token, or a scope that was taken away, must not go on learning that something changed.
-    Promise.resolve(call)
-      .then(stages.authenticate)
-      .then(
-        (now) => {
-          if (target === undefined || stages.entitle(now, target) === undefined) call.request.onEvent(event);
-        },
-        () => {
-          close();
-          call.request.onClosed();
-        },
-      );
-  };
-  const { tools, prompts, resources } = call.request.filter;
-  stops.push(
-    stages.onCatalogChange(() => {
-      if (tools) tell({ kind: 'tools' });
-      if (prompts) tell({ kind: 'prompts' });
-      if (resources) tell({ kind: 'resources' });
-    }),
-  );
-  for (const { target, topic, told } of watched) {
-    stops.push(stages.watch({ principal, target, topic }, (paramsText) => tell({ ...told, paramsText }, target)));
-  }
-  const named = (kind: 'resource' | 'task'): string[] =>
-    watched.flatMap(({ told }) => (told.kind === kind ? [told.kind === 'resource' ? told.uri : told.taskId] : []));
-  return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
-}
-
-type Told = { readonly kind: 'resource'; readonly uri: string } | { readonly kind: 'task'; readonly taskId: string };
-
-interface Watched {
-  readonly target: Target;
-  readonly topic: Topic;
-  /** In the subscriber's names. */
-  readonly told: Told;
-}
-
-/** What of a filter this principal may know of and is entitled to; the rest is left out without a word. */
-async function watchable(stages: Stages, call: CallOf<'listen'>, principal: Principal): Promise<readonly Watched[]> {
-  const { endpoint, request } = call;
-  const { resourceUris, taskIds } = request.filter;
-  if (resourceUris.length === 0 && taskIds.length === 0) return [];
-  const view = await stages.view(principal, endpoint);
-  const found = await Promise.allSettled([
-    ...resourceUris.map(async (uri): Promise<Watched> => {
-      const target = await findTarget(view, { endpoint, capability: 'resource', name: uri });
-      return { target, topic: { kind: 'resource', uri: target.remoteName }, told: { kind: 'resource', uri } };
-    }),
-    ...taskIds.map(async (taskId): Promise<Watched> => {
-      const target = taskTool(view, stages.toolOfTask(principal, taskId));
-      return { target, topic: { kind: 'task', taskId }, told: { kind: 'task', taskId } };
-    }),
-  ]);
-  return found.flatMap((one) =>
-    one.status === 'fulfilled' && stages.entitle(principal, one.value.target) === undefined ? [one.value] : [],
-  );
-}
-
 async function reply(stages: Stages, call: CallOf<'reply'>, trail: Trail): Promise<Answered<null>> {
   await identify(stages, call, trail);
   trail.stage = 'resolve';
@@ -224,17 +143,6 @@ async function decline(stages: Stages, call: CallOf<'unreadable'>, trail: Trail)
   await identify(stages, call, trail);
   trail.stage = 'read';
   throw call.request.error;
-}
-
-async function identify(stages: Stages, call: Call, trail: Trail): Promise<Principal> {
-  trail.stage = 'admit';
-  await stages.admit(call);
-  trail.stage = 'authenticate';
-  const principal = await stages.authenticate(call);
-  trail.principal = principal;
-  // Another principal's session is no session at all.
-  if (call.session && !call.session.admits(principal)) throw new GatewayError('unknown_session');
-  return principal;
 }
 
 /** The bracket round everything: one record for each call, whatever happens inside; and no answer without its record. */

@@ -39,7 +39,7 @@ beforeEach(async () => {
   nowMs = 1_800_000_000_000;
   records = [];
   state = openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
-  const empty = fakeCatalog([]);
+  const empty = { ...fakeCatalog([]), revision: 'r' };
   deps = {
     tokens: state.tokens,
     accounts: state.accounts,

@@ -1,0 +1,78 @@
+import { identify } from './identify.ts';
+import { findTarget } from './listing.ts';
+import type { Answered, ListenEvent, Subscription } from './outcome.ts';
+import type { Topic } from './ports/registry.ts';
+import type { Principal } from './principal.ts';
+import { taskTool } from './resolve.ts';
+import type { CallOf, Stages } from './stages.ts';
+import type { Target } from './tool.ts';
+import type { Trail } from './trail.ts';
+
+/** The verb `listen`: tells of changes until the caller, or what lets it in, is gone. */
+export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trail): Promise<Answered<Subscription>> {
+  const principal = await identify(stages, call, trail);
+  trail.stage = 'resolve';
+  const watched = await watchable(stages, call, principal);
+  const stops: (() => void)[] = [];
+  const close = (): void => {
+    for (const stop of stops.splice(0)) stop();
+  };
+  const tell = (event: ListenEvent, target?: Target): void => {
+    // A revoked token, or a scope that was taken away, must not go on learning that something changed.
+    Promise.resolve(call)
+      .then(stages.authenticate)
+      .then(
+        (now) => {
+          if (target === undefined || stages.entitle(now, target) === undefined) call.request.onEvent(event);
+        },
+        () => {
+          close();
+          call.request.onClosed();
+        },
+      );
+  };
+  const { tools, prompts, resources } = call.request.filter;
+  stops.push(
+    stages.onCatalogChange(() => {
+      if (tools) tell({ kind: 'tools' });
+      if (prompts) tell({ kind: 'prompts' });
+      if (resources) tell({ kind: 'resources' });
+    }),
+  );
+  for (const { target, topic, told } of watched) {
+    stops.push(stages.watch({ principal, target, topic }, (paramsText) => tell({ ...told, paramsText }, target)));
+  }
+  const named = (kind: 'resource' | 'task'): string[] =>
+    watched.flatMap(({ told }) => (told.kind === kind ? [told.kind === 'resource' ? told.uri : told.taskId] : []));
+  return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
+}
+
+type Told = { readonly kind: 'resource'; readonly uri: string } | { readonly kind: 'task'; readonly taskId: string };
+
+interface Watched {
+  readonly target: Target;
+  readonly topic: Topic;
+  /** In the subscriber's names. */
+  readonly told: Told;
+}
+
+/** What of a filter this principal may know of and is entitled to; the rest is left out without a word. */
+async function watchable(stages: Stages, call: CallOf<'listen'>, principal: Principal): Promise<readonly Watched[]> {
+  const { endpoint, request } = call;
+  const { resourceUris, taskIds } = request.filter;
+  if (resourceUris.length === 0 && taskIds.length === 0) return [];
+  const view = await stages.view(principal, endpoint);
+  const found = await Promise.allSettled([
+    ...resourceUris.map(async (uri): Promise<Watched> => {
+      const target = await findTarget(view, { endpoint, capability: 'resource', name: uri });
+      return { target, topic: { kind: 'resource', uri: target.remoteName }, told: { kind: 'resource', uri } };
+    }),
+    ...taskIds.map(async (taskId): Promise<Watched> => {
+      const target = taskTool(view, stages.toolOfTask(principal, taskId));
+      return { target, topic: { kind: 'task', taskId }, told: { kind: 'task', taskId } };
+    }),
+  ]);
+  return found.flatMap((one) =>
+    one.status === 'fulfilled' && stages.entitle(principal, one.value.target) === undefined ? [one.value] : [],
+  );
+}
