@@ -10,6 +10,7 @@ export * from './mcp-result.ts';
 export * from './names.ts';
 export * from './relay/index.ts';
 export { isDeeperThan, schemaFault } from './schema-bounds.ts';
+export { suspiciousKeys } from './similar.ts';
 export * from './splice.ts';
 export {
   type Envelope,
@@ -19,6 +20,7 @@ export {
   membersOf,
   memberText,
   parseStrict,
+  parseUnique,
   type StrictJson,
   StrictJsonError,
   type StrictJsonProblem,

@@ -1,16 +1,9 @@
 import type { JsonObject, JsonValue } from './json.ts';
-import { isNumberStart, numberEnd, readString, skipSpace, stringEnd } from './json-text.ts';
 import { suspiciousKeys } from './similar.ts';
 import { locateFault } from './strict-json-locate.ts';
+import { type Envelope, type Member, scan } from './strict-json-scan.ts';
 
-/** Where a member of an object stands in the text: `text.slice(start, end)` is its value, without white space round it. */
-export interface Member {
-  readonly key: string;
-  /** Where the quote before its name stands. */
-  readonly keyStart: number;
-  readonly start: number;
-  readonly end: number;
-}
+export type { Envelope, Member } from './strict-json-scan.ts';
 
 /** JSON that reads the same for every reader, and where its parts stand in the text. */
 export interface StrictJson {
@@ -20,14 +13,6 @@ export interface StrictJson {
   readonly members: readonly Member[];
   /** Members of the object inside the envelope's `inside` member; none if there is none. */
   readonly inner: readonly Member[];
-}
-
-/** Which members a message is made of. A key that differs from one of them in case only is refused: other readers fold case. */
-export interface Envelope {
-  readonly members: readonly string[];
-  /** The member whose own members are located too. */
-  readonly inside: string;
-  readonly inner: readonly string[];
 }
 
 /** The envelope of a JSON-RPC message that carries MCP. */
@@ -103,6 +88,25 @@ export function parseStrict(text: string, options: StrictOptions = {}): StrictJs
   return { text, value, members: scanned.members, inner: scanned.inner };
 }
 
+/** The deepest nesting of what servers answer: deeper texts exhaust the readers that call themselves for every level. */
+const maxForeignDepth = 512;
+
+/**
+ * Parses JSON that others wrote for others: big integers and unusual strings are theirs. Refused are only members that are
+ * there twice, of which two readers may take two, and nesting beyond 512.
+ *
+ * @throws StrictJsonError
+ */
+export function parseUnique(text: string): JsonValue {
+  const scanned = scan(text, noEnvelope, maxForeignDepth);
+  if (scanned.tooDeep) throw new StrictJsonError('depth');
+  const value = parse(text);
+  if (countMembers(value) !== scanned.count) throw new StrictJsonError('duplicate_member', duplicatePointer(text));
+  return value;
+}
+
+const noEnvelope: Envelope = { members: [], inside: '', inner: [] };
+
 /** The text of a member, or `undefined` if there is none of that name. Of several it is the last, the one that the engine keeps. */
 export function memberText(text: string, members: readonly Member[], key: string): string | undefined {
   const member = members.findLast((each) => each.key === key);
@@ -119,7 +123,7 @@ export function isJsonObject(value: JsonValue | undefined): value is JsonObject 
  * no members.
  */
 export function membersOf(text: string): readonly Member[] {
-  return scan(text, { members: [], inside: '', inner: [] }, Number.POSITIVE_INFINITY).members;
+  return scan(text, noEnvelope, Number.POSITIVE_INFINITY).members;
 }
 
 function parse(text: string): JsonValue {
@@ -128,165 +132,6 @@ function parse(text: string): JsonValue {
   } catch {
     throw new StrictJsonError('syntax');
   }
-}
-
-interface Scanned extends Readonly<Found> {
-  readonly tooDeep: boolean;
-}
-
-const quote = 0x22;
-const comma = 0x2c;
-const colon = 0x3a;
-const openBracket = 0x5b;
-const closeBracket = 0x5d;
-const openBrace = 0x7b;
-const closeBrace = 0x7d;
-const zero = 0x30;
-
-/** One pass over the characters. Strings are skipped by searching for their end, which the engine does fast. */
-function scan(text: string, envelope: Envelope, maxDepth: number): Scanned {
-  const tracker = createTracker(text, envelope);
-  let depth = 0;
-  let at = 0;
-  while (at < text.length && depth <= maxDepth) {
-    const char = text.charCodeAt(at);
-    if (char === quote) {
-      at = tracker.takeString(at, depth);
-    } else if (isNumberStart(char)) {
-      at = tracker.takeNumber(at);
-    } else if (char <= 0x20) {
-      at++;
-    } else if (char === comma) {
-      tracker.endMember(depth);
-      at++;
-    } else {
-      if (isOpening(char)) depth++;
-      else if (isClosing(char)) tracker.endMember(depth--);
-      at = tracker.takeScalar(at + 1);
-    }
-  }
-  return { ...tracker.found, tooDeep: depth > maxDepth };
-}
-
-function isOpening(char: number): boolean {
-  return char === openBrace || char === openBracket;
-}
-
-function isClosing(char: number): boolean {
-  return char === closeBrace || char === closeBracket;
-}
-
-interface Tracker {
-  readonly found: Found;
-  /** Takes the string at an offset, and the colon after it if it is a key; returns where to go on. */
-  takeString(at: number, depth: number): number;
-  takeNumber(at: number): number;
-  /** Takes anything else that a value can end with; returns where to go on. */
-  takeScalar(end: number): number;
-  endMember(depth: number): void;
-}
-
-interface Found {
-  readonly members: Member[];
-  readonly inner: Member[];
-  /** Members of all objects in the text. */
-  count: number;
-  /** Offset of the first number that does not survive, or −1. */
-  badNumber: number;
-}
-
-type Opened = Omit<Member, 'end'>;
-
-function closed({ key, keyStart, start }: Opened, end: number): Member {
-  return { key, keyStart, start, end };
-}
-
-/** Follows which member is being read at depth 1, and at depth 2 inside the one that matters. */
-function createTracker(text: string, envelope: Envelope): Tracker {
-  const found: Found = { members: [], inner: [], count: 0, badNumber: -1 };
-  let outer: Opened | undefined;
-  let inner: Opened | undefined;
-  let isInside = false;
-  let lastEnd = 0;
-
-  const startMember = (opened: Opened, depth: number): void => {
-    if (depth === 1) {
-      outer = opened;
-      isInside = opened.key === envelope.inside && text.charCodeAt(opened.start) === openBrace;
-    } else {
-      inner = opened;
-    }
-  };
-
-  return {
-    found,
-    takeString: (at, depth) => {
-      const end = stringEnd(text, at);
-      const after = skipSpace(text, end);
-      if (text.charCodeAt(after) !== colon) {
-        lastEnd = end;
-        return after;
-      }
-      found.count++;
-      const start = skipSpace(text, after + 1);
-      if (depth === 1 || (depth === 2 && isInside)) {
-        startMember({ key: readString(text, at, end), keyStart: at, start }, depth);
-      }
-      return start;
-    },
-    takeNumber: (at) => {
-      lastEnd = numberEnd(text, at);
-      if (found.badNumber < 0 && !survives(text, at, lastEnd)) found.badNumber = at;
-      return lastEnd;
-    },
-    takeScalar: (end) => {
-      lastEnd = end;
-      return end;
-    },
-    endMember: (depth) => {
-      if (depth === 1 && outer !== undefined) {
-        found.members.push(closed(outer, lastEnd));
-        outer = undefined;
-        isInside = false;
-      } else if (depth === 2 && inner !== undefined) {
-        found.inner.push(closed(inner, lastEnd));
-        inner = undefined;
-      }
-    },
-  };
-}
-
-/**
- * Whether a number means the same to a reader with doubles and to one with big integers or decimals: integers within
- * ±(2⁵³ − 1), others with no more digits than a double can tell apart (17), and nothing that becomes infinite or zero.
- */
-function survives(text: string, start: number, end: number): boolean {
-  // Fifteen digits always fit, and without an exponent there is no under- or overflow.
-  if (end - start <= 15 && !hasExponent(text, start, end)) return true;
-  const literal = text.slice(start, end);
-  const value = Number(literal);
-  if (!Number.isFinite(value)) return false;
-  if (/^-?\d+$/.test(literal)) return Number.isSafeInteger(value);
-  const digits = significantDigits(literal);
-  if (digits === '') return true;
-  if (value === 0) return false;
-  if (digits.length <= 15) return true;
-  if (digits.length <= 17 && Math.abs(value) < Number.MAX_SAFE_INTEGER) return true;
-  return digits === significantDigits(value.toExponential());
-}
-
-function hasExponent(text: string, start: number, end: number): boolean {
-  for (let at = start; at < end; at++) if ((text.charCodeAt(at) | 0x20) === 0x65) return true;
-  return false;
-}
-
-function significantDigits(literal: string): string {
-  const mantissa = literal.split(/[eE]/, 1)[0] ?? '';
-  const digits = mantissa.replace(/[-.]/g, '');
-  // Not with a pattern that ends in `0+$`: on zeros before another digit that takes quadratic time, and anybody may send them.
-  let end = digits.length;
-  while (digits.charCodeAt(end - 1) === zero) end--;
-  return digits.slice(0, end).replace(/^0+/, '');
 }
 
 /** Strings that read differently elsewhere come from raw surrogates or from escapes; few texts have such escapes at all. */
