@@ -12,6 +12,7 @@ export * from './relay/index.ts';
 export { isDeeperThan, schemaFault } from './schema-bounds.ts';
 export { suspiciousKeys } from './similar.ts';
 export * from './splice.ts';
+export * from './sse.ts';
 export {
   type Envelope,
   isJsonObject,
