@@ -50,9 +50,6 @@ export async function startWorld(direction: Direction) {
       : createStaticRegistry({
           ...shared,
           services: [{ service: 'contract', address: `unix:${socket}`, credential }],
-          connectForeign: () => {
-            throw new Error('not asked for');
-          },
           random: Math.random,
         });
   cleanups.push(() => registry.close());

@@ -2,8 +2,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, expect, it, vi } from 'vitest';
-import { createStaticRegistry } from '../../packages/gateway/src/registry/static.ts';
-import { createKitUpstream } from '../../packages/gateway/src/upstream/kit.ts';
+import { createForeignRegistry } from '../../packages/gateway/src/registry/foreign.ts';
 import { createMcpHttp } from '../../packages/gateway/src/upstream/mcp-http.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -41,16 +40,9 @@ it('a foreign server cannot end the gateway, or hide its other tools, with schem
   const bombs = [tool('deep', deep(20_000)), tool('later', '{"type":"object","$async":true}')];
   const server = await startServer([...bombs, good]);
   const log = pino({ level: 'silent' });
-  const registry = createStaticRegistry({
-    services: [{ service: 'other', address: server.url }],
-    createPool: (request) => createKitUpstream({ ...request, nowMs: () => performance.now() }),
-    connectForeign: ({ service, url }) =>
-      createMcpHttp({ service, url, log, refreshMs: 5, clientInfo: { name: 'sallyport', version: '1.0.0' } }),
-    onInvoke: async () => ({ ok: '{}' }),
-    random: Math.random,
-    nowMs: () => performance.now(),
-    log,
-  });
+  const clientInfo = { name: 'sallyport', version: '1.0.0' };
+  const other = createMcpHttp({ service: 'other', url: server.url, log, refreshMs: 5, clientInfo });
+  const registry = createForeignRegistry({ services: new Map([['other', other]]), log });
   cleanups.push(() => registry.close());
   await vi.waitFor(() => expect(server.listed()).toBeGreaterThan(3), 15_000);
   expect(registry.registrations().map(({ manifest }) => manifest.tools.map(({ name }) => name))).toEqual([['good']]);

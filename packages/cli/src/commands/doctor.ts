@@ -74,9 +74,10 @@ async function isRunning(options: DoctorOptions, context: Context): Promise<bool
 
 async function checkService(name: string, service: GatewayConfig['services'][string]): Promise<Finding> {
   const what = `service ${name}`;
-  if (service.kind !== 'command') return checkReachable(what, service.address);
+  if (service.kind === 'static' || service.kind === 'mcp') return checkReachable(what, service.address);
+  const starter = service.kind === 'stdio' ? 'the gateway' : '`sallyport run`';
   return existsSync(service.cwd)
-    ? good(what, `started by \`sallyport run\`: ${service.command.join(' ')}`)
+    ? good(what, `started by ${starter}: ${service.command.join(' ')}`)
     : bad(what, `its folder ${service.cwd} does not exist`, 'Correct `cwd` in the configuration.');
 }
 

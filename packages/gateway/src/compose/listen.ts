@@ -3,6 +3,7 @@ import type { Logger } from 'pino';
 import type { GatewayConfig, TlsFiles } from '../config/index.ts';
 import { loadTls, type TlsMaterial, watchTls } from '../config/tls.ts';
 import type { Sealer } from '../secrets/index.ts';
+import type { TransportDeps } from '../transport/deps.ts';
 import { createHttp, type HttpTransport } from '../transport/http.ts';
 import type { TlsSettings } from '../transport/tls.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -18,20 +19,24 @@ export interface AgentListener {
   readonly log: Logger;
   readonly life: Lifetime;
   readonly sealer: Sealer;
+  readonly nameStyle: TransportDeps['nameStyle'];
 }
 
 /** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
 export async function listenForAgents(listener: AgentListener): Promise<URL> {
-  const { config, plane, registry, nowMs, log, life, sealer } = listener;
+  const { config, plane, registry, nowMs, log, life, sealer, nameStyle } = listener;
   const { limits, listen, trustedProxies } = config;
   const { maxRequestBytes } = limits;
   const tls = listen.tls && (await loadTls(listen.tls, nowMs()));
-  const http = createHttp(transportDeps(plane, { registry, log, nowMs, maxRequestBytes, trustedProxies, sealer }), {
-    maxConnections: limits.maxConnections,
-    headersTimeoutMs: limits.headersTimeoutMs,
-    requestTimeoutMs: limits.requestTimeoutMs,
-    ...(tls && { tls: tlsSettings(tls) }),
-  });
+  const http = createHttp(
+    transportDeps(plane, { registry, log, nowMs, maxRequestBytes, trustedProxies, sealer, nameStyle }),
+    {
+      maxConnections: limits.maxConnections,
+      headersTimeoutMs: limits.headersTimeoutMs,
+      requestTimeoutMs: limits.requestTimeoutMs,
+      ...(tls && { tls: tlsSettings(tls) }),
+    },
+  );
   life.onClose(() => http.close());
   if (listen.tls) followCertificates(listener, listen.tls, http);
   return mcpUrl(await http.listen(listen), listen.tls !== undefined);

@@ -1,15 +1,15 @@
 import type { Registry } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import type { GatewayConfig, ServiceConfig } from '../config/index.ts';
+import type { GatewayConfig } from '../config/index.ts';
 import { type AnnounceRegistry, createAnnounceRegistry } from '../registry/announce.ts';
 import { combineRegistries } from '../registry/combined.ts';
+import { createForeignRegistry } from '../registry/foreign.ts';
 import type { OnDecline, OnInvoke } from '../registry/invocations.ts';
 import { createStaticRegistry, type StaticService } from '../registry/static.ts';
 import { readCredentialFile } from '../secrets/index.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
-import { createMcpHttp } from '../upstream/mcp-http.ts';
-import { version } from './version.ts';
+import { foreignServices } from './foreign.ts';
 
 interface RegistryParts {
   readonly config: GatewayConfig;
@@ -48,13 +48,12 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
   try {
     const fixed = createStaticRegistry({
       services: staticServices(config),
-      connectForeign: ({ service, url }) =>
-        createMcpHttp({ service, url, log, clientInfo: { name: 'sallyport', version } }),
       random: Math.random,
       ...{ createPool, onInvoke, onDecline, log, nowMs },
     });
+    const foreign = createForeignRegistry({ services: foreignServices(config, { log, nowMs }), log });
     return {
-      registry: combineRegistries([announced, fixed], log),
+      registry: combineRegistries([announced, fixed, foreign], log),
       prepareCredentials(next, runCredentials) {
         const read = readCredentials(next, runCredentials);
         return () => {
@@ -77,19 +76,9 @@ function readCredentials(
 }
 
 function staticServices({ services }: GatewayConfig): readonly StaticService[] {
-  return Object.entries(services).flatMap(([service, described]) => toStatic(service, described) ?? []);
-}
-
-function toStatic(service: string, described: ServiceConfig): StaticService | undefined {
-  const { kind } = described;
-  switch (kind) {
-    case 'command':
-      return undefined;
-    case 'mcp':
-      return { service, address: described.address };
-    case 'static':
-      return { service, address: described.address, credential: readCredentialFile(described.credential) };
-    default:
-      return kind satisfies never;
-  }
+  return Object.entries(services).flatMap(([service, described]) =>
+    described.kind === 'static'
+      ? [{ service, address: described.address, credential: readCredentialFile(described.credential) }]
+      : [],
+  );
 }

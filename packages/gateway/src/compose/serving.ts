@@ -17,13 +17,17 @@ export interface ServingOptions {
   /** CIDRs. */
   readonly trustedProxies: readonly string[];
   readonly sealer: Sealer;
+  /** How endpoints name things. Default: mounted alone a service uses its own names, everywhere else in full. */
+  readonly nameStyle?: TransportDeps['nameStyle'];
 }
 
 const pageSize = 200;
 
+const defaultStyle: TransportDeps['nameStyle'] = ({ kind }) => (kind === 'mount' ? 'own' : 'full');
+
 /** What every transport is given, for one plane. */
 export function transportDeps(plane: Plane, options: ServingOptions): TransportDeps {
-  const { registry, log, nowMs, maxRequestBytes, sealer } = options;
+  const { registry, log, nowMs, maxRequestBytes, sealer, nameStyle = defaultStyle } = options;
   return {
     pipeline: plane.pipeline,
     newCallId,
@@ -36,7 +40,7 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
     trustedProxies: createIsTrusted(options.trustedProxies),
     ready: () => ({ ready: !registry.settling, services: plane.catalog.current().services.length }),
     entryText,
-    nameStyle: ({ kind }) => (kind === 'mount' ? 'own' : 'full'),
+    nameStyle,
     sealer,
   };
 }

@@ -3,6 +3,7 @@ import type { ToolOverride } from '../catalog/targets.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { type BucketLimiter, compileOverrides, createRate } from '../limits/index.ts';
 import type { PlaneSettings } from './plane.ts';
+import { compileViews } from './views.ts';
 
 /** What stays over a reload, so that reloading gives nobody a fresh burst and forgets no address. */
 export interface SettingsParts {
@@ -27,7 +28,8 @@ export function agentSettings(config: GatewayConfig, parts: SettingsParts): Plan
     ]),
     rate: createRate({ limiter: parts.limiter, presets: limits.presets, overrides: tools, denied: limits.denied }),
     overrideFor: (name): ToolOverride => overrideFor(name),
-    ...noExtras,
+    methodsOf: (service) => methodsOf(config, service),
+    viewNamed: compileViews(config),
   };
 }
 
@@ -41,11 +43,15 @@ export function adminSettings(config: GatewayConfig, { limiter }: SettingsParts)
     ]),
     rate: createRate({ limiter, presets: limits.presets, overrides: [], denied: limits.denied }),
     overrideFor: () => ({}),
-    ...noExtras,
+    methodsOf: () => [],
+    viewNamed: () => undefined,
   };
 }
 
-const noExtras = { methodsOf: () => [], viewNamed: () => undefined };
+function methodsOf({ services }: GatewayConfig, service: string): readonly string[] {
+  const described = services[service];
+  return described?.kind === 'mcp' || described?.kind === 'stdio' ? described.methods : [];
+}
 
 /** Settings that are read at the start only; the names of those that differ. */
 export function needRestart(before: GatewayConfig, after: GatewayConfig): readonly string[] {

@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import type { Authenticator, Registry, ServiceStatus } from '@sallyport/core';
+import type { Authenticator, Endpoint, Registry, ServiceStatus } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { boundHostsOf } from '../admission/index.ts';
@@ -20,6 +20,7 @@ import { createServiceCalls } from './service-calls.ts';
 import { adminSettings, agentSettings, needRestart, type SettingsParts } from './settings.ts';
 import { dataPaths, openStores, type Stores } from './stores.ts';
 import { version } from './version.ts';
+import { nameStyleOf } from './views.ts';
 
 /** What it takes to start a gateway. */
 export interface StartOptions {
@@ -108,7 +109,8 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   );
   life.onClose(owner.close);
 
-  const url = await listenForAgents({ config, plane: agents, registry, nowMs, log, life, sealer });
+  const nameStyle = (endpoint: Endpoint) => nameStyleOf(live.config)(endpoint);
+  const url = await listenForAgents({ config, plane: agents, registry, nowMs, log, life, sealer, nameStyle });
   live.boundHosts = boundHostsOf(config.listen.host);
   const admin = await listenForOwner({ config, plane: owner, isReady, nowMs });
   life.onClose(admin.close);

@@ -15,9 +15,7 @@ import {
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest';
 import { createKitUpstream } from '../upstream/kit.ts';
-import { createMcpHttp } from '../upstream/mcp-http.ts';
 import { callUpstream, contractTool, fateOf } from '../upstream/testing/contract-call.ts';
-import { startFakeMcpServer } from '../upstream/testing/fake-mcp-server.ts';
 import { hopCrypto } from './hop-crypto.ts';
 import { createStaticRegistry, type StaticService, type StaticTiming } from './static.ts';
 import { fakeCredential, fakeManifest, textResult } from './testing/fake-service.ts';
@@ -42,8 +40,6 @@ function start(services: readonly StaticService[], timing: StaticTiming = {}) {
   const registry = createStaticRegistry({
     services,
     createPool: (request) => createKitUpstream({ ...request, nowMs: () => performance.now(), connectWaitMs: 100 }),
-    connectForeign: (request) =>
-      createMcpHttp({ ...request, clientInfo: { name: 'sallyport', version: '0.1.0' }, log, refreshMs: 50 }),
     onInvoke: async () => ({ ok: '{"content":[]}' }),
     log,
     nowMs: () => performance.now(),
@@ -144,32 +140,12 @@ describe('services at fixed addresses', () => {
     expect(names()).toEqual(['a']);
   });
 
-  it('may be any MCP server, whose odd tools hide none of the others', async () => {
-    const tools = [
-      { name: 'good', description: '', inputSchema: { type: 'object' } },
-      { name: 'a b', description: '', inputSchema: { type: 'object' } },
-      { name: 'remote', description: '', inputSchema: { type: 'object', $ref: 'https://evil.test/schema' } },
-      { name: 'twin.x', description: '', inputSchema: { type: 'object' } },
-      { name: 'twin_x', description: '', inputSchema: { type: 'object' } },
-    ];
-    const server = await startFakeMcpServer({ era: 'modern', tools, version: 'v1 (beta)' });
-    cleanups.push(server.kill);
-    const { registry } = start([
-      { service: 'dead', address: 'http://127.0.0.1:1/mcp' },
-      { service: 'other', address: server.url },
-    ]);
-    await eventually(() => expect(registry.registrations()).toHaveLength(1));
-    const [registration] = registry.registrations();
-    expect(registration).toMatchObject({ state: 'ready', manifest: { service: 'other', version: '0.0.0+v1-beta-' } });
-    expect(registration?.manifest.tools.map(({ name }) => name)).toEqual(['good', 'twin.x']);
-  });
-
   it.each([
     ['posts', 'tcp:127.0.0.1:1', credential],
     ['posts', 'unix:relative', credential],
-    ['posts', 'unix:/tmp/x.sock', undefined],
+    ['posts', 'http://127.0.0.1:1/mcp', credential],
     ['posts', 'unix:/tmp/x.sock', fakeCredential('users')],
   ])('%s at %s cannot be configured without what it takes', (service, address, held) => {
-    expect(() => start([{ service, address, ...(held && { credential: held }) }])).toThrow(service);
+    expect(() => start([{ service, address, credential: held }])).toThrow(service);
   });
 });

@@ -1,30 +1,28 @@
-import type { Registration, Registry } from '@sallyport/core';
-import type { HopCredential, ServiceManifest } from '@sallyport/protocol';
+import type { Registry } from '@sallyport/core';
+import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { readAnnouncement } from './announcement.ts';
 import { createChanges } from './changes.ts';
 import { type Dialling, type KitAddress, keepDialling, parseKitAddress } from './dial.ts';
-import type { ConnectForeign, ForeignService } from './foreign.ts';
+import { createExpected } from './expected.ts';
 import { type HopTiming, serveHopPeer } from './hop-peer.ts';
 import type { OnDecline, OnInvoke } from './invocations.ts';
-import { fitManifest } from './manifest.ts';
 import type { CreatePool } from './pool.ts';
 import { createServiceTable, type ServiceTable } from './service-table.ts';
 
-/** A service whose address is known from configuration. */
+/** A kit service whose address is known from configuration. */
 export interface StaticService {
   readonly service: string;
-  /** `unix:/path` or `tls:host:port` for a kit service, `http://…` or `https://…` for any MCP server. */
+  /** `unix:/path` or `tls:host:port`. */
   readonly address: string;
-  /** For kit services: what both sides prove to each other. */
-  readonly credential?: HopCredential;
+  /** What both sides prove to each other. */
+  readonly credential: HopCredential;
 }
 
 /** What the registry of services at fixed addresses needs. */
 export interface StaticOptions {
   readonly services: readonly StaticService[];
   readonly createPool: CreatePool;
-  readonly connectForeign: ConnectForeign;
   readonly onInvoke: OnInvoke;
   /** Hears of requests of services that go down no path, to record them. */
   readonly onDecline?: OnDecline;
@@ -50,43 +48,29 @@ export interface StaticTiming extends HopTiming {
  * @throws Error for an address that is none, or a kit service without a credential for its name.
  */
 export function createStaticRegistry(options: StaticOptions): Registry {
-  const { services, createPool, connectForeign, log, timing = {} } = options;
-  for (const service of services) checkAddress(service);
-  const { lingerMs, settleMs = 10_000 } = timing;
+  const { services, createPool, log, timing = {} } = options;
+  const addresses = services.map((service) => ({ ...service, address: readAddress(service) }));
+  const { lingerMs, settleMs } = timing;
   const table = createServiceTable({ createPool, log, ...(lingerMs !== undefined && { lingerMs }) });
-  const foreign = new Map<string, ForeignService>();
-  const dialling: Dialling[] = [];
-  for (const { service, address, credential } of services) {
-    const kit = parseKitAddress(address);
-    if (kit && credential) dialling.push(dialKit(options, { service, address: kit, credential, table }));
-    else foreign.set(service, connectForeign({ service, url: address }));
-  }
-  const listForeign = createForeignList(foreign, log);
-  const seen = new Set<string>();
-  let registrations: readonly Registration[] = [];
-  const changes = createChanges(() => {
-    const all = [...table.registrations(), ...listForeign()];
-    registrations = all.sort((a, b) => (a.manifest.service < b.manifest.service ? -1 : 1));
-    for (const { manifest } of registrations) seen.add(manifest.service);
-  });
-  const stops = [table, ...foreign.values()].map((source) => source.onChange(changes.note));
-  let waiting = true;
-  const over = setTimeout(() => {
-    waiting = false;
-    changes.note();
-  }, settleMs);
+  const dialling = addresses.map((service) => dialKit(options, { ...service, table }));
+  const expected = createExpected(
+    services.map(({ service }) => service),
+    { onSettled: () => changes.note(), ...(settleMs !== undefined && { settleMs }) },
+  );
+  const changes = createChanges(() => expected.saw(table.registrations()));
+  const stop = table.onChange(changes.note);
 
   return {
-    registrations: () => registrations,
+    registrations: table.registrations,
     onChange: changes.onChange,
     get settling() {
-      return waiting && services.some(({ service }) => !seen.has(service));
+      return expected.missing;
     },
     async close() {
-      clearTimeout(over);
-      for (const stop of stops) stop();
+      expected.close();
+      stop();
       for (const each of dialling) each.stop();
-      await Promise.all([table.close(), ...[...foreign.values()].map(({ upstream }) => upstream.close())]);
+      await table.close();
     },
   };
 }
@@ -123,37 +107,11 @@ function dialKit(options: StaticOptions, { service, address, credential, table }
   });
 }
 
-function checkAddress({ service, address, credential }: StaticService): void {
-  if (/^https?:\/\//.test(address) && URL.canParse(address)) return;
-  if (parseKitAddress(address) === undefined) {
-    throw new Error(
-      `${service}: ${JSON.stringify(address)} is no address: write unix:/path, tls:host:port or http(s)://…`,
-    );
+function readAddress({ service, address, credential }: StaticService): KitAddress {
+  const read = parseKitAddress(address);
+  if (read === undefined) {
+    throw new Error(`${service}: ${JSON.stringify(address)} is no address: write unix:/path or tls:host:port`);
   }
-  if (credential?.service !== service)
-    throw new Error(`${service}: a credential for this service is needed to call it`);
-}
-
-/** What foreign services offer, as far as it fits. What does not is logged when it is new. */
-function createForeignList(foreign: ReadonlyMap<string, ForeignService>, log: Logger): () => readonly Registration[] {
-  const known = new WeakMap<ServiceManifest, ServiceManifest | undefined>();
-  const fit = (offered: ServiceManifest): ServiceManifest | undefined => {
-    if (known.has(offered)) return known.get(offered);
-    const { manifest, dropped } = fitManifest(offered);
-    for (const { tool, message } of dropped) {
-      log.error({ service: offered.service, tool }, `a foreign tool is not offered: ${message}`);
-    }
-    known.set(offered, manifest);
-    return manifest;
-  };
-  return () =>
-    [...foreign.values()].flatMap((service) => {
-      const offered = service.manifest();
-      const manifest = offered && fit(offered);
-      if (manifest === undefined) return [];
-      const { upstream, alive } = service;
-      return [
-        { manifest, upstream, instances: alive ? 1 : 0, state: alive ? ('ready' as const) : ('suspected' as const) },
-      ];
-    });
+  if (credential.service !== service) throw new Error(`${service}: the credential is another service's`);
+  return read;
 }

@@ -1,0 +1,30 @@
+import type { Endpoint, Target } from '@sallyport/core';
+import type { NameStyle } from '../catalog/entry-text.ts';
+import type { GatewayConfig } from '../config/index.ts';
+import { compilePattern } from '../limits/index.ts';
+
+/** What each named view of a configuration takes in. A name that is none takes in nothing: `undefined`. */
+export function compileViews({ views }: GatewayConfig): (name: string) => ((target: Target) => boolean) | undefined {
+  const compiled = new Map(
+    Object.entries(views).map(([name, { tools, prompts, resources }]) => {
+      const matches = { tool: any(tools), prompt: any(prompts), resource: any(resources), template: any(resources) };
+      const takes = (target: Target): boolean =>
+        target.capability !== 'method' && matches[target.capability](target.name);
+      return [name, takes] as const;
+    }),
+  );
+  return (name) => compiled.get(name);
+}
+
+/** How an endpoint names things: mounted alone a service uses its own names, a view the names it is configured with. */
+export function nameStyleOf({ views }: GatewayConfig): (endpoint: Endpoint) => NameStyle {
+  return (endpoint) => {
+    if (endpoint.kind === 'mount') return 'own';
+    return endpoint.kind === 'view' && views[endpoint.name]?.names === 'safe' ? 'safe' : 'full';
+  };
+}
+
+function any(patterns: readonly string[]): (name: string) => boolean {
+  const compiled = patterns.map(compilePattern);
+  return (name) => compiled.some((matches) => matches(name));
+}
