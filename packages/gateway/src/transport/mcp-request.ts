@@ -2,10 +2,26 @@ import { type AnyRequest, type Call, GatewayError, type Reason } from '@sallypor
 import type { Era, JsonRpcId, JsonRpcRequest, ResultStamp, StrictJson } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 import type { Reception } from './reception.ts';
+import type { ClientQuestion, ClientReply, Introduction, Session } from './session.ts';
 
-/** One message on its way through a transport. */
-export interface McpExchange extends Omit<Reception, 'origin'> {
+/** One message on its way through a transport. `endpoint` is where it came in; default: everything. */
+export interface McpExchange extends Omit<Reception, 'origin' | 'session'> {
   readonly origin: Omit<Reception['origin'], 'era'>;
+  /** The session that a legacy message belongs to. Absent before `initialize`, and for transports and clients without. */
+  readonly session?: Session;
+  /**
+   * Opens a session, or says why there can be none; the session then belongs to whoever sent this message. Called once,
+   * when `initialize` was let through. Its id travels in the header `Mcp-Session-Id` of the answer where there are headers.
+   * Absent where there are no sessions: the client is then served without one, and cannot be asked anything.
+   */
+  readonly openSession?: (introduction: Introduction) => Session | GatewayError;
+  /**
+   * Asks the client something in the course of its own request. Rejects when the signal fires, or when nobody can be asked
+   * any more. Absent where the client cannot be reached while its request is open.
+   */
+  readonly ask?: (question: ClientQuestion, signal: AbortSignal) => Promise<ClientReply>;
+  /** The answer will take its time: the client may let go of the connection and come back for it after so many milliseconds. */
+  readonly pause?: (retryMs: number | undefined) => void;
   /** Sends a message ahead of the answer. Absent where the transport cannot, or the caller did not agree to it. */
   readonly notify?: (message: string) => void;
   /** Cancels a request that came in on the same connection. Absent where there is no connection to speak of. */
