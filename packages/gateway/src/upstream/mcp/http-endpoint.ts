@@ -1,6 +1,15 @@
+import { StringDecoder } from 'node:string_decoder';
 import { GatewayError } from '@sallyport/core';
+import { createEventReader } from '@sallyport/protocol';
 import type { Dispatcher } from 'undici';
-import { createEventStream, type StreamEvent } from './event-stream.ts';
+
+/** What a stream said: an event, or only how long to wait before asking again. */
+export interface StreamEvent {
+  readonly data?: string;
+  /** In which a later stream can go on. Printable ASCII, as it has to fit a header. */
+  readonly id?: string;
+  readonly retryMs?: number;
+}
 
 /** One HTTP request to a server, and what to do with what comes back. */
 export interface HttpRequest {
@@ -59,6 +68,8 @@ export interface HttpEndpoint {
   /** A number for a request that no other request to this endpoint has. */
   nextId(): number;
 }
+
+const readableId = /^[\x20-\x7e]{1,1024}$/;
 
 /** How long a server may go on after its answer before its stream is cut, in milliseconds. */
 const tailMs = 1_000;
@@ -190,8 +201,14 @@ function createReading({ onEvent }: HttpRequest, wire: Wire, onReply: (reply: Ht
   let chunks: Buffer[] = [];
   let size = 0;
   let isStream = false;
-  const events = createEventStream(maxMessageBytes, (event) => {
+  const decoder = new StringDecoder('utf8');
+  const tell = (event: StreamEvent): void => {
     if (head && onEvent?.(event)) onReply({ ...head, body: '', stream: 'found' });
+  };
+  const events = createEventReader({
+    maxLength: maxMessageBytes,
+    onEvent: ({ id, data }) => tell({ data, ...(id !== undefined && readableId.test(id) && { id }) }),
+    onRetry: (retryMs) => tell({ retryMs }),
   });
   return {
     start(received) {
@@ -201,7 +218,7 @@ function createReading({ onEvent }: HttpRequest, wire: Wire, onReply: (reply: Ht
     push(chunk) {
       size += chunk.length;
       if (size > maxTotalBytes) return false;
-      if (isStream) return events.push(chunk);
+      if (isStream) return events.push(decoder.write(chunk));
       chunks.push(chunk);
       return size <= maxMessageBytes;
     },

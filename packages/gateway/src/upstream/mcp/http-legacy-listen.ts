@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { StreamEvent } from './event-stream.ts';
-import type { HttpHead, HttpReply } from './http-endpoint.ts';
+import type { HttpHead, HttpReply, StreamEvent } from './http-endpoint.ts';
 import {
   headersFor,
   isSessionUnknown,
@@ -105,7 +104,15 @@ function isStream({ status, headers }: HttpHead): boolean {
   return status === 200 && String(headers['content-type']).startsWith('text/event-stream');
 }
 
-/** Finds out what a message is about. Log messages and questions are taken to belong to the request that runs alone. */
+/** What a server tells all its clients alike. */
+const broadcasts: ReadonlySet<string> = new Set([
+  'notifications/tools/list_changed',
+  'notifications/prompts/list_changed',
+  'notifications/resources/list_changed',
+  'notifications/resources/updated',
+]);
+
+/** Finds out what a message is about. What is about a request, and does not say which, is taken to be about the only one. */
 function take(session: LegacySession, { data }: StreamEvent): void {
   const message = data ? readInbound(data) : undefined;
   if (message?.kind === 'request') {
@@ -121,10 +128,9 @@ function take(session: LegacySession, { data }: StreamEvent): void {
     takeProgress(session, params);
     return;
   }
-  const about =
-    method === 'notifications/message'
-      ? onlyOne(session, ({ onNotification }) => onNotification !== undefined)
-      : undefined;
+  const about = broadcasts.has(method)
+    ? undefined
+    : onlyOne(session, ({ onNotification }) => onNotification !== undefined);
   if (about) about.onNotification?.(method, paramsText);
   else session.unsolicited.tell(method, paramsText);
 }

@@ -2,8 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError } from '@sallyport/core';
 import { addToResult, type JsonObject } from '@sallyport/protocol';
 import type { ConversationRequest, ServerAnswer } from './conversation.ts';
-import type { StreamEvent } from './event-stream.ts';
-import type { HttpReply } from './http-endpoint.ts';
+import type { HttpReply, StreamEvent } from './http-endpoint.ts';
 import {
   headersFor,
   isSessionUnknown,

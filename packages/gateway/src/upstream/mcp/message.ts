@@ -1,12 +1,11 @@
 import { GatewayError, type JsonText, type Progress } from '@sallyport/core';
 import {
-  isJsonObject,
-  isJsonRpcId,
   type JsonObject,
+  type JsonRpcFault,
   type JsonRpcId,
   type JsonValue,
-  membersOf,
-  memberText,
+  readMessage,
+  readResult,
 } from '@sallyport/protocol';
 import type { ServerAnswer } from './conversation.ts';
 
@@ -34,16 +33,25 @@ export type Inbound =
 
 /** Reads one message of a server; `undefined` when it is none. */
 export function readInbound(text: string): Inbound | undefined {
-  const value = parseObject(text);
-  if (value === undefined) return undefined;
-  if (typeof value.method === 'string') return readCall(text, value, value.method);
-  const { id, error, result } = value;
-  if (isJsonObject(error)) {
-    if (!isJsonRpcId(id) && id !== undefined && id !== null) return undefined;
-    return { kind: 'answer', id: isJsonRpcId(id) ? id : undefined, answer: toErrorAnswer(text, error) };
+  const message = readMessage(text);
+  switch (message.kind) {
+    case 'notification': {
+      const { method, params = {}, paramsText = '{}' } = message;
+      return { kind: 'notification', method, params, paramsText: paramsText as JsonText };
+    }
+    case 'request': {
+      const { idText, method, paramsText = '{}' } = message;
+      return { kind: 'request', idText, method, paramsText: paramsText as JsonText };
+    }
+    case 'response':
+      return 'error' in message
+        ? { kind: 'answer', id: message.id, answer: toErrorAnswer(message.error) }
+        : { kind: 'answer', id: message.id, answer: toAnswer(message.resultText) };
+    case 'invalid':
+      return undefined;
+    default:
+      return message satisfies never;
   }
-  if (!isJsonRpcId(id) || !isJsonObject(result)) return undefined;
-  return { kind: 'answer', id, answer: { kind: 'result', text: textOf(text, 'result', result), value: result } };
 }
 
 /** Reads a progress notification's params for this token. `undefined` when they are none, or for another one. */
@@ -63,36 +71,20 @@ export function toStatusError(status: number): GatewayError {
   return new GatewayError(reason, {}, { cause: `the server answered HTTP ${status}` });
 }
 
-function readCall(text: string, { id, params }: JsonObject, method: string): Inbound | undefined {
-  if (params !== undefined && !isJsonObject(params)) return undefined;
-  const paramsText = params === undefined ? ('{}' as JsonText) : textOf(text, 'params', params);
-  if (id === undefined) return { kind: 'notification', method, params: params ?? {}, paramsText };
-  const idText = isJsonRpcId(id) ? memberText(text, membersOf(text), 'id') : undefined;
-  return idText === undefined ? undefined : { kind: 'request', idText, method, paramsText };
+function toAnswer(resultText: string): ServerAnswer {
+  const result = readResult(resultText);
+  if (result.kind === 'result') return { kind: 'result', text: result.text as JsonText, value: result.value };
+  // What readers could read in two ways goes no further.
+  return toErrorAnswer({ code: -32603, message: `The server sent a result that cannot be read: ${result.issue}` });
 }
 
-function toErrorAnswer(text: string, error: JsonObject): ServerAnswer {
-  const { code, message, data } = error;
+function toErrorAnswer({ code, message, dataText }: JsonRpcFault): ServerAnswer {
+  const data = dataText === undefined ? '' : `,"data":${dataText}`;
   return {
     kind: 'error',
-    code: typeof code === 'number' ? code : 0,
-    message: typeof message === 'string' ? message : '',
-    data,
-    text: textOf(text, 'error', error),
+    code,
+    message,
+    data: dataText === undefined ? undefined : (JSON.parse(dataText) as JsonValue),
+    text: `{"code":${code},"message":${JSON.stringify(message)}${data}}` as JsonText,
   };
-}
-
-/** The text of a member. A raw line end can only stand between tokens; it would end a line in an event stream. */
-function textOf(text: string, key: string, value: JsonObject): JsonText {
-  const found = memberText(text, membersOf(text), key) ?? JSON.stringify(value);
-  return (/[\r\n]/.test(found) ? found.replaceAll(/[\r\n]/g, ' ') : found) as JsonText;
-}
-
-function parseObject(text: string): JsonObject | undefined {
-  try {
-    const value = JSON.parse(text) as JsonValue;
-    return isJsonObject(value) ? value : undefined;
-  } catch {
-    return undefined;
-  }
 }
