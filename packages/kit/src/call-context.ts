@@ -1,19 +1,40 @@
+import type { HopClient, HopMethod, HopRetry, JsonValue } from '@sallyport/protocol';
 import type { Logger } from 'pino';
+import type { Questions } from './asking/questions.ts';
+import {
+  type Elicited,
+  type FormQuestion,
+  type LogLevel,
+  logLevels,
+  type Root,
+  type SamplingAnswer,
+  type SamplingRequest,
+  type UrlQuestion,
+} from './caller-options.ts';
 import { type CallLogger, toCallLogger } from './log.ts';
+import type { Schema } from './schema.ts';
 import type { CallTool, Principal, Progress, ToolContext } from './tool-options.ts';
 
 /** A call as a face hands it in. */
 export interface IncomingCall {
-  /** `Handler.Method`. */
+  /** What is meant, by its name here: `Handler.Method` of a tool, a prompt's name, a URI or a template; empty if unknown. */
   readonly tool: string;
+  /** Absent: `tools/call`. */
+  readonly method?: HopMethod;
   readonly id: string;
   readonly traceparent: string;
   readonly timeoutMs: number;
   readonly principal: Principal;
   /** Parsed for this call alone. */
   readonly arguments: object;
+  /** What the caller can be asked, and wants to hear. */
+  readonly client?: HopClient;
+  /** Goes on with a call that asked something. */
+  readonly retry?: HopRetry;
   /** Present when the caller wants to hear of progress. */
   readonly onProgress?: (progress: Progress) => void;
+  /** Sends a message of at least `client.logLevel`. */
+  readonly onLog?: (level: LogLevel, data: JsonValue, logger: string | undefined) => void;
   /** Calls other services while this one is served. */
   readonly callTool: (context: CallScope) => CallTool;
 }
@@ -38,30 +59,59 @@ export interface ContextShared {
  * made for every call would cost more than the rest of the call.
  */
 export class CallContext implements ToolContext {
-  readonly traceId: string;
-  readonly trace: string;
   readonly tool: string;
   readonly principal: Principal;
-  readonly deadlineMs: number;
-  readonly #incoming: IncomingCall;
+  /** Called when the handler asks something that the caller has not been asked yet. */
+  onQuestion: (() => void) | undefined;
+  #incoming: IncomingCall;
+  #deadlineMs: number;
   readonly #shared: ContextShared;
   #aborted: Error | undefined;
   #controller: AbortController | undefined;
   #log: CallLogger | undefined;
   #call: CallTool | undefined;
+  #questions: Questions | undefined;
 
   constructor(incoming: IncomingCall, shared: ContextShared) {
-    this.traceId = incoming.id;
-    this.trace = incoming.traceparent;
     this.tool = incoming.tool;
     this.principal = incoming.principal;
-    this.deadlineMs = shared.nowMs() + incoming.timeoutMs;
     this.#incoming = incoming;
     this.#shared = shared;
+    this.#deadlineMs = shared.nowMs() + incoming.timeoutMs;
+  }
+
+  /** The caller came back: from now on this is the call that is served. */
+  goOnWith(incoming: IncomingCall): void {
+    this.#incoming = incoming;
+    this.#deadlineMs = this.#shared.nowMs() + incoming.timeoutMs;
+    this.#log = undefined;
+    this.#call = undefined;
+  }
+
+  get traceId(): string {
+    return this.#incoming.id;
+  }
+
+  get trace(): string {
+    return this.#incoming.traceparent;
+  }
+
+  /** The same name, for prompts. */
+  get prompt(): string {
+    return this.tool;
+  }
+
+  /** The same name, for resources. */
+  get uri(): string {
+    return this.tool;
+  }
+
+  get deadlineMs(): number {
+    return this.#deadlineMs;
   }
 
   get deadline(): Date {
-    return new Date(this.deadlineMs);
+    return new Date(this.#deadlineMs);
   }
 
   get signal(): AbortSignal {
@@ -96,6 +146,33 @@ export class CallContext implements ToolContext {
     if (this.#aborted === undefined) this.#incoming.onProgress?.(progress);
   }
 
+  logToCaller(level: LogLevel, data: JsonValue, logger?: string): void {
+    const { client, onLog } = this.#incoming;
+    if (this.#aborted !== undefined || client?.logLevel === undefined || onLog === undefined) return;
+    const least = (logLevels as readonly string[]).indexOf(client.logLevel);
+    if (least !== -1 && logLevels.indexOf(level) >= least) onLog(level, data, logger);
+  }
+
+  async elicit<S extends Schema>(question: FormQuestion<S> | UrlQuestion): Promise<Elicited<never>> {
+    const { elicit } = await import('./asking/ask.ts');
+    return elicit(await this.#asked(), question);
+  }
+
+  async sample(request: SamplingRequest): Promise<SamplingAnswer> {
+    const { sample } = await import('./asking/ask.ts');
+    return sample(await this.#asked(), request);
+  }
+
+  async roots(): Promise<readonly Root[]> {
+    const { listRoots } = await import('./asking/ask.ts');
+    return listRoots(await this.#asked());
+  }
+
+  /** What was asked and not answered yet; absent when nothing ever was. */
+  get questions(): Questions | undefined {
+    return this.#questions;
+  }
+
   /** Whether nobody waits for the answer any more. */
   get abandoned(): boolean {
     return this.#aborted !== undefined;
@@ -106,5 +183,14 @@ export class CallContext implements ToolContext {
     if (this.#aborted !== undefined) return;
     this.#aborted = reason;
     this.#controller?.abort(reason);
+    this.#questions?.fail(reason);
+  }
+
+  /** Imported by calls that ask something, and no others. */
+  async #asked() {
+    const { createQuestions } = await import('./asking/questions.ts');
+    if (this.#aborted !== undefined) throw this.#aborted;
+    this.#questions ??= createQuestions(() => this.onQuestion?.());
+    return { questions: this.#questions, capabilities: this.#incoming.client?.capabilities ?? {} };
   }
 }

@@ -1,4 +1,3 @@
-import { randomUUID } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { CallScope } from './call-context.ts';
 import type { Environment } from './environment.ts';
@@ -7,6 +6,7 @@ import { readCredentialFile } from './hop/credential-file.ts';
 import { accept, dial, type LinkOptions, type Links } from './hop/links.ts';
 import { nodeCrypto } from './hop/node-crypto.ts';
 import { type McpEndpoint, type McpOptions, startMcpEndpoint } from './mcp/endpoint.ts';
+import type { NewsDesk } from './news.ts';
 import { obeySignals } from './process-signals.ts';
 import type { Runner } from './runner.ts';
 import { CallError } from './tool-error.ts';
@@ -41,8 +41,10 @@ export interface Listening {
 
 /** What listening needs of a service. */
 export interface Served {
+  readonly instance: string;
   readonly table: ReadyTable;
   readonly runner: Runner;
+  readonly news: NewsDesk;
   readonly log: Logger;
   readonly environment: Environment;
 }
@@ -53,7 +55,7 @@ const lastWriteTimeoutMs = 1_000;
 
 /** Opens the faces that are asked for. Throws when there is none, or one cannot be opened; nothing is open then. */
 export async function listen(served: Served, options: ListenOptions): Promise<Listening> {
-  const { table, runner, log } = served;
+  const { table, runner, news, log } = served;
   const hops = hopOptions(served, options);
   if (hops.length === 0 && options.mcp === undefined) throw new Error(nowhere);
   for (const { credential } of hops) await credential();
@@ -65,7 +67,7 @@ export async function listen(served: Served, options: ListenOptions): Promise<Li
   };
   const { manifest } = table;
   // A call that did not come over a hop has no parent that a gateway would know of: it calls in the service's own name.
-  const mcpOptions = options.mcp && { ...options.mcp, manifest, runner, log, callTool: callAlone };
+  const mcpOptions = options.mcp && { ...options.mcp, manifest, runner, news, log, callTool: callAlone };
   const mcp = mcpOptions && (await startMcpEndpoint(mcpOptions));
   try {
     for (const { open, ...link } of hops) links.push(await open(link));
@@ -115,11 +117,13 @@ const nowhere =
 
 type Hop = LinkOptions & { readonly open: (options: LinkOptions) => Promise<Links> };
 
-function hopOptions({ table, runner, log, environment }: Served, options: ListenOptions): readonly Hop[] {
+function hopOptions(
+  { instance, table, runner, news, log, environment }: Served,
+  options: ListenOptions,
+): readonly Hop[] {
   const { manifest } = table;
   const file = options.credentialFile ?? environment.credentialFile;
   const { nowMs, random } = environment;
-  const instance = randomUUID();
   const hop = (text: string, open: Hop['open']): Hop => {
     if (file === undefined) throw new Error('A hop needs a credential: set SALLYPORT_CREDENTIAL_FILE');
     const address = parseHopAddress(text);
@@ -128,6 +132,7 @@ function hopOptions({ table, runner, log, environment }: Served, options: Listen
       manifest,
       instance,
       runner,
+      news,
       log,
       nowMs,
       address,

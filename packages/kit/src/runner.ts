@@ -1,40 +1,41 @@
-import { type Answer, failure, success, toolFailure } from './answer.ts';
-import { CallContext, type ContextShared, type IncomingCall } from './call-context.ts';
-import type { CallLogger } from './log.ts';
-import { describeIssues } from './schema.ts';
-import { ToolError } from './tool-error.ts';
-import type { ReadyTable, ReadyTool } from './tool-table.ts';
+import { type Answer, failure } from './answer.ts';
+import { createParkedCalls } from './asking/parked-calls.ts';
+import type { ContextShared, IncomingCall } from './call-context.ts';
+import { type Cancel, type Done, ownerOf, RunningCall } from './running-call.ts';
+import type { Tasks } from './tasks/tasks.ts';
+import type { ReadyTable } from './tool-table.ts';
 
-/** Runs calls against the handler table, whatever face they come from. */
+/** Runs calls against the handlers of a service, whatever face they come from. */
 export interface Runner {
   /**
    * Starts a call. `done` is called exactly once, at the latest when the call's time is up; not at all after the returned
    * function cancelled it. Nothing that a handler does makes this throw.
    */
-  start(incoming: IncomingCall, done: (answer: Answer) => void): Cancel;
+  start(incoming: IncomingCall, done: Done): Cancel;
   /** Refuses new calls from now on, and resolves when those in flight have ended. */
   drain(): Promise<void>;
   /** How many handlers are at work. */
   readonly inFlight: number;
 }
 
-/** Ends a call that nobody waits for any more. */
-export type Cancel = () => void;
-
 /** What a runner needs. */
 export interface RunnerOptions extends ContextShared {
+  /** The name of this instance: what it keeps carries it. */
+  readonly instance: string;
   readonly table: ReadyTable;
+  /** Calls that go on in the background; absent when no tool has any. */
+  readonly tasks: Tasks | undefined;
   /** Handlers at work at the same time; more calls are refused as `overloaded`. */
   readonly concurrency: number;
 }
 
-/** Timers hold no more than this many milliseconds. */
-const longestTimer = 2 ** 31 - 1;
 const ignore: Cancel = () => undefined;
 
 /** Makes the runner of a service. */
 export function createRunner(options: RunnerOptions): Runner {
-  const { table, concurrency } = options;
+  const { table, concurrency, instance, tasks } = options;
+  const { service, log, nowMs } = options;
+  const parked = createParkedCalls<RunningCall>(instance);
   let inFlight = 0;
   let drained: (() => void) | undefined;
   let draining: Promise<void> | undefined;
@@ -44,94 +45,56 @@ export function createRunner(options: RunnerOptions): Runner {
     if (inFlight >= concurrency) return failure('overloaded');
     return timeoutMs > 0 ? undefined : failure('expired');
   };
-  const release = (): void => {
-    inFlight -= 1;
+  const onBusy = (busy: boolean): void => {
+    inFlight += busy ? 1 : -1;
     if (inFlight === 0) drained?.();
+  };
+  const shared = { service, log, nowMs, parked, onBusy };
+
+  const begin = (incoming: IncomingCall, done: Done): Answer | Cancel => {
+    const found = table.find(incoming);
+    if ('kind' in found) return found;
+    const refused = refusal(incoming.timeoutMs);
+    if (refused !== undefined) return refused;
+    if (found.task !== undefined) {
+      const answer = tasks?.start(found, incoming);
+      if (answer !== undefined) return answer;
+    }
+    return new RunningCall(incoming, shared).start(found.run, done);
+  };
+  const goOn = (incoming: IncomingCall, done: Done): Answer | Cancel => {
+    const refused = refusal(incoming.timeoutMs);
+    if (refused !== undefined) return refused;
+    const call = parked.take(incoming.retry?.requestState ?? '', ownerOf(incoming));
+    return call === undefined ? failure('state_invalid') : call.resume(incoming, done);
+  };
+  const route = (incoming: IncomingCall, done: Done): Answer | Cancel => {
+    if (incoming.retry !== undefined) return goOn(incoming, done);
+    // These ask for what is there already, also of a service that is shutting down.
+    if (incoming.method?.startsWith('tasks/')) return tasks?.serve(incoming) ?? failure('unknown_task');
+    return begin(incoming, done);
   };
 
   return {
     start(incoming, done) {
-      const tool = table.find(incoming.tool);
-      const refused = tool === undefined ? failure('unknown_tool') : refusal(incoming.timeoutMs);
-      if (tool === undefined || refused !== undefined) {
-        done(refused ?? failure('unknown_tool'));
-        return ignore;
-      }
-      inFlight += 1;
-      return startCall(tool, incoming, { shared: options, done, release });
+      const started = route(incoming, done);
+      if (typeof started === 'function') return started;
+      done(started);
+      return ignore;
     },
     drain() {
-      draining ??= new Promise((resolve) => {
-        drained = resolve;
-        if (inFlight === 0) resolve();
-      });
+      parked.clear();
+      draining ??= Promise.all([
+        new Promise<void>((resolve) => {
+          drained = resolve;
+          if (inFlight === 0) resolve();
+        }),
+        tasks?.ended(),
+      ]).then(() => undefined);
       return draining;
     },
     get inFlight() {
       return inFlight;
     },
   };
-}
-
-interface CallEnds {
-  readonly shared: ContextShared;
-  /** The call has its answer. */
-  readonly done: (answer: Answer) => void;
-  /** The handler is at work no more: a handler that goes on after its deadline keeps its place. */
-  readonly release: () => void;
-}
-
-function startCall(tool: ReadyTool, incoming: IncomingCall, { shared, done, release }: CallEnds): Cancel {
-  const context = new CallContext(incoming, shared);
-  let answered = false;
-  const finish = (answer: Answer): void => {
-    if (answered) return;
-    answered = true;
-    clearTimeout(timer);
-    done(answer);
-  };
-  const onTimeout = (): void => {
-    context.abandon(new DOMException('The time for this call is up.', 'TimeoutError'));
-    finish(failure('expired'));
-  };
-  const timer = setTimeout(onTimeout, Math.min(incoming.timeoutMs, longestTimer));
-  void runTool(tool, incoming.arguments, context).then((answer) => {
-    release();
-    finish(answer);
-  });
-  return () => {
-    answered = true;
-    clearTimeout(timer);
-    context.abandon(new DOMException('The caller cancelled.', 'AbortError'));
-  };
-}
-
-/** Never rejects. */
-async function runTool(tool: ReadyTool, args: object, context: CallContext): Promise<Answer> {
-  try {
-    // JSON can carry a member of this name, and a handler that copies its input would take a new prototype from it.
-    if (Object.hasOwn(args, '__proto__')) Reflect.deleteProperty(args, '__proto__');
-    const checking = tool.input.check(args);
-    const input = checking instanceof Promise ? await checking : checking;
-    if (input.issues !== undefined) {
-      return toolFailure('invalid_argument', `The arguments do not match the schema. ${describeIssues(input.issues)}`);
-    }
-    // The table holds handlers of all types; this value has just been checked by the schema that types this one.
-    const output = await tool.handler(input.value as never, context);
-    if (tool.output === undefined) return success(output);
-    const rechecking = tool.output.check(output);
-    const checked = rechecking instanceof Promise ? await rechecking : rechecking;
-    if (checked.issues === undefined) return success(checked.value);
-    logFailure(context.log, new TypeError(`The output does not match its schema. ${describeIssues(checked.issues)}`));
-    return failure('internal');
-  } catch (thrown) {
-    if (thrown instanceof ToolError) return toolFailure(thrown.code, thrown.message);
-    // After a cancel it is most often the signal's own error, and nobody waits for an answer.
-    if (!context.abandoned) logFailure(context.log, thrown);
-    return failure('internal');
-  }
-}
-
-function logFailure(log: CallLogger, err: unknown): void {
-  log.error('the tool failed', { err });
 }

@@ -1,13 +1,29 @@
-import { type JsonValue, type ServiceManifest, serviceNamePattern } from '@sallyport/protocol';
+import {
+  type HopMethod,
+  type JsonObject,
+  type JsonValue,
+  type ServiceManifest,
+  serviceNamePattern,
+} from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { readEnvironment } from './environment.ts';
-import { type InvokeOptions, invoke } from './invoke.ts';
+import { type InvokeOptions, invoke, request } from './invoke.ts';
 import { type Listening, type ListenOptions, listen } from './listen.ts';
 import { createLog } from './log.ts';
-import { createRunner, type Runner } from './runner.ts';
+import { createDraftTable } from './offers/drafts.ts';
+import type {
+  PromptArgument,
+  PromptHandler,
+  PromptOptions,
+  Read,
+  ReadOne,
+  ResourceOptions,
+  TemplateOptions,
+} from './offers/options.ts';
+import { type Prepared, prepare } from './prepare.ts';
 import type { Schema } from './schema.ts';
 import type { Handler, ToolDescription, ToolOptions } from './tool-options.ts';
-import { createToolTable, type ReadyTable } from './tool-table.ts';
+import { createToolTable } from './tool-table.ts';
 
 /** What a service says of itself. */
 export interface ServiceOptions {
@@ -17,6 +33,8 @@ export interface ServiceOptions {
   readonly owner?: string;
   /** Handlers at work at the same time; more calls are refused as `overloaded`. Default: 256. */
   readonly concurrency?: number;
+  /** Calls that go on in the background: how many are kept (default: 1,000), and for how long (default: an hour). */
+  readonly tasks?: { readonly limit?: number; readonly ttlMs?: number };
   /** Default: JSON lines on standard output, from the level in `SALLYPORT_LOG_LEVEL`. */
   readonly log?: Logger;
 }
@@ -36,6 +54,25 @@ export interface Service {
   tool(name: string, description: ToolDescription): Service;
   /** Says more of a tool, before or after its handler is added. Adds and replaces key by key; never takes away. */
   describe(name: string, description: ToolDescription): Service;
+  /**
+   * Adds a prompt: a text that people choose, with blanks to fill in. Throws for a bad name, and for a second prompt of the
+   * same name.
+   */
+  prompt<const Arguments extends Readonly<Record<string, PromptArgument>>>(
+    name: string,
+    options: PromptOptions<Arguments>,
+    handler: PromptHandler<Arguments>,
+  ): Service;
+  /** Adds a resource: something to read, under an absolute URI. */
+  resource(uri: string, options: ResourceOptions, read: Read): Service;
+  /** Adds a family of resources by a template of their URIs, of the simplest form (RFC 6570, level 1): `tasks://{id}`. */
+  resourceTemplate<const Template extends string>(
+    uriTemplate: Template,
+    options: TemplateOptions<Template>,
+    read: ReadOne<Template>,
+  ): Service;
+  /** Tells everybody who asked to be told that a resource has changed. */
+  resourceUpdated(uri: string): void;
   /** Checks every definition, then serves. Resolves when the first connection was made or has failed. */
   listen(options?: ListenOptions): Promise<Listening>;
   /** Ends what `listen` began, after the calls in flight. */
@@ -47,6 +84,11 @@ export interface Service {
    * `CallError` for everything that a caller would get an error for.
    */
   invoke(tool: string, args: object, options?: InvokeOptions): Promise<JsonValue>;
+  /**
+   * The same for any method of MCP: `request('resources/read', { uri })`. Resolves with the method's result as it travels,
+   * a tool's error included; throws `CallError` for a JSON-RPC error.
+   */
+  request(method: HopMethod, params: object, options?: InvokeOptions): Promise<JsonObject>;
 }
 
 const defaultConcurrency = 256;
@@ -68,14 +110,12 @@ export function service(name: string, options: ServiceOptions): Service {
   const environment = readEnvironment();
   const log = options.log ?? createLog(name, environment.logLevel);
   const tools = createToolTable({ service: name, version, ...(owner !== undefined && { owner }) });
+  const drafts = createDraftTable(name);
   const { nowMs } = environment;
   let listening: Promise<Listening> | undefined;
-
-  let built: Promise<{ readonly table: ReadyTable; readonly runner: Runner }> | undefined;
+  let built: Promise<Prepared> | undefined;
   const ready = () => {
-    built ??= tools
-      .ready()
-      .then((table) => ({ table, runner: createRunner({ table, concurrency, service: name, log, nowMs }) }));
+    built ??= prepare({ tools, drafts, service: name, log, nowMs, concurrency, tasks: options.tasks ?? {} });
     return built;
   };
 
@@ -87,6 +127,25 @@ export function service(name: string, options: ServiceOptions): Service {
     describe(toolName, description) {
       tools.add(toolName, description);
       return self;
+    },
+    prompt(promptName, promptOptions, handler) {
+      drafts.prompt({ name: promptName, options: promptOptions, handler });
+      return self;
+    },
+    resource(uri, resourceOptions, read) {
+      drafts.resource({ uri, options: resourceOptions, read });
+      return self;
+    },
+    resourceTemplate(uriTemplate, templateOptions, read) {
+      drafts.template({ uriTemplate, options: templateOptions, read });
+      return self;
+    },
+    resourceUpdated(uri) {
+      // Before it listens there is nobody to tell.
+      void built?.then(
+        ({ updated }) => updated(uri),
+        () => undefined,
+      );
     },
     async listen(listenOptions = {}) {
       if (listening !== undefined) throw new Error(`${name} listens already`);
@@ -104,6 +163,10 @@ export function service(name: string, options: ServiceOptions): Service {
     async invoke(tool, args, invokeOptions = {}) {
       const { runner } = await ready();
       return invoke(runner, { ...invokeOptions, tool, args });
+    },
+    async request(method, params, invokeOptions = {}) {
+      const { runner } = await ready();
+      return request(runner, { ...invokeOptions, method, params });
     },
   };
   return self;

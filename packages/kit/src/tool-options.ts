@@ -1,4 +1,5 @@
 import type { Classification, HopPrincipal, JsonObject, JsonValue, SideEffect } from '@sallyport/protocol';
+import type { CallerQuestions, LogLevel } from './caller-options.ts';
 import type { CallLogger } from './log.ts';
 import type { InputOf, OutputOf, Schema } from './schema.ts';
 
@@ -12,20 +13,15 @@ export interface Progress {
   readonly message?: string;
 }
 
-/** What a tool says of itself, but for its schemas. Absent fields get the careful default at the gateway. */
-export interface ToolDescription {
+/** What a tool, a prompt or a resource says of itself. Absent fields get the careful default at the gateway. */
+export interface Description {
   readonly title?: string;
-  /** What it does and when to use it; agents choose by this. Required in the end, here or in a later description. */
+  /** What it does and when to use it; agents choose by this. */
   readonly description?: string;
   /** Any one of these lets a caller in; none means any authenticated caller. */
   readonly scopes?: readonly string[];
-  /** What calling it does to the world; undeclared means `write`. */
-  readonly sideEffect?: SideEffect;
-  /** Costs much to run: gets the tightest rate preset. */
-  readonly expensive?: boolean;
   /** Reachable only by other services and the owner. */
   readonly internal?: boolean;
-  readonly idempotent?: boolean;
   readonly classification?: Classification;
   readonly risk?: 'low' | 'medium' | 'high';
   readonly owner?: string;
@@ -34,6 +30,20 @@ export interface ToolDescription {
   readonly auditRequired?: boolean;
   /** How long a call may take, in milliseconds. */
   readonly timeoutMs?: number;
+}
+
+/** What a tool says of itself, but for its schemas. The description is required in the end, here or in a later one. */
+export interface ToolDescription extends Description {
+  /** What calling it does to the world; undeclared means `write`. */
+  readonly sideEffect?: SideEffect;
+  /** Costs much to run: gets the tightest rate preset. */
+  readonly expensive?: boolean;
+  readonly idempotent?: boolean;
+  /**
+   * A call may go on as a task in the background (MCP's extension `io.modelcontextprotocol/tasks`): for callers that know
+   * tasks. Others wait for the answer with `optional`, and are refused with `required`.
+   */
+  readonly task?: 'optional' | 'required';
   /** Calls to learn from, checked against the schemas at start. */
   readonly examples?: readonly { readonly input: JsonObject; readonly output?: JsonObject }[];
 }
@@ -68,14 +78,12 @@ export type CallTool = <S extends Schema | undefined = undefined>(
   options?: CallOptions<S>,
 ) => Promise<S extends Schema ? OutputOf<S> : JsonValue>;
 
-/** What a handler knows of the call it serves. */
-export interface ToolContext {
+/** What every handler knows of the call it serves, and what it can do meanwhile. */
+export interface HandlerContext extends CallerQuestions {
   /** The call's id: the same in the answer, the audit and every log line. */
   readonly traceId: string;
   /** The W3C `traceparent` to send with whatever this call causes. */
   readonly trace: string;
-  /** The tool's name at this service: `Handler.Method`. */
-  readonly tool: string;
   readonly principal: Principal;
   /** When the caller stops waiting. */
   readonly deadline: Date;
@@ -85,8 +93,19 @@ export interface ToolContext {
   readonly log: CallLogger;
   /** `Mcp-Trace-Id`, `Mcp-Tool-Name` and `Mcp-Account-Id`, for code that passes on headers. */
   readonly metadata: Readonly<Record<string, string>>;
-  /** Tells the caller how far it is; does nothing when the caller did not ask. */
+  /** Tells the caller how far it is; does nothing when the caller did not ask. In a task the message becomes its status. */
   progress(progress: Progress): void;
+  /**
+   * Writes to the *caller's* log: does nothing unless it asked for messages of this level. Put nothing into it that the
+   * caller may not know. What the service's operator is to read goes to `log`.
+   */
+  logToCaller(level: LogLevel, data: JsonValue, logger?: string): void;
   /** Calls another service's tool on behalf of the same principal: trace, deadline and cancel go with it. */
   readonly call: CallTool;
+}
+
+/** What the handler of a tool knows. */
+export interface ToolContext extends HandlerContext {
+  /** The tool's name at this service: `Handler.Method`. */
+  readonly tool: string;
 }

@@ -1,4 +1,8 @@
 import { type JsonObject, type ServiceManifest, type ToolManifest, toolNamePattern } from '@sallyport/protocol';
+import { type Answer, failure } from './answer.ts';
+import type { IncomingCall } from './call-context.ts';
+import { runTool } from './run-tool.ts';
+import type { Offer } from './running-call.ts';
 import { type CompiledSchema, compileSchema, describeIssues, type Schema } from './schema.ts';
 import type { ToolContext, ToolDescription } from './tool-options.ts';
 
@@ -13,7 +17,7 @@ interface Draft extends ToolDescription {
 }
 
 /** A tool ready to be called. */
-export interface ReadyTool {
+export interface ReadyTool extends Offer {
   readonly name: string;
   readonly manifest: ToolManifest;
   readonly input: CompiledSchema;
@@ -21,10 +25,11 @@ export interface ReadyTool {
   readonly handler: AnyHandler;
 }
 
-/** Every tool of a service, ready: the one table behind both faces. */
+/** Everything that a service offers, ready: the one table behind both faces. */
 export interface ReadyTable {
   readonly manifest: ServiceManifest;
-  find(name: string): ReadyTool | undefined;
+  /** What a call is for, or the refusal. */
+  find(incoming: IncomingCall): Offer | Answer;
 }
 
 /** Collects what is said of tools, until it is made ready. */
@@ -69,10 +74,16 @@ async function build(service: Omit<ServiceManifest, 'tools'>, drafts: ReadonlyMa
   const names = [...drafts.keys()].sort();
   const tools = await Promise.all(names.map((name) => buildTool(name, drafts.get(name) ?? {})));
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
+  const unknownTool = failure('unknown_tool');
   return {
     manifest: { ...service, tools: tools.map((tool) => tool.manifest) },
-    find: (name) => byName.get(name),
+    find: (incoming) => (isToolCall(incoming) ? byName.get(incoming.tool) : undefined) ?? unknownTool,
   };
+}
+
+/** Whether a call is for a tool; most are, and do not say so. */
+export function isToolCall({ method }: IncomingCall): boolean {
+  return method === undefined || method === 'tools/call';
 }
 
 async function buildTool(name: string, draft: Draft): Promise<ReadyTool> {
@@ -94,7 +105,12 @@ async function buildTool(name: string, draft: Draft): Promise<ReadyTool> {
     ...(outputSchema && { outputSchema: outputSchema.jsonSchema }),
     ...(examples && { examples: examples.map((example) => ({ ...example })) }),
   };
-  return { name, manifest, input: inputSchema, output: outputSchema, handler };
+  const tool: ReadyTool = {
+    ...{ name, manifest, input: inputSchema, output: outputSchema, handler },
+    run: (args, context) => runTool(tool, args, context),
+    ...(rest.task !== undefined && { task: rest.task }),
+  };
+  return tool;
 }
 
 async function compile(what: string, schema: Schema, side: 'input' | 'output'): Promise<CompiledSchema> {

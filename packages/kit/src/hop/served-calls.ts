@@ -3,13 +3,15 @@ import {
   type HopFrame,
   type HopId,
   type JsonValue,
+  type LogParams,
   notificationFrame,
   readCallParams,
   resultFrame,
 } from '@sallyport/protocol';
 import { type Answer, failure } from '../answer.ts';
 import type { IncomingCall } from '../call-context.ts';
-import type { Cancel, Runner } from '../runner.ts';
+import type { Runner } from '../runner.ts';
+import type { Cancel } from '../running-call.ts';
 import type { Wire } from './wire.ts';
 
 /** The calls being served for one connection. */
@@ -31,6 +33,9 @@ export interface ServedCallsOptions {
 
 /** A gateway that reads this much too little gets no more calls served. */
 const maxBacklogBytes = 64 * 1024 * 1024;
+
+/** Longest log message for a caller, as a frame. */
+const maxLogLength = 64 * 1024;
 
 /** Serves the calls that come over a wire. */
 export function createServedCalls(wire: Wire, { service, runner, callTool }: ServedCallsOptions): ServedCalls {
@@ -55,7 +60,13 @@ export function createServedCalls(wire: Wire, { service, runner, callTool }: Ser
       const onProgress: IncomingCall['onProgress'] = (progressed) => {
         if (!ended) wire.send(notificationFrame('progress', { ...progressed, id: seq }));
       };
-      const incoming = { ...rest, id: callId, callTool, ...(progress === true && { onProgress }) };
+      const incoming = {
+        ...rest,
+        id: callId,
+        callTool,
+        ...(progress === true && { onProgress }),
+        ...(rest.client?.logLevel !== undefined && { onLog: logTo(wire, seq, () => ended) }),
+      };
       const cancel = runner.start(incoming, (result) => {
         ended = true;
         inFlight.delete(seq);
@@ -73,6 +84,15 @@ export function createServedCalls(wire: Wire, { service, runner, callTool }: Ser
       for (const cancel of inFlight.values()) cancel();
       inFlight.clear();
     },
+  };
+}
+
+/** What is too large for a log, or for a gateway that does not read, is not sent: nobody waits for it. */
+function logTo(wire: Wire, id: number, hasEnded: () => boolean): NonNullable<IncomingCall['onLog']> {
+  return (level, data, logger) => {
+    const params: LogParams = { id, level, data, ...(logger !== undefined && { logger }) };
+    const frame = notificationFrame('log', params);
+    if (!hasEnded() && frame.length <= maxLogLength && wire.backlog <= maxBacklogBytes) wire.send(frame);
   };
 }
 

@@ -1,6 +1,7 @@
 import { duplexPair } from 'node:stream';
 import { pino } from 'pino';
 import { afterEach, expect, test, vi } from 'vitest';
+import { createNewsDesk } from '../news.ts';
 import { createRunner } from '../runner.ts';
 import { createToolTable } from '../tool-table.ts';
 import { startSession } from './session.ts';
@@ -13,9 +14,11 @@ afterEach(() => void vi.useRealTimers());
 async function startOverPair() {
   const [near, far] = duplexPair();
   const table = await createToolTable({ service: 'tasks', version: '1.0.0' }).ready();
-  const runner = createRunner({ table, concurrency: 1, service: 'tasks', log, nowMs: () => 0 });
+  const nowMs = () => 0;
+  const runner = createRunner({ table, concurrency: 1, service: 'tasks', log, nowMs, instance: 'i', tasks: undefined });
   const wire = createWire(near);
-  const session = startSession(wire, { manifest: table.manifest, instance: 'i', runner, log, nowMs: () => 0 });
+  const news = createNewsDesk();
+  const session = startSession(wire, { manifest: table.manifest, instance: 'i', runner, news, log, nowMs });
   far.resume();
   return { session, far, wire };
 }

@@ -1,7 +1,9 @@
 import {
   errorFrame,
   type HopFrame,
+  maxLineLength,
   notificationFrame,
+  notificationTextFrame,
   readFrame,
   requestFrame,
   resultFrame,
@@ -10,6 +12,7 @@ import {
 } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { CallScope } from '../call-context.ts';
+import type { News, NewsDesk } from '../news.ts';
 import type { Runner } from '../runner.ts';
 import type { CallTool } from '../tool-options.ts';
 import { createOutgoingCalls } from './outgoing-calls.ts';
@@ -21,6 +24,7 @@ export interface SessionShared {
   readonly manifest: ServiceManifest;
   readonly instance: string;
   readonly runner: Runner;
+  readonly news: NewsDesk;
   readonly log: Logger;
   readonly nowMs: () => number;
 }
@@ -43,11 +47,12 @@ export interface Session {
 }
 
 const silenceCheckMs = 1_000;
+const maxNewsBacklogBytes = 4 * 1024 * 1024;
 /** Id of the ping that follows the notice of draining. */
 const lastCallPing = 'draining';
 
 /** Takes over a wire whose proof is done: announces the service, then serves calls until the wire closes. */
-export function startSession(wire: Wire, { manifest, instance, runner, log, nowMs }: SessionShared): Session {
+export function startSession(wire: Wire, { manifest, instance, runner, news, log, nowMs }: SessionShared): Session {
   const outgoing = createOutgoingCalls(wire, nowMs);
   const served = createServedCalls(wire, { service: manifest.service, runner, callTool: outgoing.callTool });
   const { announced, onAnswer } = announce(wire, log);
@@ -68,8 +73,10 @@ export function startSession(wire: Wire, { manifest, instance, runner, log, nowM
   };
 
   const watch = watchSilence(wire);
+  const stopNews = news.listen((told) => sendNews(wire, told));
   void wire.closed.then(() => {
     clearInterval(watch);
+    stopNews();
     outgoing.fail();
     served.cancelAll();
     lastCallHere.resolve();
@@ -88,6 +95,15 @@ export function startSession(wire: Wire, { manifest, instance, runner, log, nowM
     },
     close: () => wire.end(),
   };
+}
+
+/** A gateway that reads too little, or cannot take so much at once, misses news: whoever needs to know can ask. */
+function sendNews(wire: Wire, news: News): void {
+  const frame =
+    news.kind === 'updated'
+      ? notificationFrame('updated', { uri: news.uri })
+      : notificationTextFrame('task', news.taskText);
+  if (frame.length <= maxLineLength && wire.backlog <= maxNewsBacklogBytes) wire.send(frame);
 }
 
 /** Waits for the answer to the announcement: a gateway that refuses it, or never answers, is left. */

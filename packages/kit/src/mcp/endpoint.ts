@@ -4,6 +4,7 @@ import type { NodeIncomingMessageLike } from '@modelcontextprotocol/node';
 import type { ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { CallScope } from '../call-context.ts';
+import type { NewsDesk } from '../news.ts';
 import type { Runner } from '../runner.ts';
 import type { CallTool } from '../tool-options.ts';
 
@@ -21,6 +22,7 @@ export interface McpOptions {
 export interface McpEndpointOptions extends McpOptions {
   readonly manifest: ServiceManifest;
   readonly runner: Runner;
+  readonly news: NewsDesk;
   readonly log: Logger;
   readonly callTool: (scope: CallScope | undefined) => CallTool;
 }

@@ -55,9 +55,14 @@ export function requestFrame(id: HopId, method: string, params?: object): string
   return `${opening}${JSON.stringify(id)},"method":${JSON.stringify(method)}${paramsMember(params)}}\n`;
 }
 
-/** Writes a notification, newline included. `params` must not print with line breaks, which `JSON.stringify` never does. */
+/** Writes a notification, newline included. */
 export function notificationFrame(method: string, params?: object): string {
   return `{"jsonrpc":"2.0","method":${JSON.stringify(method)}${paramsMember(params)}}\n`;
+}
+
+/** The same with parameters that are JSON text already. */
+export function notificationTextFrame(method: string, paramsText: string): string {
+  return `{"jsonrpc":"2.0","method":${JSON.stringify(method)},"params":${oneLine(paramsText)}}\n`;
 }
 
 /** Writes an answer whose result is JSON text already, newline included. */
