@@ -48,6 +48,8 @@ export interface Tool extends Offered {
   readonly examples: readonly JsonObject[];
   /** Whether a call may become a task (MCP extension `io.modelcontextprotocol/tasks`). */
   readonly task?: 'optional' | 'required';
+  /** Calls of it become tasks that the gateway keeps, for callers that know tasks. */
+  readonly keptAsTask?: boolean;
 }
 
 /** One prompt on offer. */

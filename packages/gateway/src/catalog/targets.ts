@@ -16,6 +16,8 @@ export interface ToolOverride {
   readonly internal?: boolean;
   readonly auditRequired?: boolean;
   readonly timeoutMs?: number;
+  /** The gateway makes its calls tasks, for callers that know them. Tools only. */
+  readonly task?: boolean;
 }
 
 /** What configuration says of everything on offer. */
@@ -46,6 +48,8 @@ export function toolsOf(manifest: ServiceManifest, rules: Rules): readonly Tool[
       idempotent: declared.idempotent ?? sideEffect === 'read',
       risk: declared.risk ?? (sideEffect === 'destructive' ? 'high' : 'low'),
       ...(task !== undefined && { task }),
+      // A service that keeps tasks itself knows better when to.
+      ...(task === undefined && rules.overrideFor(name).task === true && { keptAsTask: true }),
     };
   });
 }

@@ -4,6 +4,7 @@ import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
 import type { Rules, ToolOverride } from '../catalog/targets.ts';
 import { logFor } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
+import { createTaskKeeper } from '../upstream/task-keeper.ts';
 import { composePipeline, type ExtraKinds } from './stages.ts';
 
 /** One catalog and the pipeline in front of it. A gateway has two: one for agents, one for its owner. */
@@ -40,9 +41,10 @@ export interface PlaneParts extends ExtraKinds {
 export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
   const { registry, log } = parts;
   const rulesOf = ({ overrideFor, methodsOf }: PlaneSettings): Rules => ({ overrideFor, methodsOf });
+  const tasks = createTaskKeeper({ nowMs: parts.nowMs });
   const catalog = createLiveCatalog({ registry, ...rulesOf(settings), log });
   const build = ({ admit, rate, viewNamed }: PlaneSettings) =>
-    composePipeline({ ...parts, admit, rate, viewNamed, catalog });
+    composePipeline({ ...parts, admit, rate, viewNamed, catalog, tasks });
   let current = build(settings);
   return {
     pipeline: {
@@ -58,7 +60,10 @@ export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
       catalog.override(rulesOf(next));
       current = built;
     },
-    close: catalog.close,
+    close() {
+      tasks.close();
+      catalog.close();
+    },
   };
 }
 

@@ -26,6 +26,7 @@ import { outputFilters } from '../output/index.ts';
 import { createFilter } from '../output/stage.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createDispatch } from '../upstream/stage.ts';
+import { createTaskKeeper, type TaskKeeper } from '../upstream/task-keeper.ts';
 import { createWatch } from '../upstream/watch.ts';
 import { createSchemas } from '../validation/schemas.ts';
 import { createValidate } from '../validation/stage.ts';
@@ -48,6 +49,8 @@ export interface Parts extends ExtraKinds {
   readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
   readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
   readonly sealing: Sealing;
+  /** Kept over a change of configuration. Default: one of these stages alone. */
+  readonly tasks?: TaskKeeper;
   readonly record: Stages['record'];
   readonly nowMs: () => number;
 }
@@ -57,6 +60,7 @@ export function composeStages(parts: Parts): Stages {
   const schemas = createSchemas();
   const engines = [...policyEngines, ...(parts.policyEngines ?? [])];
   const authorize = createAuthorize(engines);
+  const tasks = parts.tasks ?? createTaskKeeper({ nowMs: parts.nowMs });
   return {
     admit: parts.admit,
     authenticate: createAuthenticate(parts.authenticators),
@@ -77,10 +81,10 @@ export function composeStages(parts: Parts): Stages {
     dispatch: createDispatch({
       find: parts.catalog.find,
       isCurrent: (target) => isCurrent(parts.catalog.current(), target),
-      sealing: parts.sealing,
+      ...{ sealing: parts.sealing, tasks },
     }),
     toolOfTask: (principal, taskId) => parts.sealing.openTask(principal, taskId)?.tool,
-    watch: createWatch({ feedOf: parts.catalog.feedOf, sealing: parts.sealing }),
+    watch: createWatch({ feedOf: parts.catalog.feedOf, sealing: parts.sealing, tasks }),
     filter: createFilter(schemas.check, [...outputFilters, ...(parts.outputFilters ?? [])]),
     record: parts.record,
     onCatalogChange: parts.catalog.onChange,

@@ -125,6 +125,7 @@ function toolOverride(pattern: string, file: ToolFile): ToolOverride {
     ...(file.limit && { limit: toolLimit(file.limit) }),
     ...(file.internal !== undefined && { internal: file.internal }),
     ...(file.auditRequired !== undefined && { auditRequired: file.auditRequired }),
+    ...(file.task !== undefined && { task: file.task }),
     ...(file.timeout !== undefined && { timeoutMs: file.timeout }),
   };
 }

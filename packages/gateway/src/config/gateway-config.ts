@@ -87,6 +87,8 @@ export interface ToolOverride {
   readonly limit?: ToolLimit;
   readonly internal?: boolean;
   readonly auditRequired?: boolean;
+  /** The gateway makes its calls tasks, for clients that know them. */
+  readonly task?: boolean;
   readonly timeoutMs?: number;
 }
 

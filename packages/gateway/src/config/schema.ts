@@ -82,6 +82,9 @@ const toolOverride = z
         .optional()
         .describe('Reachable only by services and the owner; others are told it does not exist.'),
       auditRequired: flag().optional().describe('The intent to call must be durable before the call leaves.'),
+      task: flag()
+        .optional()
+        .describe('For clients that know MCP tasks, its calls go on in the background and are asked for later.'),
       timeout: field.duration.optional().describe('Longest time a call may take.'),
     },
     { error: 'expected an override like { scopes: [posts:admin] }' },

@@ -3,9 +3,11 @@ import { plainSealer } from '@sallyport/testkit';
 import { describe, expect, it } from 'vitest';
 import { createSealing } from './sealing.ts';
 import { createDispatch } from './stage.ts';
+import { createTaskKeeper } from './task-keeper.ts';
 import { callUpstream, contractTool, fateOf } from './testing/contract-call.ts';
 
 const sealing = createSealing({ sealer: plainSealer, nowMs: () => 0, gatewayId: 'here' });
+const tasks = createTaskKeeper({ nowMs: () => 0 });
 const tool = contractTool('tasks', 'Task.Create');
 
 /** An upstream that is the dispatch stage itself, so that its permits are real ones. */
@@ -13,7 +15,7 @@ function stageAsUpstream(
   find: (service: string) => Upstream | undefined,
   isCurrent?: (target: Target) => boolean,
 ): Upstream {
-  const dispatch = createDispatch({ find, ...(isCurrent && { isCurrent }), sealing });
+  const dispatch = createDispatch({ find, ...(isCurrent && { isCurrent }), sealing, tasks });
   return { describe: () => ({ service: 'tasks', kind: 'stage' }), open: dispatch, close: async () => undefined };
 }
 

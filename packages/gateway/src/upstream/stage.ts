@@ -1,6 +1,15 @@
-import { type Answer, GatewayError, type Hop, type Stages, type Target, type Upstream } from '@sallyport/core';
+import {
+  type Answer,
+  GatewayError,
+  type Hop,
+  type Permit,
+  type Stages,
+  type Target,
+  type Upstream,
+} from '@sallyport/core';
 import { undeclared } from './questions.ts';
 import type { Sealing } from './sealing.ts';
+import type { TaskKeeper } from './task-keeper.ts';
 
 /** What dispatch needs: the way to a service, as things are now. */
 export interface DispatchPorts {
@@ -8,28 +17,36 @@ export interface DispatchPorts {
   /** Whether a target is still defined as it was when the call was decided. Absent: always. */
   isCurrent?(target: Target): boolean;
   readonly sealing: Sealing;
+  readonly tasks: TaskKeeper;
 }
 
 /**
  * Sends a permitted call to its service. The target may have changed while the call waited (for an approval, say): then
  * what was permitted is not there any more, and nothing is sent.
  */
-export function createDispatch({ find, isCurrent, sealing }: DispatchPorts): Stages['dispatch'] {
+export function createDispatch({ find, isCurrent, sealing, tasks }: DispatchPorts): Stages['dispatch'] {
   return async (permit, hop) => {
     const upstream = find(permit.target.service);
     if (upstream === undefined) throw new GatewayError('upstream_unavailable', {}, { cause: 'the service is gone' });
     if (isCurrent && !isCurrent(permit.target)) {
       throw new GatewayError('upstream_unavailable', {}, { cause: 'it was redefined since the decision' });
     }
-    const retry = sealing.incoming(permit);
-    const answer = await upstream.open(permit, {
-      ...hop,
-      ...(retry && { retry }),
-      ...(permit.method.startsWith('tasks/') && { taskId: sealing.taskOf(permit) }),
-    });
+    const answer = await answerOf(permit, hop, upstream);
     refuseUndeclared(answer, hop);
     return { ...sealing.outgoing(permit, answer), service: permit.target.service };
   };
+
+  async function answerOf(permit: Permit, hop: Hop, upstream: Upstream): Promise<Answer> {
+    if (permit.method.startsWith('tasks/')) {
+      const taskId = sealing.taskOf(permit);
+      return tasks.keeps(taskId) ? tasks.serve(permit, taskId) : upstream.open(permit, { ...hop, taskId });
+    }
+    const retry = sealing.incoming(permit);
+    if (retry) return upstream.open(permit, { ...hop, retry });
+    return tasks.takes(permit, hop)
+      ? tasks.start(hop, (background) => upstream.open(permit, background))
+      : upstream.open(permit, hop);
+  }
 }
 
 /** A caller is asked only what it said it can be asked (MCP 2026-07-28, multi round-trip requests). */

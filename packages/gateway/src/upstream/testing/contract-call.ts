@@ -6,10 +6,12 @@ import {
   everything,
   GatewayError,
   type Hop,
+  type InvokeRequest,
   type JsonText,
   noHold,
   type Permit,
   type Principal,
+  type Retry,
   type Stages,
   type Tool,
   toolCall,
@@ -20,6 +22,10 @@ import {
 export interface ContractCall {
   readonly tool: Tool;
   readonly argumentsText?: string;
+  /** Default: `tools/call`. */
+  readonly method?: InvokeRequest['method'];
+  readonly client?: Partial<InvokeRequest['client']>;
+  readonly retry?: Retry;
   readonly timeoutMs?: number;
   readonly signal?: AbortSignal;
   readonly onProgress?: NonNullable<Hop['onProgress']>;
@@ -50,10 +56,14 @@ let calls = 0;
  */
 export async function callUpstream(upstream: Upstream, call: ContractCall): Promise<Answer> {
   const { tool, argumentsText = '{}', timeoutMs, signal, onProgress, callId = `contract-${++calls}` } = call;
+  const { method = 'tools/call', client, retry } = call;
   const outcome = await createPipeline(stagesFor(upstream, call)).invoke({
     id: callId as CallId,
     request: {
       ...toolCall(tool.name, argumentsText as JsonText),
+      method,
+      client: { capabilitiesText: '{}' as JsonText, ...client },
+      ...(retry && { retry }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(onProgress && { onProgress }),
     },
