@@ -10,6 +10,7 @@ const tool = (overrides: object = {}): ToolManifest => ({
   inputSchema: { type: 'object' },
   ...overrides,
 });
+const resource = (overrides: object = {}) => ({ uri: 'a://b', name: 'B', description: '', ...overrides });
 const withTools = (...tools: readonly ToolManifest[]) => fakeManifest('tasks', { tools });
 const messageOf = (value: unknown) => {
   const checked = checkManifest(value);
@@ -31,6 +32,14 @@ describe('a manifest', () => {
       }),
     );
     expect(checkManifest(full)).toEqual({ ok: true, manifest: full });
+    const rich: ServiceManifest = {
+      ...withTools(tool({ task: 'optional' })),
+      prompts: [{ name: 'p.q', description: 'Asks.', arguments: [{ name: 'x', required: true }], scopes: ['a:b'] }],
+      resources: [resource({ uri: 'https://a.test/b?c=d#e', mimeType: 'text/plain', internal: true })],
+      templates: [{ uriTemplate: 'a://{b}/{c_1}', name: 'T', description: '' }],
+      mcp: { capabilities: { tools: {}, resources: { subscribe: true } } },
+    };
+    expect(checkManifest(rich)).toEqual({ ok: true, manifest: rich });
   });
 
   it.each<[string, unknown, string]>([
@@ -63,6 +72,31 @@ describe('a manifest', () => {
       withTools(...Array.from({ length: maxTools + 1 }, (_, i) => tool({ name: `Task.T${i}` }))),
       'more than 2000 tools',
     ],
+    ['an entry in the words of others', withTools(tool({ entryText: '{}' })), 'Unrecognized key: "entryText"'],
+    ['a word for tasks that is none', withTools(tool({ task: 'always' })), 'tools[0].task'],
+    [
+      'a prompt name with a space',
+      fakeManifest('a', { prompts: [{ name: 'a b', description: '' }] }),
+      'prompts[0].name',
+    ],
+    [
+      'two arguments of one name',
+      fakeManifest('a', { prompts: [{ name: 'p', description: '', arguments: [{ name: 'x' }, { name: 'x' }] }] }),
+      'two arguments have one name',
+    ],
+    ['a URI without a scheme', fakeManifest('a', { resources: [resource({ uri: 'rules' })] }), 'resources[0].uri'],
+    ['a URI with a space', fakeManifest('a', { resources: [resource({ uri: 'a://b c' })] }), 'resources[0].uri'],
+    [
+      'two resources of one URI',
+      fakeManifest('a', { resources: [resource(), resource()] }),
+      'two resources are called',
+    ],
+    [
+      'a template of a higher level',
+      fakeManifest('a', { templates: [{ uriTemplate: 'a://{+b}', name: 'x', description: '' }] }),
+      'templates[0].uriTemplate',
+    ],
+    ['capabilities that are none', { ...withTools(), mcp: { capabilities: [] } }, 'mcp.capabilities'],
     ['a timeout of hours', withTools(tool({ timeoutMs: 1e9 })), 'tools[0].timeoutMs'],
   ])('is refused for %s, and the message says where', (_what, value, message) => {
     expect(messageOf(value)).toContain(message);
@@ -97,6 +131,33 @@ describe('a foreign manifest', () => {
     const { manifest, dropped } = fitManifest(withTools(tool(), bad));
     expect(manifest?.tools.map(({ name }) => name)).toEqual(['Task.Create']);
     expect(dropped).toMatchObject([{ tool: 'bad', message: expect.stringContaining('$ref') }]);
+  });
+
+  it('may use names and words that a service of ours may not', () => {
+    const offered: ServiceManifest = {
+      ...withTools(tool({ name: 'files/read:all', entryText: '{"name":"files/read:all"}' })),
+      prompts: [
+        { name: 'a/b', description: '', entryText: '{}' },
+        { name: 'a b', description: '' },
+      ],
+      resources: [resource({ uri: 'file:///Über uns.txt', name: '' }), resource({ uri: 'a://\u0000' })],
+      templates: [{ uriTemplate: 'a://{+path}{?q}', name: 'T', description: '' }],
+      mcp: { capabilities: { x: {} }, instructions: 'Be kind.', serverInfo: { name: 'other', version: '1' } },
+    };
+    const { manifest, dropped } = fitManifest(offered);
+    expect(manifest).toEqual({
+      ...offered,
+      prompts: offered.prompts?.slice(0, 1),
+      resources: offered.resources?.slice(0, 1),
+    });
+    expect(dropped.map(({ tool: name }) => name)).toEqual(['a b', 'a://\u0000']);
+  });
+
+  it('is cut where it offers too much', () => {
+    const tools = Array.from({ length: maxTools + 3 }, (_, i) => tool({ name: `t${i}` }));
+    const { manifest, dropped } = fitManifest(withTools(...tools));
+    expect(manifest?.tools).toHaveLength(maxTools);
+    expect(dropped).toEqual([{ tool: '*', message: '3 tools more than 2000' }]);
   });
 
   it('is left out whole when even its frame does not fit', () => {
