@@ -23,7 +23,12 @@ export type JsonText = string & { readonly __brand: 'JsonText' };
 /** What the caller presented to prove who it is. `none` is a fact too: most authenticators are not responsible for it. */
 export type Presented =
   | { readonly kind: 'none' }
-  | { readonly kind: 'bearer'; readonly token: string }
+  | {
+      readonly kind: 'bearer';
+      readonly token: string;
+      /** The scheme it came under; a token bound to a key is good under `dpop` only (RFC 9449 §7.1). Default: `bearer`. */
+      readonly scheme?: 'bearer' | 'dpop';
+    }
   /** The peer of a Unix socket only its owner may open: the operating system vouches for it. */
   | { readonly kind: 'local-owner'; readonly user: string }
   /**
@@ -37,6 +42,26 @@ export type Presented =
       readonly onBehalfOf?: Principal;
     };
 
+/** A client certificate that TLS verified against the configured authorities. */
+export interface PeerCertificate {
+  /** SHA-256 of its DER form, base64url: what a bound token names (`x5t#S256`, RFC 8705). */
+  readonly thumbprint: string;
+  /** RFC 2253 text. */
+  readonly subject: string;
+  /** URIs among its alternative names: a SPIFFE id is one. */
+  readonly uris: readonly string[];
+  readonly dnsNames: readonly string[];
+}
+
+/** An HTTP request as a proof of possession names it (RFC 9449, `htm` and `htu`). */
+export interface HttpRequestFacts {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  /** The values of its `DPoP` headers: a good request has one. */
+  readonly proofs: readonly string[];
+}
+
 /** How a call came in. Facts about the connection, as the transport saw them. */
 export interface Origin {
   readonly transport: 'http' | 'ws' | 'stdio' | 'rest' | 'embedded' | 'admin' | 'hop';
@@ -48,6 +73,8 @@ export interface Origin {
   readonly host?: string;
   /** The `Origin` header a browser sends. */
   readonly browserOrigin?: string;
+  readonly certificate?: PeerCertificate;
+  readonly http?: HttpRequestFacts;
 }
 
 /** MCP methods that a service answers. Others are methods of a server's own. */
