@@ -37,6 +37,8 @@ function decodeBase64(text: string): string | undefined {
     bits -= 8;
     percent += `%${((held >> bits) & 0xff).toString(16).padStart(2, '0')}`;
   }
+  // Bits that say nothing have to be zero: one text has one spelling.
+  if ((held & ((1 << bits) - 1)) !== 0) return undefined;
   try {
     // The language's own strict UTF-8 decoder: this package knows no platform.
     return decodeURIComponent(percent);

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from './json.ts';
+import { skipSpace, stringEnd } from './json-text.ts';
 import {
   isJsonObject,
   type Member,
@@ -99,8 +100,9 @@ export function readMessage(text: string): JsonRpcMessage | NotJsonRpc {
   const value: Record<string, JsonValue> = {};
   try {
     for (const { key, start, end } of members) {
-      if (!topMembers.has(key) || (isEitherOr.has(key) && isNull(text, start, end))) continue;
-      value[key] = key === 'result' ? '' : parseUnique(text.slice(start, end));
+      if (isEitherOr.has(key) && isNull(text, start, end)) continue;
+      const read = key === 'result' ? '' : parseUnique(text.slice(start, end));
+      if (topMembers.has(key)) value[key] = read;
     }
   } catch (error) {
     if (error instanceof StrictJsonError) return { kind: 'invalid', issue: error.message };
@@ -111,12 +113,30 @@ export function readMessage(text: string): JsonRpcMessage | NotJsonRpc {
 
 /** Whether there is nothing but these members in an object; what they are is proven one by one. */
 function isWhole(text: string, members: readonly Member[]): boolean {
-  let end = 0;
-  for (const [index, member] of members.entries()) {
-    if (text.slice(end, member.keyStart).trim() !== (index === 0 ? '{' : ',')) return false;
-    end = member.end;
+  let at = 0;
+  for (const [index, { keyStart, start, end }] of members.entries()) {
+    if (!isOnly(index === 0 ? '{' : ',', text.slice(at, keyStart))) return false;
+    if (!isName(text.slice(keyStart, start))) return false;
+    at = end;
   }
-  return members.length > 0 && text.slice(end).trim() === '}';
+  return members.length > 0 && isOnly('}', text.slice(at));
+}
+
+/** Whether there is only this character, and white space round it. */
+function isOnly(char: string, text: string): boolean {
+  const at = skipSpace(text, 0);
+  return text.charAt(at) === char && skipSpace(text, at + 1) === text.length;
+}
+
+/** Whether this is the name of a member, with a colon and white space round that. */
+function isName(text: string): boolean {
+  const end = stringEnd(text, 0);
+  if (!isOnly(':', text.slice(end))) return false;
+  try {
+    return typeof JSON.parse(text.slice(0, end)) === 'string';
+  } catch {
+    return false;
+  }
 }
 
 /** A result of a server, proven to be JSON that all readers read the same. */

@@ -17,3 +17,4 @@ export * from './fakes/clock.ts';
 export * from './fakes/registry.ts';
 export * from './fakes/sealer.ts';
 export * from './fakes/stages.ts';
+export * from './fuzz.ts';

@@ -1,6 +1,8 @@
 import { createSecretKey, randomBytes } from 'node:crypto';
+import { fuzz } from '@sallyport/testkit';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
+import { fuzzTargets } from './fuzz-targets.fuzz.ts';
 import { fuzzSealed, sealedCase } from './sealed.fuzz.ts';
 import { createSealer } from './sealed.ts';
 
@@ -67,4 +69,10 @@ describe('a sealed text', () => {
       );
     },
   );
+});
+
+it.each(fuzzTargets)('opens nothing of what strangers make of a $name', (target) => {
+  const report = fuzz(target, { seed: 1, mayGoOn: (runs) => runs < 2_000 });
+  expect(report.failure).toBeUndefined();
+  expect(Object.keys(report.verdicts).sort()).toEqual(['opened', 'refused']);
 });
