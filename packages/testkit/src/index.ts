@@ -2,6 +2,7 @@ export * from './corpus/arguments.ts';
 export * from './corpus/attack.ts';
 export * from './corpus/http.ts';
 export * from './corpus/messages.ts';
+export * from './corpus/smuggling.ts';
 export * from './drivers/conversation.ts';
 export * from './drivers/driver.ts';
 export * from './drivers/embedded.ts';
