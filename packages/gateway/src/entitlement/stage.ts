@@ -8,9 +8,15 @@ export interface Containment {
 
 /** Scopes first, so that a caller who lacks one learns which; then containment. Lists and calls ask this same function. */
 export function createEntitle(containments: readonly Containment[]): Stages['entitle'] {
+  // A list asks of thousands, and an error costs a stack trace each: one for each target is enough.
+  const refusals = new WeakMap<Target, GatewayError>();
   return (principal, target) => {
     if (!scopesSatisfy(principal.scopes, target.scopes)) {
-      return new GatewayError('insufficient_scope', { scopes: target.scopes });
+      const known = refusals.get(target);
+      if (known !== undefined) return known;
+      const refusal = new GatewayError('insufficient_scope', { scopes: target.scopes });
+      refusals.set(target, refusal);
+      return refusal;
     }
     if (containments.some((containment) => containment.contains(principal, target)))
       return new GatewayError('contained');
