@@ -1,7 +1,7 @@
 import { createResultStamp, metaKeys } from '@sallyport/protocol';
 import { expect, it } from 'vitest';
 import { readToolResult } from '../../packages/gateway/src/transport/tool-result.ts';
-import { readToolResult as readKitResult } from '../../packages/gateway/src/upstream/kit-answer.ts';
+import { readResult as readKitResult } from '../../packages/gateway/src/upstream/kit-answer.ts';
 import { readAnswer } from '../../packages/gateway/src/upstream/mcp-message.ts';
 
 const callId = '11111111-2222-3333-4444-555555555555';
@@ -29,10 +29,10 @@ it.each(['1', '"x{y"', '[]', '{"isError":true}'])('a foreign server cannot hide 
 it.each(['{"content":[],"resultType":"input_required","inputRequests":{}}', '{"content":[],"resultType":null}'])(
   'a service cannot put questions of its own to an agent: %s is no tool result',
   (text) => {
-    expect(readKitResult(text)).toBeUndefined();
+    expect(readKitResult(text, 'tools/call')).toBeUndefined();
   },
 );
 
 it('a result that says it is complete is one', () => {
-  expect(readKitResult('{"content":[],"resultType":"complete"}')).toBeDefined();
+  expect(readKitResult('{"content":[],"resultType":"complete"}', 'tools/call')).toBeDefined();
 });

@@ -1,4 +1,4 @@
-import type { Principal, Upstream } from '@sallyport/core';
+import type { Feed, Principal, Upstream } from '@sallyport/core';
 import type { HopFrame, TraceContext } from '@sallyport/protocol';
 
 /** The way to one instance, as the instances of a pool use it. */
@@ -21,6 +21,8 @@ export interface PoolInstance {
 /** The instances of one version of a kit service, and the upstream that calls them. */
 export interface Pool<Instance extends PoolInstance = PoolInstance> {
   readonly upstream: Upstream;
+  /** What its instances make known between calls. */
+  readonly feed?: Feed;
   attach(id: string, line: PoolLine): Instance;
   detach(instance: Instance): void;
   status(): { readonly instances: number; readonly trusted: number };

@@ -5,6 +5,7 @@ import { createChanges } from './changes.ts';
 import type { CreatePool, PoolInstance } from './pool.ts';
 import { type Announced, createSeating, type Entry, keyOf, type Seat } from './seating.ts';
 import { compareVersions } from './semver.ts';
+import { createServiceFeeds } from './service-feeds.ts';
 
 /** The place of one connected instance in the table. */
 export interface Member {
@@ -54,8 +55,14 @@ export interface ServiceTableOptions {
 /** Lists services by name, each with the one of its versions that new calls go to. */
 export function createServiceTable({ createPool, log, lingerMs = 500 }: ServiceTableOptions): ServiceTable {
   let registrations: readonly Registration[] = [];
+  const feeds = createServiceFeeds();
   const changes = createChanges(() => {
-    registrations = toRegistrations(seating.entries(), seating.keptOut);
+    const entries = seating.entries();
+    feeds.follow(entries);
+    registrations = toRegistrations(entries, seating.keptOut).map((one) => ({
+      ...one,
+      feed: feeds.of(one.manifest.service),
+    }));
   });
   const seating = createSeating({ createPool, log, lingerMs, onChange: changes.note });
   const stale = () => seating.entries().filter((entry) => entry.stale);

@@ -1,23 +1,49 @@
-import { GatewayError, type JsonText, type Progress, type Reason } from '@sallyport/core';
+import {
+  type Answer,
+  GatewayError,
+  type JsonText,
+  type Progress,
+  type Reason,
+  type ServiceMethod,
+} from '@sallyport/core';
 import type { HopError } from '@sallyport/protocol';
 
-/** A `CallToolResult` as text, checked to be one JSON object. */
-export interface ToolResult {
-  readonly text: JsonText;
-  readonly isError: boolean;
-}
+/** What a service answered, but for who it was. */
+export type KitAnswer = Omit<Answer, 'instance'>;
 
 /**
- * Checks that a text which a service sent as its result is one JSON object and a complete one, and reads whether the tool says it failed.
- * Returns `undefined` for anything else: such a text must not be put into an answer.
+ * Checks that a text which a service sent as its result is one JSON object and may answer this method, and reads whether the
+ * tool says it failed, or that the call goes on. Returns `undefined` for anything else: such a text must not be put into an
+ * answer.
  */
-export function readToolResult(text: string): ToolResult | undefined {
+export function readResult(text: string, method: ServiceMethod): KitAnswer | undefined {
   const value = parse(text);
-  // Anything but complete would be a question of the service to the agent (MCP 2026-07-28), which nobody has permitted.
-  if (!isObject(value) || !isComplete(value.resultType)) return undefined;
+  if (!isObject(value)) return undefined;
+  const { resultType } = value;
   // A raw carriage return can only stand between tokens; it would end a line in an event stream.
   const oneLine = text.includes('\r') || text.includes('\n') ? text.replaceAll(/[\r\n]/g, ' ') : text;
-  return { text: oneLine as JsonText, isError: value.isError === true };
+  const answer = { text: oneLine as JsonText, isError: value.isError === true };
+  if (resultType === undefined || resultType === 'complete') return answer;
+  return mayGoOn(value, method) ? { ...answer, resultType: String(resultType) } : undefined;
+}
+
+/** Which methods may be answered with a question or a task (MCP 2026-07-28, multi round-trip requests; SEP-2663). */
+function mayGoOn(value: Readonly<Record<string, unknown>>, method: ServiceMethod): boolean {
+  const { resultType, inputRequests, requestState, taskId } = value;
+  if (resultType === 'task') return method === 'tools/call' && typeof taskId === 'string';
+  if (resultType !== 'input_required' || !asking.has(method)) return false;
+  return isObject(inputRequests) && typeof requestState === 'string';
+}
+
+const asking: ReadonlySet<ServiceMethod> = new Set(['tools/call', 'prompts/get', 'resources/read']);
+
+/** An error that a service tells its caller in its own words, as an answer; `undefined` for every other. */
+export function toldAnswer({ code, message, data = {} }: HopError): KitAnswer | undefined {
+  const { reason, ...rest } = data;
+  if (reason !== 'told') return undefined;
+  const more = Object.keys(rest).length > 0 && { data: rest };
+  const text = JSON.stringify({ code: Number.isSafeInteger(code) ? code : -32603, message, ...more });
+  return { text: text as JsonText, isError: true, shape: 'error' };
 }
 
 /** Why a service took no call, in the gateway's words. What it wrote stays in the operator's log. */
@@ -36,10 +62,24 @@ const reasonOf: ReadonlyMap<string, Reason> = new Map([
   ['draining', 'upstream_unavailable'],
   ['overloaded', 'upstream_unavailable'],
   ['expired', 'upstream_timeout'],
+  ['unknown_task', 'unknown_task'],
+  ['state_invalid', 'state_invalid'],
 ]);
 
-function isComplete(resultType: unknown): boolean {
-  return resultType === undefined || resultType === 'complete';
+/** How severe log messages are, the least severe first (RFC 5424, as MCP has it). */
+const levels = ['debug', 'info', 'notice', 'warning', 'error', 'critical', 'alert', 'emergency'];
+
+/**
+ * Reads the parameters of a log message for the caller of a call: those of MCP's `notifications/message`, as text.
+ * `undefined` when they are none, or the caller did not ask to hear of anything so little severe.
+ */
+export function readLog(params: unknown, wanted: string | undefined): JsonText | undefined {
+  if (!isObject(params) || wanted === undefined) return undefined;
+  const { level, data, logger } = params;
+  const least = levels.indexOf(wanted);
+  if (typeof level !== 'string' || data === undefined || least === -1 || levels.indexOf(level) < least)
+    return undefined;
+  return JSON.stringify({ level, ...(typeof logger === 'string' && { logger }), data }) as JsonText;
 }
 
 const maxProgressMessage = 1_000;

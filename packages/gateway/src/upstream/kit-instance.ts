@@ -1,8 +1,9 @@
 import { type Answer, GatewayError, type Hop, type Permit, spendPermit } from '@sallyport/core';
-import { callFrame, formatTraceparent, type HopFrame, maxLineLength, notificationFrame } from '@sallyport/protocol';
-import { toHopPrincipal } from './hop-principal.ts';
-import { errorOf, readToolResult } from './kit-answer.ts';
-import { type CallInFlight, createPendingCalls, type Departing, type PendingCall } from './pending-calls.ts';
+import { type HopFrame, type JsonValue, notificationFrame } from '@sallyport/protocol';
+import { errorOf, readResult, toldAnswer } from './kit-answer.ts';
+import { createBackgroundCalls } from './kit-background.ts';
+import { writeCall } from './kit-call.ts';
+import { type CallInFlight, createPendingCalls, type PendingCall } from './pending-calls.ts';
 
 /** The part of a hop connection that calls need: an ordered, authenticated way to one instance. */
 export interface HopLine {
@@ -31,7 +32,7 @@ export interface KitInstance {
   call(permit: Permit, hop: Hop, timeoutMs: number): Promise<Answer>;
   /** Takes an answer or a notification that came in on the connection; what belongs to no call is ignored. */
   receive(frame: HopFrame): void;
-  /** The call with this id, if this instance serves it now. */
+  /** The call with this id, if this instance serves it now, or a task that came of it. */
   inFlight(callId: string): CallInFlight | undefined;
   suspect(): void;
   /** It gave a sign of life. */
@@ -47,6 +48,9 @@ export interface KitInstanceOptions {
   readonly line: HopLine;
   readonly maxInFlight: number;
   readonly maxBufferedBytes: number;
+  readonly nowMs: () => number;
+  /** Hears of updated resources and changed tasks. */
+  readonly onNews: (method: 'updated' | 'task', params: JsonValue | undefined) => void;
   /** Called when `suspected` or `draining` changed. */
   readonly onStatus: () => void;
 }
@@ -73,16 +77,21 @@ export function createKitInstance(options: KitInstanceOptions): KitInstance {
     if (why === 'upstream_timeout') setSuspected(true);
   });
 
+  const background = createBackgroundCalls(options.nowMs);
+  const hear = ({ method, params }: Extract<HopFrame, { kind: 'notification' }>): void => {
+    if (method === 'progress') pending.relay(params);
+    else if (method === 'log') pending.relayLog(params);
+    else if (method === 'draining') drain();
+    else if (method === 'updated' || method === 'task') options.onNews(method, params);
+    if (method === 'task') background.hear(params);
+  };
   const receive = (frame: HopFrame): void => {
-    if (frame.kind === 'notification') {
-      if (frame.method === 'draining') drain();
-      if (frame.method === 'progress') pending.relay(frame.params);
-      return;
-    }
-    if (frame.kind === 'request' || typeof frame.id !== 'number') return;
+    if (frame.kind === 'notification') hear(frame);
+    if (frame.kind === 'notification' || frame.kind === 'request' || typeof frame.id !== 'number') return;
     if (frame.kind === 'error' && frame.error.data?.reason === 'draining') drain();
     const call = pending.take(frame.id);
-    if (call) end(call, frame, id);
+    const answer = call && end(call, frame, id);
+    if (call && answer?.resultType === 'task') background.add(call, answer.text);
   };
 
   return {
@@ -110,7 +119,7 @@ export function createKitInstance(options: KitInstanceOptions): KitInstance {
       return answer;
     },
     receive,
-    inFlight: pending.find,
+    inFlight: (callId) => pending.find(callId) ?? background.find(callId),
     suspect: () => setSuspected(true),
     trust: () => setSuspected(false),
     lost: pending.lose,
@@ -118,28 +127,18 @@ export function createKitInstance(options: KitInstanceOptions): KitInstance {
 }
 
 /** An answer of any kind is a sign of life: whatever it says, it casts no suspicion on the instance. */
-function end(call: PendingCall, frame: Extract<HopFrame, { kind: 'result' | 'error' }>, instance: string): void {
-  const result = frame.kind === 'result' ? readToolResult(frame.resultText) : undefined;
+function end(
+  call: PendingCall,
+  frame: Extract<HopFrame, { kind: 'result' | 'error' }>,
+  instance: string,
+): Answer | undefined {
+  const read = frame.kind === 'result' ? readResult(frame.resultText, call.method) : toldAnswer(frame.error);
+  if (read !== undefined) {
+    const answer = { ...read, instance };
+    call.resolve(answer);
+    return answer;
+  }
   if (frame.kind === 'error') call.reject(errorOf(frame.error));
-  else if (result) call.resolve({ ...result, instance });
-  else call.reject(new GatewayError('upstream_failed', {}, { cause: 'the answer is not a tool result' }));
-}
-
-function writeCall({ seq, permit, hop, timeoutMs }: Departing, audience: string): string {
-  const { traceState } = hop.trace;
-  const claims = {
-    tool: permit.target.remoteName,
-    call: permit.callId,
-    seq,
-    audience,
-    traceparent: formatTraceparent(hop.trace),
-    ...(traceState !== undefined && { tracestate: traceState }),
-    timeoutMs,
-    transport: hop.transport,
-    ...(hop.onProgress && { progress: true }),
-    principal: toHopPrincipal(permit.principal),
-  };
-  const frame = callFrame(claims, permit.argumentsText);
-  if (frame.length > maxLineLength) throw new GatewayError('payload_too_large');
-  return frame;
+  else call.reject(new GatewayError('upstream_failed', {}, { cause: 'the answer is not a result of this method' }));
+  return undefined;
 }

@@ -1,9 +1,13 @@
-import { type Answer, GatewayError, type Hop, type Permit, type Upstream } from '@sallyport/core';
+import { type Answer, type Feed, GatewayError, type Hop, type Permit, type Upstream } from '@sallyport/core';
+import { keeperOf } from '@sallyport/protocol';
+import { createKitFeed } from './kit-feed.ts';
 import { createKitInstance, type HopLine, type KitInstance } from './kit-instance.ts';
 
 /** One version of one kit service: what to call, and how instances come to it. */
 export interface KitUpstream {
   readonly upstream: Upstream;
+  /** What its instances make known between calls. */
+  readonly feed: Feed;
   /** Brings an instance into rotation. */
   attach(id: string, line: HopLine): KitInstance;
   /** Takes it out; its calls in flight end with `upstream_failed`. */
@@ -39,6 +43,7 @@ export function createKitUpstream(options: KitUpstreamOptions): KitUpstream {
   const { maxBufferedBytes = 16 * 1024 * 1024, onStatus = () => undefined } = options;
   const instances: KitInstance[] = [];
   const waiting = new Set<() => void>();
+  const feed = createKitFeed();
   let turn = 0;
   let closed = false;
 
@@ -46,23 +51,39 @@ export function createKitUpstream(options: KitUpstreamOptions): KitUpstream {
     for (const resume of [...waiting]) resume();
   };
 
+  /** Waits until there is an instance to ask. */
+  const wait = async (choice: Choice, hop: Hop, untilMs: number): Promise<void> => {
+    while (!choice.some(instances)) {
+      const leftMs = untilMs - nowMs();
+      if (closed || leftMs <= 0 || waiting.size >= maxWaiting) throw choice.absent();
+      await pause(waiting, hop, leftMs);
+    }
+    if (hop.signal.aborted) throw new GatewayError('cancelled');
+  };
+  const anyone: Choice = {
+    some: (all) => all.some((instance) => !instance.draining),
+    pick(all) {
+      const chosen = choose(all, turn);
+      if (chosen !== undefined) turn = chosen.index + 1;
+      return chosen?.instance;
+    },
+    absent: () => new GatewayError('upstream_unavailable'),
+  };
+
   const open = async (permit: Permit, hop: Hop): Promise<Answer> => {
     if (hop.signal.aborted) throw new GatewayError('cancelled');
+    if (permit.method === 'vendor') throw new GatewayError('method_unknown');
     // A permit is for the tool as it was when the call was decided, and another version is another tool.
     if (permit.target.service !== service || permit.target.version !== version)
       throw new GatewayError('upstream_unavailable');
     const deadlineMs = nowMs() + hop.timeoutMs;
     const untilMs = Math.min(deadlineMs, nowMs() + connectWaitMs);
-    while (!instances.some((instance) => !instance.draining)) {
-      const leftMs = untilMs - nowMs();
-      if (closed || leftMs <= 0 || waiting.size >= maxWaiting) throw new GatewayError('upstream_unavailable');
-      await pause(waiting, hop, leftMs);
-    }
-    if (hop.signal.aborted) throw new GatewayError('cancelled');
-    const chosen = choose(instances, turn);
-    if (chosen === undefined) throw new GatewayError('upstream_unavailable');
-    turn = chosen.index + 1;
-    return chosen.instance.call(permit, hop, Math.max(1, deadlineMs - nowMs()));
+    const choice = keeperFor(hop) ?? anyone;
+    if (!choice.some(instances)) await wait(choice, hop, untilMs);
+    // Picked in the same turn in which it is called: it is not full before the call is its own.
+    const instance = choice.pick(instances);
+    if (instance === undefined) throw new GatewayError('upstream_unavailable');
+    return instance.call(permit, hop, Math.max(1, deadlineMs - nowMs()));
   };
 
   const detach = (instance: KitInstance): void => {
@@ -83,8 +104,12 @@ export function createKitUpstream(options: KitUpstreamOptions): KitUpstream {
         wake();
       },
     },
+    feed,
     attach(id, line) {
-      const instance = createKitInstance({ id, service, line, maxInFlight, maxBufferedBytes, onStatus });
+      const instance = createKitInstance({
+        ...{ id, service, line, maxInFlight, maxBufferedBytes, nowMs, onStatus },
+        onNews: (method, params) => feed.tell(id, method, params),
+      });
       instances.push(instance);
       wake();
       onStatus();
@@ -96,6 +121,39 @@ export function createKitUpstream(options: KitUpstreamOptions): KitUpstream {
       trusted: instances.filter((instance) => !instance.suspected && !instance.draining).length,
     }),
   };
+}
+
+/** Which instance a call is for. */
+interface Choice {
+  /** Whether there is one, busy or not. */
+  some(instances: readonly KitInstance[]): boolean;
+  pick(instances: readonly KitInstance[]): KitInstance | undefined;
+  /** Why there is none. */
+  absent(): GatewayError;
+}
+
+/** A task, and a call that waits for its caller, are kept by one instance, also while it drains. */
+function keeperFor({ taskId, retry }: Hop): Choice | undefined {
+  const kept = taskId ?? retry?.requestState;
+  if (kept === undefined) return undefined;
+  const keeper = keeperOf(kept);
+  const find = (all: readonly KitInstance[]) => all.find(({ id }) => id === keeper);
+  return {
+    some: (all) => keeper === undefined || find(all) !== undefined,
+    pick(all) {
+      const instance = find(all);
+      if (instance === undefined) throw absent(taskId);
+      return instance.full ? undefined : instance;
+    },
+    absent: () => absent(taskId),
+  };
+}
+
+function absent(taskId: string | undefined): GatewayError {
+  const cause = 'the instance that kept it is gone';
+  return taskId === undefined
+    ? new GatewayError('parked_elsewhere', {}, { cause })
+    : new GatewayError('unknown_task', {}, { cause });
 }
 
 interface Chosen {

@@ -1,6 +1,6 @@
-import { type Answer, GatewayError, type Hop, type Permit, type Principal } from '@sallyport/core';
+import { type Answer, GatewayError, type Hop, type Permit, type Principal, type ServiceMethod } from '@sallyport/core';
 import type { TraceContext } from '@sallyport/protocol';
-import { readProgress } from './kit-answer.ts';
+import { readLog, readProgress } from './kit-answer.ts';
 
 /** What is known of a call while it is served: who makes it, and under which trace. */
 export interface CallInFlight {
@@ -11,6 +11,7 @@ export interface CallInFlight {
 /** A call that waits for its answer. It ends once, by whoever takes it out first. */
 export interface PendingCall extends CallInFlight {
   readonly callId: string;
+  readonly method: ServiceMethod;
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: GatewayError) => void;
 }
@@ -40,6 +41,8 @@ export interface PendingCalls {
   find(callId: string): CallInFlight | undefined;
   /** Passes progress on to the caller it is for, if that one asked for it. */
   relay(params: unknown): void;
+  /** The same with a log message. */
+  relayLog(params: unknown): void;
   /** Ends all of them: nobody knows what became of them. */
   lose(): void;
 }
@@ -79,8 +82,9 @@ export function createPendingCalls(onGivenUp: (seq: number, why: GivenUp) => voi
           clearTimeout(clock);
           hop.signal.removeEventListener('abort', onAbort);
         };
-        const { callId, principal } = permit;
-        calls.set(seq, { callId, principal, trace: hop.trace, hop, lastProgress: -Infinity, resolve, reject, release });
+        const { callId, principal, method } = permit;
+        const call = { callId, principal, method, trace: hop.trace, hop, resolve, reject, release };
+        calls.set(seq, { ...call, lastProgress: -Infinity });
       }),
     take,
     find(callId) {
@@ -95,6 +99,12 @@ export function createPendingCalls(onGivenUp: (seq: number, why: GivenUp) => voi
       if (call === undefined || told.progress.progress <= call.lastProgress) return;
       call.lastProgress = told.progress.progress;
       call.hop.onProgress?.(told.progress);
+    },
+    relayLog(params) {
+      const { id } = (params ?? {}) as { readonly id?: unknown };
+      const hop = typeof id === 'number' ? calls.get(id)?.hop : undefined;
+      const paramsText = readLog(params, hop?.client.logLevel);
+      if (paramsText !== undefined) hop?.onNotification?.('notifications/message', paramsText);
     },
     lose() {
       for (const seq of [...calls.keys()]) {
