@@ -33,10 +33,10 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   };
   const { tools, prompts, resources } = call.request.filter;
   stops.push(
-    stages.onCatalogChange(() => {
-      if (tools) tell({ kind: 'tools' });
-      if (prompts) tell({ kind: 'prompts' });
-      if (resources) tell({ kind: 'resources' });
+    stages.onCatalogChange((changed) => {
+      if (tools && changed.tools) tell({ kind: 'tools' });
+      if (prompts && changed.prompts) tell({ kind: 'prompts' });
+      if (resources && changed.resources) tell({ kind: 'resources' });
     }),
   );
   for (const { target, topic, told } of watched) {

@@ -146,7 +146,7 @@ describe('the one path', () => {
 
   it('stops telling a listener whose credential is no longer good', async () => {
     const credential: { good: boolean } = { good: true };
-    const listeners: (() => void)[] = [];
+    const listeners: Parameters<Stages['onCatalogChange']>[0][] = [];
     let stopped = 0;
     const { stages } = fakeStages({
       authenticate: () => {
@@ -167,10 +167,10 @@ describe('the one path', () => {
       onClosed: () => told.push('closed'),
     } as const;
     await createPipeline(stages).listen({ ...call, request });
-    for (const tell of listeners) tell();
+    for (const tell of listeners) tell({ tools: true, prompts: false, resources: false });
     await new Promise(setImmediate);
     credential.good = false;
-    for (const tell of listeners) tell();
+    for (const tell of listeners) tell({ tools: true, prompts: false, resources: false });
     await new Promise(setImmediate);
     expect(told).toEqual(['changed', 'closed']);
     expect(stopped).toBe(1);

@@ -8,7 +8,7 @@ import type { Hold } from './ports/hold.ts';
 import type { Topic } from './ports/registry.ts';
 import type { Hop, OutboundCredential } from './ports/upstream.ts';
 import type { Principal } from './principal.ts';
-import type { Endpoint, Target, View } from './tool.ts';
+import type { Endpoint, ListChanges, Target, View } from './tool.ts';
 
 type Awaitable<T> = T | Promise<T>;
 
@@ -40,7 +40,7 @@ export interface Stages {
   /** Resolves when the record is as durable as it must be for the answer to be sent. */
   readonly record: (record: AuditRecord) => Promise<void>;
   /** Tells the listener of every change of the catalog, until the returned function is called. */
-  readonly onCatalogChange: (listener: () => void) => () => void;
+  readonly onCatalogChange: (listener: (changes: ListChanges) => void) => () => void;
   /** Tells of one resource, or of one task of this principal's, until the returned function is called. */
   readonly watch: (
     watched: { readonly principal: Principal; readonly target: Target; readonly topic: Topic },

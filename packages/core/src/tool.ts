@@ -97,10 +97,22 @@ export interface ServiceStatus {
   readonly mcp?: McpManifest;
 }
 
+/** One text for each kind of list, equal where the lists are. Resources and templates change together. */
+export interface ListRevisions {
+  readonly tools: string;
+  readonly prompts: string;
+  readonly resources: string;
+}
+
+/** Which kinds of lists changed. */
+export type ListChanges = Readonly<Record<keyof ListRevisions, boolean>>;
+
 /** All there is, in a stable order. Replaced whole on every change, never edited. */
 export interface Catalog {
   /** Content hash: equal catalogs have equal revisions. */
   readonly revision: string;
+  /** The same for each kind of list. */
+  readonly revisions: ListRevisions;
   /** Each sorted by name. */
   readonly tools: readonly Tool[];
   readonly prompts: readonly Prompt[];

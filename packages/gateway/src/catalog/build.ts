@@ -46,9 +46,13 @@ export function buildCatalog(sources: Sources): { readonly catalog: Catalog; rea
   const resources = offer(all(resourcesOf), byName);
   const templates = offer(all(templatesOf), byName);
   const methods = offer(all(methodsOf), byName);
-  const everything = [...tools, ...prompts, ...resources, ...templates, ...methods];
   const catalog: Catalog = {
-    revision: sha256(everything.map(identity).join('\n')),
+    revision: revisionOf([...tools, ...prompts, ...resources, ...templates, ...methods]),
+    revisions: {
+      tools: revisionOf(tools),
+      prompts: revisionOf(prompts),
+      resources: revisionOf([...resources, ...templates]),
+    },
     ...{ tools, prompts, resources, templates, methods, byName, promptsByAlias },
     resourceAt: createResourceFinder({ registrations, byName, templates, overrideFor }),
     services: registrations.map(toStatus),
@@ -75,6 +79,6 @@ function identity({ name, version, definitionHash, scopes, internal, auditRequir
   return JSON.stringify([name, version, definitionHash, scopes, internal, auditRequired, timeoutMs]);
 }
 
-function sha256(text: string): string {
-  return createHash('sha256').update(text).digest('hex');
+function revisionOf(targets: readonly Target[]): string {
+  return createHash('sha256').update(targets.map(identity).join('\n')).digest('hex');
 }

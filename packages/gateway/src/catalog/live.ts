@@ -1,4 +1,4 @@
-import type { Catalog, Feed, Registration, Registry, Upstream } from '@sallyport/core';
+import type { Catalog, Feed, ListChanges, Registration, Registry, Upstream } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { buildCatalog } from './build.ts';
 import type { Rules } from './targets.ts';
@@ -11,7 +11,7 @@ export interface LiveCatalog {
   /** What a service tells of between calls, as of now. */
   feedOf(service: string): Feed | undefined;
   /** Tells when tools, or what is said of them, changed; not when only the number of instances did. */
-  onChange(listener: () => void): () => void;
+  onChange(listener: (changes: ListChanges) => void): () => void;
   /** Replaces the rules and rebuilds. */
   override(rules: Rules): void;
   close(): void;
@@ -24,7 +24,7 @@ interface LiveCatalogOptions extends Rules {
 
 /** Follows a registry. */
 export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOptions): LiveCatalog {
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(changes: ListChanges) => void>();
   let rules: Rules = initial;
   let reported = '';
   let services: ReadonlyMap<string, Registration> = new Map();
@@ -43,10 +43,12 @@ export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOpti
   }
 
   function rebuild(): void {
-    const before = catalog.revision;
+    const before = catalog;
     catalog = build();
-    if (catalog.revision === before) return;
-    for (const listener of listeners) listener();
+    if (catalog.revision === before.revision) return;
+    const changed = (kind: keyof ListChanges) => catalog.revisions[kind] !== before.revisions[kind];
+    const changes = { tools: changed('tools'), prompts: changed('prompts'), resources: changed('resources') };
+    for (const listener of listeners) listener(changes);
   }
 
   const stop = registry.onChange(rebuild);

@@ -6,6 +6,7 @@ import {
   createPipeline,
   GatewayError,
   type JsonText,
+  type ListChanges,
   type Permit,
   type Stages,
   spendPermit,
@@ -66,7 +67,7 @@ const behaviours: Readonly<
 /** Makes a rig. The token `good` lacks only the scopes of `Secret`. */
 export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides: Partial<Stages> = {}): Rig {
   const tokens = new Set(['good', 'other']);
-  const listeners = new Set<() => void>();
+  const listeners = new Set<(changes: ListChanges) => void>();
   const dispatched: Permit[] = [];
   const records: AuditRecord[] = [];
   const stages: Stages = {
@@ -89,7 +90,7 @@ export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides
     ...stageOverrides,
   };
   const changeCatalog = (): void => {
-    for (const listener of listeners) listener();
+    for (const listener of listeners) listener({ tools: true, prompts: true, resources: true });
   };
   return { deps: { ...rigDeps(stages), ...overrides }, records, dispatched, tokens, changeCatalog };
 }

@@ -119,7 +119,15 @@ export function contractTool(service: string, remoteName: string, overrides: Par
 
 function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential }: ContractCall): Stages {
   const catalog: Catalog = {
-    ...{ revision: '', tools: [tool], prompts: [], resources: [], templates: [], methods: [] },
+    ...{
+      revision: '',
+      revisions: { tools: '', prompts: '', resources: '' },
+      tools: [tool],
+      prompts: [],
+      resources: [],
+      templates: [],
+      methods: [],
+    },
     byName: new Map([[tool.name, tool]]),
     promptsByAlias: new Map(),
     resourceAt: () => undefined,
