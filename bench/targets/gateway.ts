@@ -12,6 +12,8 @@ writeCredentialFile(credentialFile, mintCredential('bench'));
 
 const generous = { rate: 1_000_000, burst: 1_000_000 };
 const foreign = process.env.FOREIGN;
+/** For benches that hold very many connections and sessions open. */
+const many = Number(process.env.MANY ?? 0);
 const file = join(folder, 'sallyport.yaml');
 writeFileSync(
   file,
@@ -21,7 +23,10 @@ writeFileSync(
     admin: { port: 0 },
     announce: { credentials: [{ file: credentialFile }] },
     ...(foreign && { services: { foreign: { address: foreign } } }),
-    limits: { peer: generous, presets: { read: generous, write: generous } },
+    limits: {
+      ...{ peer: generous, presets: { read: generous, write: generous } },
+      ...(many && { maxConnections: many, sessions: { max: many, perPrincipal: many } }),
+    },
   }),
 );
 const { config } = await loadConfig(file);
