@@ -1,5 +1,5 @@
 import type { JsonObject, JsonValue } from './json.ts';
-import { skipSpace, stringEnd } from './json-text.ts';
+import { oneLine, skipSpace, stringEnd } from './json-text.ts';
 import {
   isJsonObject,
   type Member,
@@ -242,11 +242,6 @@ function readResponse(parts: Parts, idText: string | undefined): JsonRpcResponse
 function textOf({ text, members }: Parts, key: string): string | undefined {
   const found = memberText(text, members, key);
   return found === undefined || key === 'result' ? found : oneLine(found);
-}
-
-/** A raw line end can only stand between tokens. It would end a line of an event stream, or a message of stdio. */
-function oneLine(text: string): string {
-  return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, ' ') : text;
 }
 
 /** Whether a value may name a request: a string or an integer, and never null. */

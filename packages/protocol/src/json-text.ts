@@ -52,3 +52,11 @@ function isNumberPart(char: number): boolean {
   // Digits, '.', 'e', 'E', '+' and '-'.
   return (char >= 0x30 && char <= 0x39) || char === 0x2e || (char | 0x20) === 0x65 || char === 0x2b || char === 0x2d;
 }
+
+/**
+ * The same JSON without line ends, character for character: where each stood there is a space. A raw line end can only stand
+ * between tokens, and would end a line of an event stream, or a message of stdio.
+ */
+export function oneLine(text: string): string {
+  return /[\r\n]/.test(text) ? text.replaceAll(/[\r\n]/g, ' ') : text;
+}

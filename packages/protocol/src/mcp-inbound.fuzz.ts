@@ -55,7 +55,8 @@ function checkParts(body: string, parts: ReturnType<typeof splitParams>): string
   for (const text of [argumentsText, metaText, inputResponsesText, restText, clientCapabilitiesText]) {
     if (text !== undefined && !isJsonObject(JSON.parse(text))) throw new Error('a part is no object');
   }
-  if (inputResponsesText !== undefined && !body.includes(inputResponsesText)) throw new Error('a part was changed');
+  const line = body.replaceAll(/[\r\n]/g, ' ');
+  if (inputResponsesText !== undefined && !line.includes(inputResponsesText)) throw new Error('a part was changed');
   for (const key of Object.keys(metaText === undefined ? {} : (JSON.parse(metaText) as JsonObject))) {
     if (/^(?:io\.modelcontextprotocol|dev\.sallyport)\/|^progresstoken$/i.test(key)) throw new Error(`passed ${key}`);
   }

@@ -30,6 +30,15 @@ describe('the params of a request', () => {
     });
   });
 
+  it('are on one line each, whatever lines they were sent on', () => {
+    const text = '{"name":"a",\r\n"arguments":{\n"x":\r"\\n"},"_meta":{"v":\n1},"more":[\n]}';
+    expect(split('tools/call', text)).toMatchObject({
+      argumentsText: '{ "x": "\\n"}',
+      metaText: '{"v": 1}',
+      restText: expect.stringMatching(/^[^\r\n]*$/),
+    });
+  });
+
   it('may be next to nothing', () => {
     expect(split('tools/call', '{"name":"a"}')).toEqual({
       kind: 'params',
@@ -203,7 +212,7 @@ describe('params for a server', () => {
         const left = Object.keys(meta).length === 0 ? {} : { _meta: meta };
         const { _meta: _gone, ...others } = sent;
         expect(JSON.parse(built)).toEqual(JSON.parse(JSON.stringify({ ...others, ...left })) as JsonValue);
-        if (name !== undefined) expect(text).toContain(argumentsText);
+        if (name !== undefined) expect(text.replaceAll('\n', ' ')).toContain(argumentsText);
       }),
     );
   });

@@ -1,4 +1,5 @@
 import type { JsonObject, JsonValue } from '../json.ts';
+import { oneLine } from '../json-text.ts';
 import { suspiciousKeys } from '../similar.ts';
 import { type Insertions, removeMembers, spliceMembers } from '../splice.ts';
 import { isJsonObject, membersOf, memberText, type StrictJson } from '../strict-json.ts';
@@ -9,7 +10,7 @@ export type CompletionRef =
   | { readonly kind: 'prompt'; readonly name: string }
   | { readonly kind: 'template'; readonly uri: string };
 
-/** The params of a request, taken apart. All texts are JSON, exactly as they were sent. */
+/** The params of a request, taken apart. All texts are JSON, as they were sent but on one line. */
 export interface SplitParams extends SplitMeta {
   readonly kind: 'params';
   /** `tools/call`, `prompts/get`. */
@@ -62,7 +63,9 @@ const required: ReadonlyMap<string, string> = new Map([
  * the server's. Members that another reader may take for one of these are refused (`malformed_request`), members of the
  * wrong kind too (`malformed_params`).
  */
-export function splitParams(json: StrictJson, method: string): SplitParams | ParamsProblem {
+export function splitParams(sent: StrictJson, method: string): SplitParams | ParamsProblem {
+  // Same length, so what was located stands where it stood.
+  const json = { ...sent, text: oneLine(sent.text) };
   const params = paramsOf(json.value);
   const shape: Readonly<Record<string, Kind>> = shapes.get(method) ?? {};
   const problem = shapeProblem(json, params, method);
