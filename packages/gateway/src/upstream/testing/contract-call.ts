@@ -35,6 +35,10 @@ export interface ContractCall {
   /** Gets the permit before the upstream does. */
   readonly onPermit?: (permit: Permit) => void;
   readonly callId?: string;
+  /** What else differs in the request: the method, what the caller can do. */
+  readonly request?: Partial<InvokeRequest>;
+  /** What dispatch adds when the call goes on: the upstream's own state or task. */
+  readonly hop?: Partial<Hop>;
 }
 
 const caller: Principal = {
@@ -66,6 +70,7 @@ export async function callUpstream(upstream: Upstream, call: ContractCall): Prom
       ...(retry && { retry }),
       ...(timeoutMs !== undefined && { timeoutMs }),
       ...(onProgress && { onProgress }),
+      ...call.request,
     },
     presented: { kind: 'none' },
     endpoint: everything,
@@ -117,7 +122,7 @@ export function contractTool(service: string, remoteName: string, overrides: Par
   };
 }
 
-function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential }: ContractCall): Stages {
+function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential, hop: more }: ContractCall): Stages {
   const catalog: Catalog = {
     ...{
       revision: '',
@@ -153,7 +158,7 @@ function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential }: C
         hop.sent();
         onSent?.();
       };
-      return upstream.open(permit, { ...hop, sent });
+      return upstream.open(permit, { ...hop, ...more, sent });
     },
     filter: (_permit, answer) => answer,
     record: async () => undefined,
