@@ -126,6 +126,20 @@ describe('resources', () => {
   });
 });
 
+test('a resource is read by the template that the gateway decides by, or not at all', async () => {
+  const library = create()
+    .resourceTemplate('library://books/{id}', { name: 'Book', ...about }, ({ id }) => `book ${id}`)
+    .resourceTemplate('library://{a}/{b}/s', { name: 'Secret', ...about, scopes: ['admin'] }, () => 'secret');
+  expect(await library.request('resources/read', { uri: 'library://books/1' })).toMatchObject({
+    contents: [{ text: 'book 1' }],
+  });
+  expect(await library.request('resources/read', { uri: 'library://x/1/s' })).toMatchObject({
+    contents: [{ text: 'secret' }],
+  });
+  // For the gateway this is a book: it asks for no scope.
+  await expect(library.request('resources/read', { uri: 'library://books/1/s' })).rejects.toThrow('Unknown resource.');
+});
+
 describe('definitions', () => {
   test('are announced with what callers must know, sorted, and without functions', async () => {
     const library = create()

@@ -35,7 +35,9 @@ export function readyOffers({ prompts, resources, templates }: Drafts): ReadyOff
   }
   for (const draft of prompts.values()) needDescription(draft.name, draft.options.description);
 
-  const familyOf = (uri: string) => families.find(({ template }) => template.match(uri) !== undefined);
+  // The gateway decides by the template that it takes a URI for. It must be the one by which the URI is then read.
+  const byWeight = families.toSorted((a, b) => b.template.weight - a.template.weight);
+  const familyOf = (uri: string) => byWeight.find(({ template }) => template.covers(uri));
   const completersOf = (name: string): Completions | undefined =>
     completersOfPrompt(prompts.get(name)) ?? families.find(({ draft }) => draft.uriTemplate === name)?.completers;
   const readable = (uri: string): Offer | Answer => {

@@ -40,3 +40,12 @@ test('long nonsense takes no long time', () => {
   expect(template.match(`x://${'a'.repeat(3_000)}`)).toBeUndefined();
   expect(template.match('x://%zz-b-c-d-ez')).toBeUndefined();
 });
+
+test('what matches is covered, by whatever is looked at of it', () => {
+  const templates = ['x://{a}', 'x://{a}/{b}', 'x://a{a}', 'x://{a}-{b}/c'].map(parseUriTemplate);
+  fc.assert(
+    fc.property(fc.stringMatching(/^x:\/\/[a-c/-]{0,12}$/), fc.constantFrom(...templates), (uri, template) => {
+      if (template.match(uri) !== undefined) expect(template.covers(uri)).toBe(true);
+    }),
+  );
+});

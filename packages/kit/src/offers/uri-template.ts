@@ -1,6 +1,10 @@
 /** A template of URIs in the simplest form of RFC 6570 (level 1): `tasks://{project}/{id}`. */
 export interface UriTemplate {
   readonly variables: readonly string[];
+  /** How much of a URI it says: of several templates that cover one, the one that says most stands for it. */
+  readonly weight: number;
+  /** Whether a gateway goes by what this template says of a URI: it knows of a variable only that something stands there. */
+  covers(uri: string): boolean;
   /** The values of the variables, decoded; `undefined` for a URI that is none of these. Takes linear time. */
   match(uri: string): Readonly<Record<string, string>> | undefined;
 }
@@ -27,7 +31,26 @@ export function parseUriTemplate(template: string): UriTemplate {
   const variables = parts.filter((_, index) => index % 2 === 1);
   const fault = faultOf(template, literals, variables);
   if (fault !== undefined) throw new TypeError(`${JSON.stringify(template)}: ${fault}`);
-  return { variables, match: (uri) => match(uri, literals, variables) };
+  return {
+    variables,
+    weight: literals.join('').length,
+    covers: (uri) => covers(uri, literals),
+    match: (uri) => match(uri, literals, variables),
+  };
+}
+
+function covers(uri: string, literals: readonly string[]): boolean {
+  const first = literals[0] ?? '';
+  const last = literals.at(-1) ?? '';
+  const end = uri.length - last.length;
+  if (end < first.length || !uri.startsWith(first) || !uri.endsWith(last)) return false;
+  let from = first.length;
+  for (const literal of literals.slice(1, -1)) {
+    const at = uri.indexOf(literal, from);
+    if (at === -1 || at + literal.length > end) return false;
+    from = at + literal.length;
+  }
+  return true;
 }
 
 function faultOf(template: string, literals: readonly string[], variables: readonly string[]): string | undefined {
