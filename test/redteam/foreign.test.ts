@@ -13,7 +13,7 @@ afterEach(async () => {
 const deep = (depth: number) => `${'{"not":'.repeat(depth)}{}${'}'.repeat(depth)}`;
 const tool = (name: string, schema: string) => `{"name":"${name}","inputSchema":${schema}}`;
 
-/** A modern server that answers everything with tools whose text it was given; counts how often it was asked. */
+/** A modern server with tools whose text it was given; counts how often it was asked for them. */
 async function startServer(tools: readonly string[]) {
   let listed = 0;
   const server = createServer((request, response) => {
@@ -25,7 +25,8 @@ async function startServer(tools: readonly string[]) {
     request.on('end', () => {
       const { id, method } = JSON.parse(body) as { readonly id: number; readonly method: string };
       if (method === 'tools/list') listed++;
-      const result = `{"supportedVersions":["2026-07-28"],"tools":[${tools.join(',')}]}`;
+      const result =
+        method === 'tools/list' ? `{"tools":[${tools.join(',')}]}` : '{"supportedVersions":["2026-07-28"]}';
       response.setHeader('Content-Type', 'application/json').end(`{"jsonrpc":"2.0","id":${id},"result":${result}}`);
     });
   });

@@ -2,7 +2,7 @@ import { createResultStamp, metaKeys } from '@sallyport/protocol';
 import { expect, it } from 'vitest';
 import { readToolResult } from '../../packages/gateway/src/transport/tool-result.ts';
 import { readResult as readKitResult } from '../../packages/gateway/src/upstream/kit-answer.ts';
-import { readAnswer } from '../../packages/gateway/src/upstream/mcp-message.ts';
+import { readInbound } from '../../packages/gateway/src/upstream/mcp/message.ts';
 
 const callId = '11111111-2222-3333-4444-555555555555';
 const stamp = createResultStamp('modern', { name: 'sallyport', version: '1.0.0' });
@@ -23,7 +23,7 @@ it('what is checked of a result is what a plain caller gets, though it be there 
 
 it.each(['1', '"x{y"', '[]', '{"isError":true}'])('a foreign server cannot hide %s behind its result', (hidden) => {
   const message = `{"jsonrpc":"2.0","id":7,"result":${hidden},"result":{"content":[]}}`;
-  expect(readAnswer(message, 7)).toMatchObject({ kind: 'result', text: '{"content":[]}' });
+  expect(readInbound(message)).toBeUndefined();
 });
 
 it.each(['{"content":[],"resultType":"input_required","inputRequests":{}}', '{"content":[],"resultType":null}'])(

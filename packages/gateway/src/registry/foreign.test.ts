@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { startFakeHttpServer } from '../upstream/mcp/testing/fake-http-server.ts';
 import { createMcpHttp } from '../upstream/mcp-http.ts';
-import { startFakeMcpServer } from '../upstream/testing/fake-mcp-server.ts';
 import { createForeignRegistry } from './foreign.ts';
 
 const log = pino({ level: 'silent' });
@@ -29,7 +29,7 @@ describe('services that were not written for this gateway', () => {
       { name: 'twin.x', description: '', inputSchema: { type: 'object' } },
       { name: 'twin_x', description: '', inputSchema: { type: 'object' } },
     ];
-    const server = await startFakeMcpServer({ era: 'modern', tools, version: 'v1 (beta)' });
+    const server = await startFakeHttpServer({ eras: ['modern'], lists: { tools }, version: 'v1 (beta)' });
     cleanups.push(server.kill);
     const registry = start({ dead: 'http://127.0.0.1:1/mcp', other: server.url });
     expect(registry.settling).toBe(true);

@@ -56,6 +56,8 @@ export type ServerAnswer =
       readonly data: JsonValue | undefined;
       /** The error object as it stood in the message. */
       readonly text?: JsonText;
+      /** There was a result, but not one that all readers read the same: the text, of which nothing is proven. */
+      readonly unproven?: string;
       /** The HTTP status it came with, where there is one. */
       readonly status?: number;
     };

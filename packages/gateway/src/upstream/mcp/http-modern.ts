@@ -2,14 +2,13 @@ import { GatewayError, type OutboundCredential } from '@sallyport/core';
 import {
   addToResult,
   encodeHeaderValue,
-  isJsonObject,
   mcpHeaders,
   metaKeys,
   modernRevisions,
   type ServerInfo,
 } from '@sallyport/protocol';
 import type { Beginning, Conversation, ConversationRequest, ServerAnswer, ServerFacts } from './conversation.ts';
-import { readServerInfo } from './facts.ts';
+import { readDiscovery } from './facts.ts';
 import type { HttpEndpoint, HttpReply } from './http-endpoint.ts';
 import { createListeners } from './listeners.ts';
 import { readInbound, readProgressFor, toStatusError } from './message.ts';
@@ -45,17 +44,6 @@ interface Facts {
   readonly version: string;
   readonly clientInfo: ServerInfo;
   readonly defaultCapabilities: string;
-}
-
-function readDiscovery(answer: ServerAnswer, version: string): ServerFacts | undefined {
-  if (answer.kind === 'error') return undefined;
-  const { supportedVersions, capabilities, instructions, _meta } = answer.value;
-  if (!Array.isArray(supportedVersions) || !supportedVersions.includes(version)) return undefined;
-  return {
-    info: readServerInfo(isJsonObject(_meta) ? _meta[metaKeys.serverInfo] : undefined),
-    capabilities: isJsonObject(capabilities) ? capabilities : {},
-    ...(typeof instructions === 'string' && { instructions }),
-  };
 }
 
 function createModern(facts: Facts, server: ServerFacts): Conversation {

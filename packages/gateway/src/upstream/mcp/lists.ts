@@ -6,13 +6,15 @@ import {
   membersOf,
   memberText,
   type PromptManifest,
+  parseUnique,
   type ResourceManifest,
   type ServiceManifest,
   type TemplateManifest,
   type ToolManifest,
 } from '@sallyport/protocol';
 import { arrayItems } from './array-items.ts';
-import type { Conversation, ServerAnswer } from './conversation.ts';
+import type { Conversation, ServerFacts } from './conversation.ts';
+import { readDiscovery } from './facts.ts';
 
 const maxPages = 200;
 /** A server that lists more of one kind offers nothing: to leave some out silently would be worse. */
@@ -24,6 +26,14 @@ export interface ListQuery {
   readonly conversation: Conversation;
   readonly credential: OutboundCredential;
   readonly signal: AbortSignal;
+  /** Hears of an entry that is left out because not all readers would read it the same, with its beginning. */
+  readonly onUnreadable?: (method: string, beginning: string) => void;
+}
+
+/** What a server is, and all that it offers. */
+export interface Listed {
+  readonly facts: ServerFacts;
+  readonly manifest: ServiceManifest;
 }
 
 /**
@@ -32,9 +42,9 @@ export interface ListQuery {
  *
  * @throws GatewayError when it does not answer, or does not end.
  */
-export async function listServer(query: ListQuery): Promise<ServiceManifest> {
-  const { service, conversation } = query;
-  const { capabilities, info, instructions } = conversation.server;
+export async function listServer(query: ListQuery): Promise<Listed> {
+  const facts = await askFacts(query);
+  const { capabilities, info, instructions } = facts;
   // Servers that say nothing of themselves may still have tools.
   const isSilent = !('prompts' in capabilities || 'resources' in capabilities);
   const hasTools = 'tools' in capabilities || isSilent;
@@ -44,8 +54,8 @@ export async function listServer(query: ListQuery): Promise<ServiceManifest> {
     'resources' in capabilities ? listAll(query, 'resources/list', 'resources') : [],
     'resources' in capabilities ? listAll(query, 'resources/templates/list', 'resourceTemplates') : [],
   ]);
-  return {
-    service,
+  const manifest = {
+    service: query.service,
     version: toVersion(info.version),
     tools: tools.flatMap(toTool),
     ...(prompts.length > 0 && { prompts: prompts.flatMap(toPrompt) }),
@@ -53,6 +63,15 @@ export async function listServer(query: ListQuery): Promise<ServiceManifest> {
     ...(templates.length > 0 && { templates: templates.flatMap(toTemplate) }),
     mcp: { capabilities, serverInfo: { ...info }, ...(instructions !== undefined && { instructions }) },
   };
+  return { facts, manifest };
+}
+
+/** In the legacy era the handshake said it all; a modern server may have become another one since the first time. */
+async function askFacts({ conversation, credential, signal }: ListQuery): Promise<ServerFacts> {
+  if (conversation.era === 'legacy') return conversation.server;
+  const paramsText = '{}' as JsonText;
+  const answer = await conversation.request({ method: 'server/discover', paramsText, credential, signal });
+  return readDiscovery(answer, conversation.version) ?? conversation.server;
 }
 
 interface Entry {
@@ -64,38 +83,45 @@ async function listAll(query: ListQuery, method: string, member: string): Promis
   const entries: Entry[] = [];
   let cursor: string | undefined;
   for (let page = 0; page < maxPages; page++) {
-    const answer = await listPage(query, method, cursor);
-    if (answer === undefined) return entries;
-    entries.push(...readEntries(answer, member));
-    const { nextCursor } = answer.value;
+    const resultText = await listPage(query, method, cursor);
+    if (resultText === undefined) return entries;
+    const members = membersOf(resultText);
+    const texts = arrayItems(memberText(resultText, members, member) ?? '[]');
+    entries.push(...texts.flatMap((text) => readEntry(query, method, text)));
     if (entries.length > maxEntries) throw endless(method);
-    if (typeof nextCursor !== 'string') return entries;
-    cursor = nextCursor;
+    const next = parse(memberText(resultText, members, 'nextCursor') ?? 'null');
+    if (typeof next !== 'string') return entries;
+    cursor = next;
   }
   throw endless(method);
 }
 
-type Page = Extract<ServerAnswer, { kind: 'result' }>;
-
-/** `undefined`: the server has no such list, whatever it said of its capabilities. */
-async function listPage(query: ListQuery, method: string, cursor: string | undefined): Promise<Page | undefined> {
+/** The result as text. `undefined`: the server has no such list, whatever it said of its capabilities. */
+async function listPage(query: ListQuery, method: string, cursor: string | undefined): Promise<string | undefined> {
   const { conversation, credential, signal } = query;
   const paramsText = JSON.stringify(cursor === undefined ? {} : { cursor }) as JsonText;
   const answer = await conversation.request({ method, paramsText, credential, signal });
-  if (answer.kind === 'result') return answer;
+  if (answer.kind === 'result') return answer.text;
+  // One odd entry must not hide the others: each is read for itself.
+  if (answer.unproven !== undefined) return answer.unproven;
   if (answer.code === -32601) return undefined;
   const cause = `it answered ${method} with error ${answer.code}: ${answer.message.slice(0, 500)}`;
   throw new GatewayError('upstream_failed', {}, { cause });
 }
 
-function readEntries({ text, value }: Page, member: string): readonly Entry[] {
-  const list = value[member];
-  if (!Array.isArray(list)) return [];
-  const texts = arrayItems(memberText(text, membersOf(text), member) ?? '[]');
-  return (list as readonly JsonValue[]).flatMap((entry, i) => {
-    const entryText = texts[i];
-    return isJsonObject(entry) && entryText !== undefined ? [{ value: entry, entryText }] : [];
-  });
+function readEntry({ onUnreadable }: ListQuery, method: string, text: string): readonly Entry[] {
+  const value = parse(text);
+  if (isJsonObject(value)) return [{ value, entryText: text.replaceAll(/[\r\n]/g, ' ') }];
+  onUnreadable?.(method, text.slice(0, 200));
+  return [];
+}
+
+function parse(text: string): JsonValue | undefined {
+  try {
+    return parseUnique(text);
+  } catch {
+    return undefined;
+  }
 }
 
 function endless(method: string): GatewayError {

@@ -75,7 +75,8 @@ function toAnswer(resultText: string): ServerAnswer {
   const result = readResult(resultText);
   if (result.kind === 'result') return { kind: 'result', text: result.text as JsonText, value: result.value };
   // What readers could read in two ways goes no further.
-  return toErrorAnswer({ code: -32603, message: `The server sent a result that cannot be read: ${result.issue}` });
+  const message = `The server sent a result that cannot be read: ${result.issue}`;
+  return { kind: 'error', code: -32603, message, data: undefined, unproven: resultText };
 }
 
 function toErrorAnswer({ code, message, dataText }: JsonRpcFault): ServerAnswer {

@@ -24,6 +24,8 @@ export interface Lease {
   readonly notes: Map<string, string>;
   /** To be called once: then it may be closed when nobody needs it. */
   release(): void;
+  /** Releases it, and keeps others from getting it: what it says of the server may not be true any more. */
+  discard(): void;
 }
 
 /** The conversations with one server. */
@@ -123,7 +125,11 @@ export function createPool(options: PoolOptions): Pool {
     };
     try {
       const conversation = await unlessAborted(entry.begun, signal);
-      if (conversation) return { conversation, notes: entry.notes, release };
+      const discard = (): void => {
+        drop(entry);
+        release();
+      };
+      if (conversation) return { conversation, notes: entry.notes, release, discard };
     } catch (cause) {
       release();
       // Whatever went wrong, nothing of a call was sent.

@@ -1,0 +1,117 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { type Answer, GatewayError, type Hop, type Permit } from '@sallyport/core';
+import type { Era } from '@sallyport/protocol';
+import { parkedPrefix } from '../sealing.ts';
+import { callServer, type Departure } from './call.ts';
+import type { Control } from './control.ts';
+import { legacyCapabilities } from './outgoing.ts';
+import type { Parking } from './parking.ts';
+import type { Lease, Pool } from './pool.ts';
+
+/** What calling a server needs, for as long as it is followed. */
+export interface CallerOptions {
+  readonly pool: Pool;
+  readonly parking: Parking;
+  readonly control: Control;
+  /** What answers name as the instance that made them. */
+  readonly instance: string;
+  readonly nowMs: () => number;
+  /** How long a call waits for a server that cannot be reached, in milliseconds. */
+  readonly connectWaitMs: number;
+  /** Fires when nothing is to be tried any more. */
+  readonly closing: AbortSignal;
+}
+
+/** A call before its conversation is found. */
+export type Request = Omit<Departure, 'lease'>;
+
+/**
+ * Makes the function that brings calls to one server. What did not leave is tried again as long as `connectWaitMs` lasts, and
+ * what a server refused because it does not know the conversation is tried once more in a new one; nothing else is sent twice.
+ */
+export function createCaller(options: CallerOptions): (request: Request) => Promise<Answer> {
+  const { pool, control, nowMs, connectWaitMs, closing } = options;
+
+  const callOnce = async (request: Request, attempt: Attempt): Promise<Answer> => {
+    const lease = await leaseFor(pool, request);
+    const stop = lease.conversation.onLost(() => {
+      attempt.isLost = true;
+    });
+    const onStart = (): void => {
+      attempt.isSent = true;
+      request.onStart();
+    };
+    try {
+      const answer = await callServer({ ...request, onStart, lease }, options);
+      control.answered();
+      return answer;
+    } finally {
+      stop();
+    }
+  };
+
+  return async (request) => {
+    const { hop, signal } = request;
+    if (hop.retry?.requestState?.startsWith(parkedPrefix)) return callServer(request, options);
+    const untilMs = nowMs() + connectWaitMs;
+    let isRenewed = false;
+    for (let tries = 0; ; tries++) {
+      const attempt = { isSent: false, isLost: false };
+      try {
+        return await callOnce(request, attempt);
+      } catch (error) {
+        if (!isUnavailable(error) || signal.aborted || closing.aborted) throw error;
+        control.poke();
+        if (attempt.isSent && (!attempt.isLost || isRenewed)) throw error;
+        // Refused because nobody there knew the conversation: nothing was done, and a new one may be known.
+        if (attempt.isSent) isRenewed = true;
+        else await pause(error, { tries, leftMs: untilMs - nowMs(), signal });
+      }
+    }
+  };
+}
+
+function leaseFor(pool: Pool, { permit, hop, signal }: Request): Promise<Lease> {
+  return pool.lease({
+    era: preferredEra(permit, hop),
+    conversation: hop.client.conversation,
+    capabilitiesText: legacyCapabilities(hop.client.capabilitiesText),
+    credential: hop.credential,
+    signal,
+  });
+}
+
+/** What became of one try to call. */
+interface Attempt {
+  /** Bytes of it left. */
+  isSent: boolean;
+  /** The server did not know the conversation any more. */
+  isLost: boolean;
+}
+
+/** The era of the caller, so that nothing has to be translated; but tasks and states of the modern era are known there only. */
+function preferredEra({ method }: Permit, { era, retry }: Hop): Era {
+  return era === 'legacy' && !method.startsWith('tasks/') && retry?.requestState === undefined ? 'legacy' : 'modern';
+}
+
+function isUnavailable(error: unknown): boolean {
+  return error instanceof GatewayError && error.reason === 'upstream_unavailable';
+}
+
+interface Pause {
+  readonly tries: number;
+  readonly leftMs: number;
+  readonly signal: AbortSignal;
+}
+
+const shortestPauseMs = 25;
+const longestPauseMs = 250;
+
+/** Waits before the next try, ever longer, as long as there is time. @throws the error when there is none. */
+async function pause(error: unknown, { tries, leftMs, signal }: Pause): Promise<void> {
+  if (leftMs <= 0) throw error;
+  const pauseMs = Math.min(shortestPauseMs * 2 ** Math.min(tries, 8), longestPauseMs, leftMs);
+  await sleep(pauseMs, undefined, { signal }).catch(() => {
+    throw signal.reason;
+  });
+}
