@@ -6,14 +6,10 @@ export function suspiciousKeys(
   members: readonly { readonly key: string }[],
   known: readonly string[],
 ): readonly string[] {
-  const keys = members.map(({ key }) => key).filter((key) => !known.includes(key));
-  return keys.length === 0 ? keys : keys.filter((key) => isSimilar(key, known));
-}
-
-/** Whether a name that is not one of these could be read as one of them. */
-function isSimilar(key: string, known: readonly string[]): boolean {
-  const folded = foldName(key);
-  return known.some((name) => foldName(name) === folded);
+  const unknown = members.map(({ key }) => key).filter((key) => !known.includes(key));
+  if (unknown.length === 0) return unknown;
+  const folded = new Set(known.map(foldName));
+  return unknown.filter((key) => folded.has(foldName(key)));
 }
 
 /** Both ways, because some letters outside ASCII (`ſ`, the Kelvin sign) fold into it only one way. */

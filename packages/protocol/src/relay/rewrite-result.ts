@@ -129,15 +129,17 @@ function createRewrites(uri: Rewrite): Rewrites {
 
 /** A content block (MCP, content): only those of these types hold the URI of a resource. */
 function createBlockRewrite(uri: Rewrite): Rewrite {
-  const byType: Readonly<Record<string, Rewrite>> = {
+  const plain = {
     resource_link: inMembers({ uri }),
     resource: inMembers({ resource: inMembers({ uri }) }),
-    // A tool result inside a sampling message has blocks of its own.
-    tool_result: (text) => inMembers({ content: oneOrEach(block) })(text),
   };
-  const block: Rewrite = (text) => {
+  // A tool result inside a sampling message has blocks of its own, among them no other tool result.
+  return byType({ ...plain, tool_result: inMembers({ content: oneOrEach(byType(plain)) }) });
+}
+
+function byType(rewrites: Readonly<Record<string, Rewrite>>): Rewrite {
+  return (text) => {
     const type = isObjectText(text) ? stringMember(text, membersOf(text), 'type') : undefined;
-    return type !== undefined && Object.hasOwn(byType, type) ? (byType[type]?.(text) ?? text) : text;
+    return type !== undefined && Object.hasOwn(rewrites, type) ? (rewrites[type]?.(text) ?? text) : text;
   };
-  return block;
 }
