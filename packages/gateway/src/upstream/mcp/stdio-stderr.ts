@@ -1,0 +1,64 @@
+import type { Logger } from 'pino';
+import { createLineReader, type LineReader } from './stdio-lines.ts';
+
+/** Where the lines go. */
+export interface StderrLogOptions {
+  readonly log: Logger;
+  readonly service: string;
+  readonly pid: number | undefined;
+  /** Values that are blotted out wherever they are printed. */
+  readonly secrets: readonly string[];
+  readonly nowMs: () => number;
+}
+
+const longestLine = 4 * 1024;
+const linesAtOnce = 100;
+const linesPerSecond = 20;
+/** Shorter values are found everywhere and hide nothing. */
+const shortestSecret = 6;
+
+/**
+ * Reads what a server writes to its error output and writes it to the log, line by line: so many a second, cut, and
+ * without what the configuration gave the server to keep. It is no sign of an error (MCP 2026-07-28, stdio).
+ */
+export function createStderrLog({ log, service, pid, secrets, nowMs }: StderrLogOptions): LineReader {
+  const hidden = secrets.filter((secret) => secret.length >= shortestSecret).sort((a, b) => b.length - a.length);
+  let allowance = linesAtOnce;
+  let atMs = nowMs();
+  let leftOut = 0;
+
+  const tellLeftOut = (): void => {
+    if (leftOut > 0) log.warn({ service, pid, lines: leftOut }, 'the server wrote more lines than are logged');
+    leftOut = 0;
+  };
+
+  const write = (bytes: Buffer): void => {
+    const now = nowMs();
+    allowance = Math.min(linesAtOnce, allowance + ((now - atMs) / 1_000) * linesPerSecond);
+    atMs = now;
+    if (allowance < 1) {
+      leftOut += 1;
+      return;
+    }
+    allowance -= 1;
+    tellLeftOut();
+    const text = bytes.toString('utf8').trimEnd();
+    if (text === '') return;
+    const shown = hidden.reduce((shorter, secret) => shorter.replaceAll(secret, '[hidden]'), text);
+    log.info({ service, pid, line: shown }, 'the server wrote a line');
+  };
+
+  const lines = createLineReader({
+    maxBytes: longestLine,
+    onLine: write,
+    // A secret that lies across a cut would show in part.
+    onTooLong: ({ bytes }) => write(Buffer.from(`[a line of ${bytes} bytes]`)),
+  });
+  return {
+    push: lines.push,
+    end() {
+      lines.end();
+      tellLeftOut();
+    },
+  };
+}
