@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { commentText, eventText } from '@sallyport/protocol';
 
 /** What every answer says to browsers and caches: nothing here is a page, and nothing is for keeping. */
 const securityHeaders: Readonly<Record<string, string>> = {
@@ -7,6 +8,8 @@ const securityHeaders: Readonly<Record<string, string>> = {
   'Content-Security-Policy': "default-src 'none'; frame-ancestors 'none'",
   'Referrer-Policy': 'no-referrer',
 };
+
+const keepAliveComment = commentText('keep-alive');
 
 /** Bytes of answers that may wait for a slow reader before notifications are dropped, and before it is cut off. */
 const maxWaitingBytes = 1024 * 1024;
@@ -20,6 +23,18 @@ export interface Responder {
   }): void;
   /** Sends an event ahead of the answer, which then comes as the last event of the same stream. The first opens it. */
   notify(message: string, headers: Readonly<Record<string, string>>): void;
+  /** Opens an event stream, for events that are more than their message. Undefined when the reader is gone. */
+  openStream(headers: Readonly<Record<string, string>>): StreamConnection | undefined;
+}
+
+/** A connection on which events are read. */
+export interface StreamConnection {
+  /** Writes one event or comment as it stands. A reader who lets too many wait is cut off. */
+  write(event: string): void;
+  /** Ends the answer, once what was written is on its way. */
+  close(): void;
+  /** Runs when the connection is over, whoever ended it. */
+  onClose(listener: () => void): void;
 }
 
 /** One request and the means to answer it, as every route gets them. */
@@ -56,7 +71,7 @@ export function createResponder(response: ServerResponse, options: ResponderOpti
     timer.unref();
     response.once('close', () => clearTimeout(timer));
   };
-  const openStream = (headers: Readonly<Record<string, string>>): void => {
+  const begin = (headers: Readonly<Record<string, string>>): void => {
     response.writeHead(200, {
       ...common,
       ...headers,
@@ -64,7 +79,7 @@ export function createResponder(response: ServerResponse, options: ResponderOpti
       'Cache-Control': 'no-cache, no-transform',
       'X-Accel-Buffering': 'no',
     });
-    keepAlive = setInterval(() => write(': keep-alive\n\n'), options.keepAliveMs);
+    keepAlive = setInterval(() => write(keepAliveComment), options.keepAliveMs);
     keepAlive.unref();
     response.once('close', () => clearInterval(keepAlive));
   };
@@ -79,6 +94,7 @@ export function createResponder(response: ServerResponse, options: ResponderOpti
         end(body === undefined ? undefined : toEvent(body));
         return;
       }
+      if (response.destroyed) return;
       const length = body === undefined ? {} : { 'Content-Length': String(Buffer.byteLength(body)) };
       const last = options.ending.aborted ? { Connection: 'close' } : {};
       response.writeHead(status, { ...common, ...headers, ...length, ...last });
@@ -86,13 +102,35 @@ export function createResponder(response: ServerResponse, options: ResponderOpti
     },
     notify(message, headers) {
       if (response.destroyed || response.writableEnded) return;
-      if (!response.headersSent) openStream(headers);
+      if (!response.headersSent) begin(headers);
       write(toEvent(message));
+    },
+    openStream(headers) {
+      if (response.destroyed || response.headersSent) return undefined;
+      begin(headers);
+      return {
+        write: (event) => {
+          if (!response.destroyed && !response.writableEnded) write(event);
+        },
+        close: () => end(undefined),
+        onClose: (listener) => void response.once('close', listener),
+      };
     },
   };
 }
 
 /** JSON text has newlines only where white space may be, but an event stream would end a line there. */
-function toEvent(message: string): string {
-  return `event: message\ndata: ${message.replace(/[\r\n]+/g, ' ')}\n\n`;
+export function toEvent(message: string, id?: string): string {
+  return eventText({ ...(id !== undefined && { id }), event: 'message', data: message.replace(/[\r\n]+/g, ' ') });
+}
+
+/** Answers without a call: probes, and paths or methods that are not there. */
+export function sendJson(responder: Responder, status: number, value: object): void {
+  responder.send({ status, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) });
+}
+
+/** Says which methods a path has. */
+export function sendNotAllowed(responder: Responder, allow: string): void {
+  const body = JSON.stringify({ error: { code: 'unimplemented', message: 'This path has no such method.' } });
+  responder.send({ status: 405, headers: { 'Content-Type': 'application/json', Allow: allow }, body });
 }

@@ -1,0 +1,145 @@
+import { eventText } from '@sallyport/protocol';
+import { createEventLog, type EventPlace, eventId, type LogLimits } from './event-log.ts';
+import { type StreamConnection, toEvent } from './http-response.ts';
+
+/**
+ * The event streams of one session (MCP 2025-11-25, Streamable HTTP). A stream outlives the connections it is read on: what
+ * is sent while nobody reads waits in the log. Each message belongs to exactly one stream, and each stream to one reader at
+ * a time: who comes later takes it over, since clients notice that a connection is dead before servers do.
+ */
+export interface SessionStreams {
+  /** Whether each stream begins with an event that tells where to resume it. */
+  readonly isPrimed: boolean;
+  /** Sends a message that belongs to no request; it waits for a reader. */
+  tell(message: string): void;
+  /** Begins the stream of a request's answer on this connection. */
+  open(connection: StreamConnection): AnswerStream;
+  /** Reads the messages of no request: those that nobody has read yet, or those after `place`. */
+  listen(connection: StreamConnection, place?: EventPlace): void;
+  /** Goes on with the stream of an answer after the event at `place`, to the end of that stream. */
+  resume(connection: StreamConnection, place: EventPlace): void;
+  /** Which event an id names, and whether it is one of no request. Undefined for ids that are not known any more. */
+  locate(eventId: string): (EventPlace & { readonly isUnrequested: boolean }) | undefined;
+  /** Lets go of all connections; what is logged stays. */
+  disconnect(): void;
+  /** Forgets what was sent before that time. */
+  dropBefore(timeMs: number): void;
+  /** Forgets everything. */
+  close(): void;
+}
+
+/** The stream on which one request is answered. */
+export interface AnswerStream {
+  send(message: string): void;
+  /** Sends the answer, if there is one, and ends the stream. */
+  end(message?: string): void;
+  /** Lets go of the connection; the client, if it was told where to resume, comes back after so many milliseconds. */
+  pause(retryMs: number | undefined): void;
+}
+
+/** What the streams of a session are made with. */
+export interface SessionStreamsOptions {
+  readonly limits: LogLimits;
+  /** Whether the client understands an event without data, which tells it where to resume (2025-11-25 on). */
+  readonly isPrimed: boolean;
+  readonly nowMs: () => number;
+}
+
+interface Stream {
+  readonly number: number;
+  connection: StreamConnection | undefined;
+  /** How far it was written to any connection. */
+  written: number;
+}
+
+/** Makes the streams of one session; until one is used they cost next to nothing. */
+export function createSessionStreams({ limits, isPrimed, nowMs }: SessionStreamsOptions): SessionStreams {
+  const log = createEventLog(limits);
+  const live = new Map<number, Stream>();
+
+  const begin = (): Stream => {
+    const stream: Stream = { number: log.begin(), connection: undefined, written: 0 };
+    live.set(stream.number, stream);
+    return stream;
+  };
+  // The first stream there is, always.
+  const unrequested = begin();
+
+  const attach = (stream: Stream, connection: StreamConnection): void => {
+    const before = stream.connection;
+    stream.connection = connection;
+    before?.close();
+    connection.onClose(() => {
+      if (stream.connection === connection) stream.connection = undefined;
+    });
+  };
+  const send = (stream: Stream, message: string): void => {
+    const place = log.append(stream.number, message, nowMs());
+    if (place === undefined || stream.connection === undefined) return;
+    stream.connection.write(toEvent(message, eventId(place)));
+    stream.written = place.sequence;
+  };
+  const prime = (connection: StreamConnection, place: EventPlace): void => {
+    if (isPrimed) connection.write(eventText({ id: eventId(place), data: '' }));
+  };
+  const replay = (connection: StreamConnection, from: EventPlace): number => {
+    let written = from.sequence;
+    for (const event of log.after(from)) {
+      connection.write(toEvent(event.message, eventId(event)));
+      written = event.sequence;
+    }
+    return written;
+  };
+  const letGo = (stream: Stream): void => {
+    const { connection } = stream;
+    stream.connection = undefined;
+    connection?.close();
+  };
+
+  return {
+    isPrimed,
+    tell: (message) => send(unrequested, message),
+    open(connection) {
+      const stream = begin();
+      attach(stream, connection);
+      prime(connection, { stream: stream.number, sequence: 0 });
+      return {
+        send: (message) => send(stream, message),
+        end(message) {
+          if (message !== undefined) send(stream, message);
+          log.end(stream.number);
+          live.delete(stream.number);
+          letGo(stream);
+        },
+        pause(retryMs) {
+          if (retryMs !== undefined) stream.connection?.write(eventText({ retryMs }));
+          letGo(stream);
+        },
+      };
+    },
+    listen(connection, place = { stream: unrequested.number, sequence: unrequested.written }) {
+      attach(unrequested, connection);
+      prime(connection, place);
+      unrequested.written = replay(connection, place);
+    },
+    resume(connection, place) {
+      const stream = live.get(place.stream);
+      const written = replay(connection, place);
+      if (stream === undefined) return connection.close();
+      attach(stream, connection);
+      stream.written = written;
+    },
+    locate(eventId) {
+      const place = log.locate(eventId);
+      return place && { ...place, isUnrequested: place.stream === unrequested.number };
+    },
+    disconnect() {
+      for (const stream of live.values()) letGo(stream);
+    },
+    dropBefore: (timeMs) => log.dropBefore(timeMs),
+    close() {
+      for (const stream of live.values()) letGo(stream);
+      log.clear();
+    },
+  };
+}
