@@ -5,7 +5,7 @@ import type { Topic } from './ports/registry.ts';
 import type { Principal } from './principal.ts';
 import { taskTool } from './resolve.ts';
 import type { CallOf, Stages } from './stages.ts';
-import type { Target } from './tool.ts';
+import type { Endpoint, ListKind, Target } from './tool.ts';
 import type { Trail } from './trail.ts';
 
 /** The verb `listen`: tells of changes until the caller, or what lets it in, is gone. */
@@ -31,12 +31,10 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
         },
       );
   };
-  const { tools, prompts, resources } = call.request.filter;
+  const { filter } = call.request;
   stops.push(
-    stages.onCatalogChange((changed) => {
-      if (tools && changed.tools) tell({ kind: 'tools' });
-      if (prompts && changed.prompts) tell({ kind: 'prompts' });
-      if (resources && changed.resources) tell({ kind: 'resources' });
+    stages.onCatalogChange((changes) => {
+      for (const kind of listKinds) if (filter[kind] && concerns(call.endpoint, changes[kind])) tell({ kind });
     }),
   );
   for (const { target, topic, told } of watched) {
@@ -45,6 +43,13 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   const named = (kind: 'resource' | 'task'): string[] =>
     watched.flatMap(({ told }) => (told.kind === kind ? [told.kind === 'resource' ? told.uri : told.taskId] : []));
   return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
+}
+
+const listKinds: readonly ListKind[] = ['tools', 'prompts', 'resources'];
+
+/** Where one service is mounted alone, the others do not exist. */
+function concerns(endpoint: Endpoint, services: readonly string[]): boolean {
+  return endpoint.kind === 'mount' ? services.includes(endpoint.service) : services.length > 0;
 }
 
 type Told = { readonly kind: 'resource'; readonly uri: string } | { readonly kind: 'task'; readonly taskId: string };

@@ -167,10 +167,10 @@ describe('the one path', () => {
       onClosed: () => told.push('closed'),
     } as const;
     await createPipeline(stages).listen({ ...call, request });
-    for (const tell of listeners) tell({ tools: true, prompts: false, resources: false });
+    for (const tell of listeners) tell({ tools: ['tasks'], prompts: [], resources: [] });
     await new Promise(setImmediate);
     credential.good = false;
-    for (const tell of listeners) tell({ tools: true, prompts: false, resources: false });
+    for (const tell of listeners) tell({ tools: ['tasks'], prompts: [], resources: [] });
     await new Promise(setImmediate);
     expect(told).toEqual(['changed', 'closed']);
     expect(stopped).toBe(1);

@@ -97,22 +97,18 @@ export interface ServiceStatus {
   readonly mcp?: McpManifest;
 }
 
-/** One text for each kind of list, equal where the lists are. Resources and templates change together. */
-export interface ListRevisions {
-  readonly tools: string;
-  readonly prompts: string;
-  readonly resources: string;
-}
+/** The kinds of lists that can change. Resources and templates change together. */
+export type ListKind = 'tools' | 'prompts' | 'resources';
 
-/** Which kinds of lists changed. */
-export type ListChanges = Readonly<Record<keyof ListRevisions, boolean>>;
+/** For each kind of list, the services whose part of it changed. */
+export type ListChanges = Readonly<Record<ListKind, readonly string[]>>;
 
 /** All there is, in a stable order. Replaced whole on every change, never edited. */
 export interface Catalog {
   /** Content hash: equal catalogs have equal revisions. */
   readonly revision: string;
-  /** The same for each kind of list. */
-  readonly revisions: ListRevisions;
+  /** By service, for each kind of list: equal where its part of the list is, and the service does not say otherwise. */
+  readonly parts: ReadonlyMap<string, Readonly<Record<ListKind, string>>>;
   /** Each sorted by name. */
   readonly tools: readonly Tool[];
   readonly prompts: readonly Prompt[];

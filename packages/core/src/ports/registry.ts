@@ -1,5 +1,6 @@
 import type { ServiceManifest } from '@sallyport/protocol';
 import type { JsonText } from '../call.ts';
+import type { ListKind } from '../tool.ts';
 import type { Upstream } from './upstream.ts';
 
 /** What a service can tell of between calls. */
@@ -22,6 +23,8 @@ export interface Registration {
   readonly keptOut?: number;
   readonly state: 'ready' | 'suspected' | 'stale';
   readonly feed?: Feed;
+  /** How often the service said that a list of its own changed. */
+  readonly editions?: Readonly<Record<ListKind, number>>;
 }
 
 /**

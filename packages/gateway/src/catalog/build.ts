@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Catalog, Prompt, Registration, ServiceStatus, Target } from '@sallyport/core';
+import type { Catalog, ListKind, Prompt, Registration, ServiceStatus, Target } from '@sallyport/core';
 import type { ServiceManifest } from '@sallyport/protocol';
 import { createResourceFinder } from './resources.ts';
 import { methodsOf, promptsOf, type Rules, resourcesOf, templatesOf, toolsOf } from './targets.ts';
@@ -48,11 +48,7 @@ export function buildCatalog(sources: Sources): { readonly catalog: Catalog; rea
   const methods = offer(all(methodsOf), byName);
   const catalog: Catalog = {
     revision: revisionOf([...tools, ...prompts, ...resources, ...templates, ...methods]),
-    revisions: {
-      tools: revisionOf(tools),
-      prompts: revisionOf(prompts),
-      resources: revisionOf([...resources, ...templates]),
-    },
+    parts: partsOf(registrations, { tools, prompts, resources: [...resources, ...templates] }),
     ...{ tools, prompts, resources, templates, methods, byName, promptsByAlias },
     resourceAt: createResourceFinder({ registrations, byName, templates, overrideFor }),
     services: registrations.map(toStatus),
@@ -77,6 +73,21 @@ function toStatus({ manifest, instances, keptOut = 0, state }: Registration): Se
 /** Everything about a target that a caller or a policy can notice. */
 function identity({ name, version, definitionHash, scopes, internal, auditRequired, timeoutMs }: Target): string {
   return JSON.stringify([name, version, definitionHash, scopes, internal, auditRequired, timeoutMs]);
+}
+
+function partsOf(
+  registrations: readonly Registration[],
+  lists: Readonly<Record<ListKind, readonly Target[]>>,
+): Catalog['parts'] {
+  const byService = (kind: ListKind) => Map.groupBy(lists[kind], ({ service }) => service);
+  const grouped = { tools: byService('tools'), prompts: byService('prompts'), resources: byService('resources') };
+  return new Map(
+    registrations.map(({ manifest: { service }, editions }) => {
+      const part = (kind: ListKind): string =>
+        `${revisionOf(grouped[kind].get(service) ?? [])} ${editions?.[kind] ?? 0}`;
+      return [service, { tools: part('tools'), prompts: part('prompts'), resources: part('resources') }] as const;
+    }),
+  );
 }
 
 function revisionOf(targets: readonly Target[]): string {

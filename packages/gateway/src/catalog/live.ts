@@ -1,4 +1,4 @@
-import type { Catalog, Feed, ListChanges, Registration, Registry, Upstream } from '@sallyport/core';
+import type { Catalog, Feed, ListChanges, ListKind, Registration, Registry, Upstream } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { buildCatalog } from './build.ts';
 import type { Rules } from './targets.ts';
@@ -45,9 +45,8 @@ export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOpti
   function rebuild(): void {
     const before = catalog;
     catalog = build();
-    if (catalog.revision === before.revision) return;
-    const changed = (kind: keyof ListChanges) => catalog.revisions[kind] !== before.revisions[kind];
-    const changes = { tools: changed('tools'), prompts: changed('prompts'), resources: changed('resources') };
+    const changes = changesBetween(before.parts, catalog.parts);
+    if (Object.values(changes).every((services) => services.length === 0)) return;
     for (const listener of listeners) listener(changes);
   }
 
@@ -66,4 +65,11 @@ export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOpti
     },
     close: stop,
   };
+}
+
+function changesBetween(before: Catalog['parts'], after: Catalog['parts']): ListChanges {
+  const services = [...new Set([...before.keys(), ...after.keys()])];
+  const changed = (kind: ListKind) =>
+    services.filter((service) => before.get(service)?.[kind] !== after.get(service)?.[kind]);
+  return { tools: changed('tools'), prompts: changed('prompts'), resources: changed('resources') };
 }

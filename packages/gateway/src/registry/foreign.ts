@@ -9,6 +9,8 @@ import { fitManifest } from './manifest.ts';
 export interface ForeignService {
   readonly upstream: Upstream;
   readonly feed?: Feed;
+  /** How often it said that a list of its own changed. */
+  readonly editions?: () => NonNullable<Registration['editions']>;
   /** What it offered last; `undefined` until it answered once. */
   manifest(): ServiceManifest | undefined;
   /** Whether it answered when it was asked last. */
@@ -66,11 +68,20 @@ function createList(services: ReadonlyMap<string, ForeignService>, log: Logger):
     return manifest;
   };
   return () =>
-    [...services.values()].flatMap(({ manifest: offer, upstream, alive, feed }) => {
+    [...services.values()].flatMap(({ manifest: offer, upstream, alive, feed, editions }) => {
       const offered = offer();
       const manifest = offered && fit(offered);
       if (manifest === undefined) return [];
       const state = alive ? 'ready' : 'suspected';
-      return [{ manifest, upstream, instances: alive ? 1 : 0, state, ...(feed && { feed }) }];
+      return [
+        {
+          manifest,
+          upstream,
+          instances: alive ? 1 : 0,
+          state,
+          ...(feed && { feed }),
+          ...(editions && { editions: editions() }),
+        },
+      ];
     });
 }

@@ -69,7 +69,7 @@ export function fakeCatalog(tools: readonly Tool[]): Catalog {
   const byName = new Map(sorted.flatMap((tool) => [tool.name, tool.alias].map((name) => [name, tool] as const)));
   return {
     revision: sorted.map((tool) => tool.name).join(),
-    revisions: { tools: sorted.map((tool) => tool.name).join(), prompts: '', resources: '' },
+    parts: new Map(),
     tools: sorted,
     ...{ prompts: [], resources: [], templates: [], methods: [] },
     byName,

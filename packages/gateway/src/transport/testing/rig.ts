@@ -90,7 +90,7 @@ export function createRig(overrides: Partial<TransportDeps> = {}, stageOverrides
     ...stageOverrides,
   };
   const changeCatalog = (): void => {
-    for (const listener of listeners) listener({ tools: true, prompts: true, resources: true });
+    for (const listener of listeners) listener({ tools: ['blog'], prompts: [], resources: [] });
   };
   return { deps: { ...rigDeps(stages), ...overrides }, records, dispatched, tokens, changeCatalog };
 }

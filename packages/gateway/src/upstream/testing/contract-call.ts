@@ -126,7 +126,7 @@ function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential, hop
   const catalog: Catalog = {
     ...{
       revision: '',
-      revisions: { tools: '', prompts: '', resources: '' },
+      parts: new Map(),
       tools: [tool],
       prompts: [],
       resources: [],
