@@ -1,7 +1,10 @@
 import type { Logger } from 'pino';
-import type { GatewayConfig, ServiceConfig } from '../config/index.ts';
+import type { GatewayConfig, ServiceConfig, StdioService } from '../config/index.ts';
 import type { ForeignService } from '../registry/foreign.ts';
-import { createMcpHttp } from '../upstream/mcp-http.ts';
+import { createMcpService, type McpServiceOptions } from '../upstream/mcp/service.ts';
+import { createMcpHttp } from '../upstream/mcp/service-http.ts';
+import { openStdio } from '../upstream/mcp/stdio.ts';
+import { stdioEnvironment } from '../upstream/mcp/stdio-environment.ts';
 import { version } from './version.ts';
 
 interface ForeignParts {
@@ -9,27 +12,58 @@ interface ForeignParts {
   readonly nowMs: () => number;
 }
 
-/** Connects to the MCP servers of a configuration. */
-export function foreignServices({ services }: GatewayConfig, parts: ForeignParts): ReadonlyMap<string, ForeignService> {
+type Common = Pick<McpServiceOptions, 'clientInfo' | 'log' | 'parking'>;
+
+/** Connects to the MCP servers of a configuration, and starts those that speak over their standard input and output. */
+export function foreignServices(config: GatewayConfig, parts: ForeignParts): ReadonlyMap<string, ForeignService> {
+  const { max, perPrincipal, timeMs } = config.limits.parked;
+  const common: Common = {
+    clientInfo: { name: 'sallyport', version },
+    log: parts.log,
+    parking: { maxParked: max, maxPerOwner: perPrincipal, parkedMs: timeMs },
+  };
   return new Map(
-    Object.entries(services).flatMap(([service, described]) => {
-      const connected = connect(service, described, parts);
+    Object.entries(config.services).flatMap(([service, described]) => {
+      const connected = connect(service, described, { ...parts, common });
       return connected ? [[service, connected] as const] : [];
     }),
   );
 }
 
-function connect(service: string, described: ServiceConfig, { log }: ForeignParts): ForeignService | undefined {
+function connect(
+  service: string,
+  described: ServiceConfig,
+  parts: ForeignParts & { readonly common: Common },
+): ForeignService | undefined {
   const { kind } = described;
   switch (kind) {
     case 'command':
     case 'static':
       return undefined;
     case 'mcp':
-      return createMcpHttp({ service, url: described.address, log, clientInfo: { name: 'sallyport', version } });
+      return createMcpHttp({ ...parts.common, service, url: described.address });
     case 'stdio':
-      return undefined;
+      return startStdio(service, described, parts);
     default:
       return kind satisfies never;
   }
+}
+
+function startStdio(
+  service: string,
+  { command, cwd, env, isolation, processes, startTimeoutMs }: StdioService,
+  { common, log, nowMs }: ForeignParts & { readonly common: Common },
+): ForeignService {
+  const server = openStdio({
+    ...{ service, command, cwd, isolation, log, nowMs },
+    env: stdioEnvironment(process.env, env),
+    // What the file puts into its environment may be a secret: it is not repeated from what the server says.
+    secrets: Object.values(env),
+    maxProcesses: processes.max,
+    idleMs: processes.idleMs,
+    startMs: startTimeoutMs,
+    random: Math.random,
+  });
+  const { begin, close } = server;
+  return createMcpService({ ...common, service, kind: 'mcp-stdio', instance: service, begin, close });
 }
