@@ -10,6 +10,7 @@ import type { Answer } from './answer.ts';
 import type { IncomingCall } from './call-context.ts';
 import { readError, readOutput } from './call-result.ts';
 import type { LogLevel } from './caller-options.ts';
+import { meantBy } from './meaning.ts';
 import type { Runner } from './runner.ts';
 import { CallError } from './tool-error.ts';
 import type { CallOptions, CallTool, Principal, Progress } from './tool-options.ts';
@@ -58,34 +59,6 @@ export function request(
 ): Promise<JsonObject> {
   const meant = meantBy(method, JSON.parse(JSON.stringify(params)) as JsonObject);
   return run(runner, { ...meant, method }, options);
-}
-
-/** What a request of MCP is for, by the name that it has at the service, and what is handed over with it. */
-export function meantBy(method: HopMethod, params: JsonObject): Pick<IncomingCall, 'tool' | 'arguments'> {
-  const { _meta, inputResponses, requestState, ...rest } = params;
-  const { name, arguments: args, uri, ref } = rest;
-  switch (method) {
-    case 'tools/call':
-    case 'prompts/get':
-      return { tool: textOf(name), arguments: objectOf(args) };
-    case 'resources/read':
-      return { tool: textOf(uri), arguments: rest };
-    case 'completion/complete': {
-      const { name: prompt, uri: template } = objectOf(ref);
-      return { tool: textOf(prompt ?? template), arguments: rest };
-    }
-    default:
-      // Nobody but the service knows which tool made the task.
-      return { tool: '', arguments: { ...rest, ...(inputResponses !== undefined && { inputResponses }) } };
-  }
-}
-
-function textOf(value: JsonValue | undefined): string {
-  return typeof value === 'string' ? value : '';
-}
-
-function objectOf(value: JsonValue | undefined): JsonObject {
-  return typeof value === 'object' && value !== null && !Array.isArray(value) ? (value as JsonObject) : {};
 }
 
 /** Runs a call, and goes on with it for as long as its questions are answered. */

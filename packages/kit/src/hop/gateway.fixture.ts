@@ -6,6 +6,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import {
   type CallClaims,
+  type CallTexts,
   callFrame,
   createAcceptor,
   createDialer,
@@ -40,7 +41,7 @@ export interface GatewayEnd {
   readonly frames: HopFrame[];
   readonly closed: Promise<void>;
   /** Calls, with every claim right unless overridden; resolves with the answer. */
-  call(tool: string, args: unknown, claims?: Partial<CallClaims>): Promise<HopFrame>;
+  call(tool: string, args: unknown, claims?: Partial<CallClaims & CallTexts>): Promise<HopFrame>;
   /** Sends any text. */
   send(text: string): void;
   /** Waits for the next frame that matches, those already seen included. */
@@ -99,7 +100,7 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
     announcement: announcement.promise,
     frames: inbox.frames,
     closed: new Promise((resolve) => socket.once('close', () => resolve())),
-    call(tool, args, claims = {}) {
+    call(tool, args, { capabilitiesText, logLevel, retry, ...claims } = {}) {
       seq += 1;
       const all: CallClaims = {
         ...usualClaims,
@@ -110,7 +111,13 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
         ...claims,
       };
       const answer = end.next((frame) => 'id' in frame && frame.id === all.seq && frame.kind !== 'request');
-      end.send(callFrame(all, JSON.stringify(args)));
+      const texts = {
+        argumentsText: JSON.stringify(args),
+        ...(capabilitiesText !== undefined && { capabilitiesText }),
+        ...(logLevel !== undefined && { logLevel }),
+        ...(retry && { retry }),
+      };
+      end.send(callFrame(all, texts));
       return answer;
     },
     send: (text) => void socket.write(text),
