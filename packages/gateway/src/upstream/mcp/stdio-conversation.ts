@@ -1,5 +1,5 @@
 import { GatewayError } from '@sallyport/core';
-import type { Conversation } from './conversation.ts';
+import type { Beginning, Conversation } from './conversation.ts';
 import { createListeners } from './listeners.ts';
 import type { Launched } from './stdio-launch.ts';
 import { createIdleness, createOwnRequests, type OwnRequests } from './stdio-own-requests.ts';
@@ -7,6 +7,7 @@ import { createIdleness, createOwnRequests, type OwnRequests } from './stdio-own
 /** What one conversation with a running server is made of. */
 export interface StdioConversationOptions {
   readonly launched: Launched;
+  readonly beginning: Pick<Beginning, 'capabilitiesText'>;
   /** How long requests in flight are waited for when it is closed, in milliseconds. */
   readonly drainMs: number;
   /** After how long without a request it ends by itself, in milliseconds. Absent: never. */
@@ -17,9 +18,11 @@ export interface StdioConversationOptions {
 
 /** One conversation with a server that runs; several may share a process. */
 export function createStdioConversation(options: StdioConversationOptions): Conversation {
-  const { launched, drainMs, idleMs } = options;
+  const { launched, beginning, drainMs, idleMs } = options;
   const { peer, process, introduction } = launched;
-  const { era, version, server, envelope } = introduction;
+  const { era, version, server } = introduction;
+  const { capabilitiesText } = beginning;
+  const envelope = introduction.envelope && { ...introduction.envelope, capabilitiesText };
   const requests = createOwnRequests();
   const end = createEnd(options, requests);
   const idleness = idleMs === undefined ? undefined : createIdleness(idleMs, end.lose);

@@ -1,4 +1,3 @@
-import { GatewayError } from '@sallyport/core';
 import type { Era } from '@sallyport/protocol';
 import type { Beginning, Conversation } from './conversation.ts';
 import { createStdioConversation } from './stdio-conversation.ts';
@@ -33,7 +32,7 @@ export function createProcessPerCaller(options: ProcessPerCallerOptions): StdioP
         conversations.delete(conversation);
         return launched.process.stop();
       };
-      const conversation = createStdioConversation({ launched, drainMs, idleMs, onEnd });
+      const conversation = createStdioConversation({ launched, beginning, drainMs, idleMs, onEnd });
       conversations.add(conversation);
       return conversation;
     },
@@ -44,11 +43,7 @@ export function createProcessPerCaller(options: ProcessPerCallerOptions): StdioP
 }
 
 function createStarter({ launcher, backoff, life, maxProcesses }: ProcessPerCallerOptions, spare: Spare) {
-  /** Processes that run, and those that are about to. */
-  let taken = 0;
-  const free = (): void => {
-    taken -= 1;
-  };
+  const slots = createSlots(maxProcesses);
 
   const launch = async (era: Era, beginning: Beginning): Promise<Launched | undefined> => {
     try {
@@ -56,23 +51,20 @@ function createStarter({ launcher, backoff, life, maxProcesses }: ProcessPerCall
       // A server of both eras is asked for the one that its caller speaks; only the other question tells both.
       const launched = await launcher.launch(beginning, era === 'legacy' ? era : undefined);
       life.set(launched !== undefined);
-      if (launched === undefined) free();
-      else void launched.process.ended.then(free);
+      if (launched === undefined) slots.free();
+      else void launched.process.ended.then(slots.free);
       return launched;
     } catch (error) {
       life.set(false);
       backoff.ended(0);
-      free();
+      slots.free();
       throw error;
     }
   };
 
   return async (era: Era, beginning: Beginning): Promise<Launched | undefined> => {
-    if (taken >= maxProcesses) await spare.drop();
-    if (taken >= maxProcesses) {
-      throw new GatewayError('upstream_unavailable', {}, { cause: `${maxProcesses} processes run, no more may` });
-    }
-    taken += 1;
+    if (slots.isFull()) void spare.drop();
+    await slots.take(beginning.signal);
     const launching = launch(era, beginning);
     try {
       return await unlessAborted(launching, beginning.signal);
@@ -81,6 +73,39 @@ function createStarter({ launcher, backoff, life, maxProcesses }: ProcessPerCall
       launching.then((launched) => launched && spare.keep(launched)).catch(() => undefined);
       throw error;
     }
+  };
+}
+
+/** So many processes may run; who comes when that many do waits for one to end, in turn. */
+function createSlots(max: number) {
+  const waiting = new Set<() => void>();
+  let taken = 0;
+  return {
+    isFull: () => taken >= max,
+    /** @throws the reason of the signal when it fires first. */
+    take(signal: AbortSignal): Promise<void> {
+      return new Promise((resolve, reject) => {
+        const onAbort = (): void => {
+          waiting.delete(grant);
+          reject(signal.reason);
+        };
+        const grant = (): void => {
+          waiting.delete(grant);
+          signal.removeEventListener('abort', onAbort);
+          taken += 1;
+          resolve();
+        };
+        if (signal.aborted) return onAbort();
+        if (taken < max) return grant();
+        waiting.add(grant);
+        signal.addEventListener('abort', onAbort, { once: true });
+      });
+    },
+    free(): void {
+      taken -= 1;
+      const [next] = waiting;
+      next?.();
+    },
   };
 }
 

@@ -1,3 +1,4 @@
+import type { JsonText } from '@sallyport/core';
 import type { Begin, Beginning, Conversation } from './conversation.ts';
 import type { Backoff } from './stdio-backoff.ts';
 import { createStdioConversation } from './stdio-conversation.ts';
@@ -20,6 +21,13 @@ export interface StdioPool {
   /** Ends all conversations. */
   close(): Promise<void>;
 }
+
+/**
+ * What a shared legacy server is told, once for all callers: whatever any of them may be asked. Whom it asks is decided when
+ * it does, and by what that caller can be asked.
+ */
+const allCapabilities =
+  '{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"context":{},"tools":{}}}' as JsonText;
 
 /** How long a process without conversations is kept for the next one, in milliseconds. */
 export const spareMs = 60_000;
@@ -44,7 +52,7 @@ export function createSharedProcess(parts: StdioPoolParts): StdioPool {
           if (conversation) conversations.delete(conversation);
           return release('now');
         };
-        conversation = createStdioConversation({ launched, drainMs, onEnd });
+        conversation = createStdioConversation({ launched, beginning, drainMs, onEnd });
         conversations.add(conversation);
         return conversation;
       } finally {
@@ -122,7 +130,7 @@ async function start(
   let launched: Launched | undefined;
   try {
     await life.pause(backoff.waitMs());
-    launched = await launcher.launch(beginning);
+    launched = await launcher.launch({ ...beginning, capabilitiesText: allCapabilities });
     return launched;
   } finally {
     if (launched === undefined) {

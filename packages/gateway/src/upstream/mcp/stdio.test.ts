@@ -1,4 +1,5 @@
 import { GatewayError, type JsonText } from '@sallyport/core';
+import type { JsonObject } from '@sallyport/protocol';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import type { Conversation, Question, ServerAnswer } from './conversation.ts';
 import { stdioEnvironment } from './stdio-environment.ts';
@@ -36,6 +37,16 @@ describe('what a stdio server speaks', () => {
     expect(made).toMatchObject({ era: 'legacy', version: '2025-11-25', server: { info: { name: 'raw' } } });
     const seen = contentOf<{ method: string }[]>(await call(made, 'seen')).map(({ method }) => method);
     expect(seen).toEqual(['server/discover', 'initialize', 'notifications/initialized', 'tools/call']);
+  });
+
+  it('does not depend on who came first: a shared one is told that anything may be asked, others what their caller can be', async () => {
+    const told = async (isolation: 'shared' | 'caller'): Promise<unknown> => {
+      const made = await begin(server({ isolation }), 'legacy', { capabilitiesText: '{"roots":{}}' as JsonText });
+      const seen = contentOf<{ method: string; params: JsonObject }[]>(await call(made, 'seen'));
+      return seen.find(({ method }) => method === 'initialize')?.params.capabilities;
+    };
+    expect(await told('caller')).toEqual({ roots: {} });
+    expect(await told('shared')).toMatchObject({ elicitation: { form: {}, url: {} }, roots: {}, sampling: {} });
   });
 
   it('is found out: the modern era, which has no handshake', async () => {
@@ -324,9 +335,14 @@ describe('a process for each caller', () => {
   it('is one of so many and no more', async () => {
     const raw = server({ isolation: 'caller', maxProcesses: 2 });
     const made = await Promise.all([begin(raw, 'legacy'), begin(raw, 'legacy')]);
-    await expect(raw.begin('legacy', beginning())).rejects.toMatchObject({ reason: 'upstream_unavailable' });
+    const ended = new AbortController();
+    const impatient = raw.begin('legacy', beginning({ signal: ended.signal }));
+    const patient = begin(raw, 'legacy');
+    ended.abort(new GatewayError('cancelled'));
+    await expect(impatient).rejects.toMatchObject({ reason: 'cancelled' });
+    const pid = await pidOf(made[0] as Conversation);
     await made[0]?.close();
-    expect((await begin(raw, 'legacy')).era).toBe('legacy');
+    expect(await pidOf(await patient)).not.toBe(pid);
   });
 
   it('that was started to find out the era is not wasted', async () => {
