@@ -1,5 +1,6 @@
 import { fakeCatalog, fakeTool } from '@sallyport/testkit';
 import { describe, expect, it } from 'vitest';
+import type { ListRequest } from './call.ts';
 import { findTarget, listTargets } from './listing.ts';
 import type { Catalog, Endpoint, Prompt, Resource, Target, View } from './tool.ts';
 
@@ -88,8 +89,11 @@ describe('what a caller named', () => {
 });
 
 describe('lists', () => {
-  const list = (request: Partial<Parameters<typeof listTargets>[2]> = {}) =>
-    listTargets(view(), () => true, { verb: 'list', capability: 'tool', limit: 10, ...request });
+  const list = (request: Partial<ListRequest> = {}) =>
+    listTargets(view(), () => true, {
+      endpoint: all,
+      request: { verb: 'list', capability: 'tool', limit: 10, ...request },
+    });
 
   it('hold one kind of thing each', () => {
     expect(list().targets).toEqual([tool]);
@@ -108,6 +112,28 @@ describe('lists', () => {
 
   it('say of whom something is in them', () => {
     expect(list().services.map(({ name }) => name)).toEqual(['docs']);
-    expect(listTargets(view(), () => false, { verb: 'list', capability: 'any', limit: 0 }).services).toEqual([]);
+    expect(
+      listTargets(view(), () => false, {
+        endpoint: all,
+        request: { verb: 'list', capability: 'any', limit: 0 },
+      }).services,
+    ).toEqual([]);
+  });
+
+  it('keep the order of a service that is mounted alone, page by page', () => {
+    const tools = ['Zoo', 'Ant', 'Mole'].map((remoteName, position) => {
+      const name = `docs.${remoteName}`;
+      return fakeTool({ name, remoteName, service: 'docs', position });
+    });
+    const several = view({ catalog: fakeCatalog(tools), has: () => true });
+    const names: string[] = [];
+    let cursor: string | undefined;
+    do {
+      const request = { verb: 'list', capability: 'tool', limit: 1, ...(cursor !== undefined && { cursor }) } as const;
+      const page = listTargets(several, () => true, { endpoint: mount, request });
+      names.push(...page.targets.map(({ remoteName }) => remoteName));
+      cursor = page.nextCursor;
+    } while (cursor !== undefined);
+    expect(names).toEqual(['Zoo', 'Ant', 'Mole']);
   });
 });

@@ -83,26 +83,29 @@ function split(
   return service === undefined || remoteName === undefined ? undefined : { service, remoteName };
 }
 
-/** Lists what of a view the caller is entitled to, in the catalog's order. */
+/**
+ * Lists what of a view the caller is entitled to: in the catalog's order, or in its service's own where that is mounted
+ * alone.
+ */
 export function listTargets(
   view: View,
   entitled: (target: Target) => boolean,
-  { capability, cursor, limit }: CallOf<'list'>['request'],
+  { endpoint, request }: Pick<CallOf<'list'>, 'endpoint' | 'request'>,
 ): Listing {
   const { catalog } = view;
+  const { capability, cursor, limit } = request;
   const seen = (targets: readonly Target[]) => targets.filter((target) => view.has(target) && entitled(target));
   if (capability === 'any') return summary(view, seen);
-  // A cursor is the name of the last one of the page before: it stays right when others come and go in between.
-  const after = cursor === undefined || cursor === '' ? '' : readCursor(cursor);
   const all = seen(listed(catalog, capability));
-  const rest = after === '' ? all : all.filter(({ name }) => name > after);
+  const order = endpoint.kind === 'mount' ? byPosition : byName;
+  const rest = order.after(all, cursor === undefined || cursor === '' ? undefined : readCursor(cursor));
   const targets = rest.slice(0, limit);
   const last = targets.at(-1);
   return {
     ...summaryOf(catalog, all),
     targets,
     etag: () => fingerprint(all),
-    ...(last && rest.length > targets.length && { nextCursor: `after:${last.name}` }),
+    ...(last && rest.length > targets.length && { nextCursor: `after:${order.mark(last)}` }),
   };
 }
 
@@ -145,6 +148,26 @@ function listed(catalog: Catalog, capability: Capability): readonly Target[] {
       return capability satisfies never;
   }
 }
+
+/** How a list is ordered, and gone on with after a mark. */
+interface Order {
+  mark(target: Target): string;
+  after(targets: readonly Target[], mark: string | undefined): readonly Target[];
+}
+
+/** A mark is the name of the last one of the page before: it stays right when others come and go in between. */
+const byName: Order = {
+  mark: ({ name }) => name,
+  after: (targets, mark) => (mark === undefined ? targets : targets.filter(({ name }) => name > mark)),
+};
+
+const byPosition: Order = {
+  mark: ({ position }) => String(position),
+  after: (targets, mark) =>
+    targets
+      .filter(({ position }) => mark === undefined || position > Number(mark))
+      .sort((one, other) => one.position - other.position),
+};
 
 function readCursor(cursor: string): string {
   if (!cursor.startsWith('after:')) {

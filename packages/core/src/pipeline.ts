@@ -124,7 +124,7 @@ async function list(stages: Stages, call: CallOf<'list'>, trail: Trail): Promise
   trail.stage = 'resolve';
   const view = await stages.view(principal, call.endpoint);
   trail.stage = 'entitle';
-  const listing = listTargets(view, (target) => stages.entitle(principal, target) === undefined, call.request);
+  const listing = listTargets(view, (target) => stages.entitle(principal, target) === undefined, call);
   // To be told that a service or a view is there is to know of something in it.
   if (call.endpoint.kind !== 'all' && call.request.capability === 'any' && listing.services.length === 0) {
     throw new GatewayError('unknown_endpoint');

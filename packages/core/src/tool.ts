@@ -13,6 +13,8 @@ interface Offered {
   readonly name: string;
   readonly service: string;
   readonly version: string;
+  /** Its place in its service's own list. */
+  readonly position: number;
   /** What the service itself calls it: a name, a URI, a URI template. */
   readonly remoteName: string;
   readonly title?: string;

@@ -31,13 +31,14 @@ const defaultTimeoutMs = 30_000;
 
 /** The tools of a service, with the rules applied. Undeclared means the careful reading: it writes. */
 export function toolsOf(manifest: ServiceManifest, rules: Rules): readonly Tool[] {
-  return manifest.tools.map((declared) => {
+  return manifest.tools.map((declared, position) => {
     const { sideEffect = 'write' } = declared;
     const name = `${manifest.service}.${declared.name}`;
     const { inputSchema, outputSchema, examples = [], task } = declared;
     return {
       capability: 'tool',
       ...common({ manifest, declared, rules, name }),
+      position,
       remoteName: declared.name,
       alias: aliasOf(name),
       inputSchema,
@@ -57,10 +58,11 @@ export function toolsOf(manifest: ServiceManifest, rules: Rules): readonly Tool[
 /** The prompts of a service. */
 export function promptsOf(manifest: ServiceManifest, rules: Rules): readonly Prompt[] {
   const { service } = manifest;
-  return (manifest.prompts ?? []).map((declared) => ({
+  return (manifest.prompts ?? []).map((declared, position) => ({
     capability: 'prompt',
     ...common({ manifest, declared, rules, name: nameOf('prompt', { service, remoteName: declared.name }) }),
     ...reading,
+    position,
     remoteName: declared.name,
     alias: aliasOf(`${service}.${declared.name}`),
     arguments: declared.arguments ?? [],
@@ -70,10 +72,11 @@ export function promptsOf(manifest: ServiceManifest, rules: Rules): readonly Pro
 /** The resources that a service lists. */
 export function resourcesOf(manifest: ServiceManifest, rules: Rules): readonly Resource[] {
   const { service } = manifest;
-  return (manifest.resources ?? []).map((declared) => ({
+  return (manifest.resources ?? []).map((declared, position) => ({
     capability: 'resource',
     ...common({ manifest, declared, rules, name: nameOf('resource', { service, remoteName: declared.uri }) }),
     ...reading,
+    position,
     remoteName: declared.uri,
     listed: true,
     label: declared.name,
@@ -84,10 +87,11 @@ export function resourcesOf(manifest: ServiceManifest, rules: Rules): readonly R
 /** The families of resources of a service. */
 export function templatesOf(manifest: ServiceManifest, rules: Rules): readonly Template[] {
   const { service } = manifest;
-  return (manifest.templates ?? []).map((declared) => ({
+  return (manifest.templates ?? []).map((declared, position) => ({
     capability: 'template',
     ...common({ manifest, declared, rules, name: nameOf('template', { service, remoteName: declared.uriTemplate }) }),
     ...reading,
+    position,
     remoteName: declared.uriTemplate,
     label: declared.name,
     ...(declared.mimeType !== undefined && { mimeType: declared.mimeType }),
@@ -97,10 +101,10 @@ export function templatesOf(manifest: ServiceManifest, rules: Rules): readonly T
 /** The methods of a server's own that configuration lets through. What they do is not known: they write. */
 export function methodsOf(manifest: ServiceManifest, rules: Rules): readonly VendorMethod[] {
   const { service } = manifest;
-  return (rules.methodsOf?.(service) ?? []).map((remoteName) => ({
+  return (rules.methodsOf?.(service) ?? []).map((remoteName, position) => ({
     capability: 'method',
     ...common({ manifest, declared: { description: '' }, rules, name: nameOf('method', { service, remoteName }) }),
-    ...{ remoteName, sideEffect: 'write', expensive: false, idempotent: false, risk: 'low' },
+    ...{ position, remoteName, sideEffect: 'write', expensive: false, idempotent: false, risk: 'low' },
   }));
 }
 
@@ -116,7 +120,7 @@ export function unlistedResource(
     return {
       capability: 'resource',
       ...common({ manifest, declared, rules, name }),
-      ...{ ...reading, remoteName: uri, listed: false, label: uri },
+      ...{ ...reading, position: 0, remoteName: uri, listed: false, label: uri },
     };
   }
   const { capability, entryText, ...inherited } = template;

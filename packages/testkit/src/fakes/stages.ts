@@ -43,6 +43,7 @@ export function fakeTool(overrides: Partial<Tool> = {}): Tool {
     alias: name.replaceAll('.', '_'),
     service: name.split('.')[0] ?? name,
     version: '1.0.0',
+    position: 0,
     remoteName: name.split('.').slice(1).join('.'),
     description: 'A tool of the tests.',
     inputSchema: { type: 'object' },

@@ -102,6 +102,7 @@ export function contractTool(service: string, remoteName: string, overrides: Par
     alias: name.replaceAll('.', '_'),
     service,
     version: '1.0.0',
+    position: 0,
     remoteName,
     description: 'A tool of the contract.',
     inputSchema: { type: 'object' },
