@@ -1,8 +1,9 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Feed, JsonText, OutboundCredential } from '@sallyport/core';
+import type { Feed, JsonText, ListKind, OutboundCredential } from '@sallyport/core';
 import { isJsonObject, type ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Conversation } from './conversation.ts';
+import { createEditions } from './editions.ts';
 import { createServerFeed } from './feed.ts';
 import { keepListening } from './listen.ts';
 import { createListeners } from './listeners.ts';
@@ -14,6 +15,8 @@ export interface Control {
   manifest(): ServiceManifest | undefined;
   alive(): boolean;
   onChange(listener: () => void): () => void;
+  /** How often it said that a list of its own changed. */
+  editions(): Readonly<Record<ListKind, number>>;
   readonly feed: Feed;
   /** Something suggests that what is known is not true any more: the server is asked again now. */
   poke(): void;
@@ -52,10 +55,14 @@ export function followServer(options: ControlOptions): Control {
   let manifest: ServiceManifest | undefined;
   let isAlive = false;
   let held: Held | undefined;
+  const editions = createEditions(() => {
+    if (editions.publish()) changes.tell();
+  });
+  const onUnreadable = complainOnce(log, service);
 
   const take: Control['take'] = (method, paramsText) => {
     if (server.take(method, paramsText)) return true;
-    if (!listChanges.has(method)) return false;
+    if (!editions.take(method)) return false;
     refreshing.poke();
     return true;
   };
@@ -90,14 +97,6 @@ export function followServer(options: ControlOptions): Control {
     return lease.conversation;
   };
 
-  const unreadable = new Set<string>();
-  const onUnreadable = (method: string, beginning: string): void => {
-    const told = `${method} ${beginning}`;
-    if (unreadable.has(told) || unreadable.size >= maxTold) return;
-    unreadable.add(told);
-    log.error({ service, method, entry: beginning }, 'an entry of a list is not offered: it cannot be read');
-  };
-
   const refresh = async (): Promise<boolean> => {
     const before = { manifest, isAlive };
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(listingMs)]);
@@ -107,7 +106,10 @@ export function followServer(options: ControlOptions): Control {
         ...{ service, conversation, credential, signal, onUnreadable },
       });
       // It offers other things to hear of: that takes another subscription.
-      if (!isSame(facts.capabilities, conversation.server.capabilities)) discard();
+      if (!isSame(facts.capabilities, conversation.server.capabilities)) {
+        discard();
+        await hold(signal);
+      }
       manifest = listed;
       isAlive = true;
     } catch (error) {
@@ -115,7 +117,8 @@ export function followServer(options: ControlOptions): Control {
       isAlive = false;
       if (before.isAlive && !closing.signal.aborted) log.error({ err: error, service }, 'the service does not answer');
     }
-    if (!closing.signal.aborted && !isSame(before, { manifest, isAlive })) changes.tell();
+    const isNews = editions.publish() || !isSame(before, { manifest, isAlive });
+    if (isNews && !closing.signal.aborted) changes.tell();
     return isAlive;
   };
 
@@ -124,6 +127,7 @@ export function followServer(options: ControlOptions): Control {
     manifest: () => manifest,
     alive: () => isAlive,
     onChange: changes.add,
+    editions: editions.current,
     feed: server.feed,
     poke: refreshing.poke,
     answered() {
@@ -132,16 +136,22 @@ export function followServer(options: ControlOptions): Control {
     take,
     close() {
       closing.abort();
+      editions.close();
       letGo();
     },
   };
 }
 
-const listChanges: ReadonlySet<string> = new Set([
-  'notifications/tools/list_changed',
-  'notifications/prompts/list_changed',
-  'notifications/resources/list_changed',
-]);
+/** Each entry is complained of once, and not of endlessly many. */
+function complainOnce(log: Logger, service: string): (method: string, beginning: string) => void {
+  const told = new Set<string>();
+  return (method, entry) => {
+    const complaint = `${method} ${entry}`;
+    if (told.has(complaint) || told.size >= maxTold) return;
+    told.add(complaint);
+    log.error({ service, method, entry }, 'an entry of a list is not offered: it cannot be read');
+  };
+}
 
 interface Held {
   readonly lease: Lease;

@@ -286,6 +286,12 @@ describe('an MCP server of the modern era', () => {
     fake.become({ lists: { tools: tools.slice(0, 2) } });
     open[0]?.event({ message: { method: 'notifications/tools/list_changed' } });
     await eventually(() => expect(service.manifest()?.tools).toHaveLength(2));
+    // That nothing really changed is for its listeners to find out.
+    const changed = vi.fn();
+    service.onChange(changed);
+    open[0]?.event({ message: { method: 'notifications/prompts/list_changed' } });
+    await eventually(() => expect(changed).toHaveBeenCalledOnce());
+    expect(service.editions()).toEqual({ tools: 1, prompts: 1, resources: 0 });
     // It is listened to again when the stream ends, and what was missed in between is asked for.
     fake.become({ lists: { tools: tools.slice(0, 1) } });
     open[0]?.response.end();

@@ -4,6 +4,7 @@ import {
   type Feed,
   GatewayError,
   type Hop,
+  type ListKind,
   type OutboundCredential,
   type Permit,
   principalKey,
@@ -29,6 +30,8 @@ export interface McpService {
   /** Whether it answered when it was asked last. */
   readonly alive: boolean;
   onChange(listener: () => void): () => void;
+  /** How often it said that a list of its own changed. */
+  editions(): Readonly<Record<ListKind, number>>;
 }
 
 /** What serving an MCP server needs. */
@@ -111,6 +114,7 @@ export function createMcpService(options: McpServiceOptions): McpService {
       return control.alive();
     },
     onChange: control.onChange,
+    editions: control.editions,
   };
 }
 
