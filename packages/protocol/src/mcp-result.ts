@@ -1,3 +1,4 @@
+import type { JsonObject } from './json.ts';
 import type { JsonRpcId } from './json-rpc.ts';
 import { type Era, listTtlMs, metaKeys, modernRevisions, type ServerInfo } from './mcp.ts';
 import { addToResult, type Insertions } from './splice.ts';
@@ -9,7 +10,7 @@ export interface ResultStamp {
   /** A result of the gateway's own, given as members without braces: `"tools":[]`. */
   own(membersText: string, callId: string, meta?: Insertions): string;
   /** The same for a result that modern clients may cache. */
-  cacheable(membersText: string, callId: string): string;
+  cacheable(membersText: string, callId: string, meta?: Insertions): string;
 }
 
 /** Modern results say that they are complete, who answers, and how long a list is good; legacy ones know none of it. */
@@ -26,21 +27,26 @@ export function createResultStamp(era: Era, serverInfo: ServerInfo): ResultStamp
   return {
     service: (text, callId) => addToResult(text, { defaults, meta: metaOf(callId) }),
     own: (text, callId, meta = {}) => own(text, defaults, { ...metaOf(callId), ...meta }),
-    cacheable: (text, callId) => own(text, { ...defaults, ...caching }, metaOf(callId)),
+    cacheable: (text, callId, meta = {}) => own(text, { ...defaults, ...caching }, { ...metaOf(callId), ...meta }),
   };
 }
 
-/** The members of the result of `initialize`: the version asked for if it is served, else the newest legacy one. */
-export function initializeMembers(version: string, serverInfo: ServerInfo): string {
-  return JSON.stringify({ protocolVersion: version, capabilities: { tools: {} }, serverInfo }).slice(1, -1);
+/** What a gateway offers at one endpoint, to one caller. */
+export interface Offer {
+  /** MCP `ServerCapabilities`. */
+  readonly capabilities: JsonObject;
+  readonly instructions?: string;
+}
+
+/** The members of the result of `initialize`: the version that will be spoken, and what is offered. */
+export function initializeMembers(version: string, serverInfo: ServerInfo, offer: Offer): string {
+  const { capabilities, instructions } = offer;
+  return JSON.stringify({ protocolVersion: version, capabilities, serverInfo, instructions }).slice(1, -1);
 }
 
 /** The members of the result of `server/discover`. */
-export function discoverMembers(): string {
-  return JSON.stringify({ supportedVersions: modernRevisions, capabilities: { tools: { listChanged: true } } }).slice(
-    1,
-    -1,
-  );
+export function discoverMembers({ capabilities, instructions }: Offer): string {
+  return JSON.stringify({ supportedVersions: modernRevisions, capabilities, instructions }).slice(1, -1);
 }
 
 /** The params text of a notification that belongs to a subscription. */

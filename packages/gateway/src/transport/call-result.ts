@@ -1,5 +1,5 @@
-import type { GatewayError, JsonText, Outcome } from '@sallyport/core';
-import { metaKeys } from '@sallyport/protocol';
+import type { Answer, Code, GatewayError, JsonText, Outcome } from '@sallyport/core';
+import { isJsonObject, type JsonValue, metaKeys } from '@sallyport/protocol';
 
 /** Services read one message per line, and outside strings white space is all a newline can be. */
 export function singleLine(json: string): JsonText {
@@ -7,8 +7,8 @@ export function singleLine(json: string): JsonText {
 }
 
 /** The `CallToolResult` of an outcome, as text. Bad input is a result too, so that the model sees it and can do better. */
-export function callResult(outcome: Outcome<{ readonly text: string }>): string {
-  if (outcome.kind === 'answered') return outcome.content.text;
+export function callResult(outcome: Outcome<Pick<Answer, 'text' | 'shape' | 'resultType'>>): string {
+  if (outcome.kind === 'answered') return answerResult(outcome.content);
   if (outcome.kind === 'suspended') {
     return errorResult(`This call waits: ${outcome.reason}`, { [metaKeys.question]: outcome.question });
   }
@@ -16,6 +16,29 @@ export function callResult(outcome: Outcome<{ readonly text: string }>): string 
   const text = [error.message, ...(error.details.issues ?? [])].join('\n');
   return errorResult(text, { [metaKeys.error]: errorFacts(error) });
 }
+
+function answerResult({ text, shape, resultType }: Pick<Answer, 'text' | 'shape' | 'resultType'>): string {
+  if (shape === 'error') return serverErrorResult(text);
+  if (resultType === undefined) return text;
+  // Whoever takes plain results takes no half ones.
+  const message = 'The service did not finish the call: it asks something, or goes on in the background.';
+  return errorResult(message, { [metaKeys.error]: { code: 'failed_precondition', message } });
+}
+
+/** A server's JSON-RPC error as the result of a tool that failed. */
+function serverErrorResult(errorText: string): string {
+  const error = JSON.parse(errorText) as JsonValue;
+  const { code, message } = isJsonObject(error) ? error : {};
+  const text = typeof message === 'string' ? message : '';
+  return errorResult(text, { [metaKeys.error]: { code: codes.get(Number(code)) ?? 'unknown', message: text } });
+}
+
+const codes: ReadonlyMap<number, Code> = new Map<number, Code>([
+  [-32601, 'unimplemented'],
+  [-32602, 'invalid_argument'],
+  [-32603, 'internal'],
+  [-32002, 'not_found'],
+]);
 
 function errorFacts(error: GatewayError): object {
   const { issues } = error.details;

@@ -1,56 +1,115 @@
-import { type Progress, toolCall } from '@sallyport/core';
-import { isJsonObject, isJsonRpcId, type JsonRpcId, memberText, notificationMessage } from '@sallyport/protocol';
-import { callResult, singleLine } from './call-result.ts';
+import type { Call, ClientSide, InvokeRequest, JsonText, Retry } from '@sallyport/core';
+import { removeMembers } from '@sallyport/protocol';
+import { singleLine } from './call-result.ts';
+import { askClient } from './mcp-ask.ts';
+import { remoteUri } from './mcp-naming.ts';
+import { answerOutcome } from './mcp-outcome.ts';
 import type { McpAnswer, McpRequest } from './mcp-request.ts';
+import { tellingOf } from './mcp-tell.ts';
+
+/** What a request is for, in the pipeline's words. */
+type Named = Pick<InvokeRequest, 'method' | 'capability' | 'name' | 'argumentsText'>;
 
 /** Serves `tools/call`: the arguments leave exactly as they came, and the service's result comes back as it was written. */
-export async function answerCall(request: McpRequest): Promise<McpAnswer> {
-  const { deps, exchange, json, paramHeaders, stamp } = request;
-  const params = request.request.params ?? {};
-  const { name } = params;
-  const args = params.arguments;
-  if (typeof name !== 'string') return request.decline('malformed_params', '/params/name: must be a string');
-  if (args !== undefined && !isJsonObject(args)) {
-    return request.decline('malformed_params', '/params/arguments: must be an object');
-  }
-  const argumentsText = singleLine(memberText(json.text, json.inner, 'arguments') ?? '{}');
-  const progress = progressTo(request);
-  const outcome = await deps.pipeline.invoke(
-    request.call({
-      ...{ ...toolCall(name, argumentsText), paramHeaders },
-      ...(progress && { onProgress: progress.tell }),
-    }),
-  );
-  progress?.stop();
-  if (outcome.kind === 'refused' && outcome.error.reason !== 'invalid_input') return request.refuse(outcome.error);
-  return request.answer(stamp.service(callResult(outcome), exchange.callId));
+export function answerCall(request: McpRequest): Promise<McpAnswer> {
+  const { name = '', argumentsText } = request.params;
+  return answerInvoke(request, { method: 'tools/call', capability: 'tool', name, ...own(argumentsText) });
 }
 
-interface ProgressTelling {
-  readonly tell: (progress: Progress) => void;
-  stop(): void;
+/** Serves `prompts/get`. */
+export function answerPrompt(request: McpRequest): Promise<McpAnswer> {
+  const { name = '', argumentsText } = request.params;
+  return answerInvoke(request, { method: 'prompts/get', capability: 'prompt', name, ...own(argumentsText) });
 }
 
-/** Progress reaches the caller only if it gave a token, strictly increasing, and never after the answer. */
-function progressTo({ exchange, request }: McpRequest): ProgressTelling | undefined {
-  const meta = request.params?._meta;
-  const token = isJsonObject(meta) ? meta.progressToken : undefined;
-  const { notify } = exchange;
-  if (notify === undefined || !isJsonRpcId(token)) return undefined;
-  let isOpen = true;
-  let last = Number.NEGATIVE_INFINITY;
-  return {
-    tell: (progress) => {
-      if (!isOpen || !(progress.progress > last)) return;
-      last = progress.progress;
-      notify(progressMessage(token, progress));
-    },
-    stop: () => {
-      isOpen = false;
-    },
+/** Serves `resources/read`. */
+export function answerRead(request: McpRequest): Promise<McpAnswer> {
+  const { uri = '', argumentsText } = request.params;
+  const remote = remoteUri(request.endpoint, uri);
+  const argsText = remote === undefined || remote === uri ? argumentsText : JSON.stringify({ uri: remote });
+  return answerInvoke(request, { method: 'resources/read', capability: 'resource', name: uri, ...own(argsText) });
+}
+
+/** Serves `completion/complete`. */
+export async function answerCompletion(request: McpRequest): Promise<McpAnswer> {
+  const { ref, argumentsText } = request.params;
+  if (ref === undefined) return request.decline('malformed_params', '/params/ref: is missing');
+  const name = ref.kind === 'prompt' ? ref.name : ref.uri;
+  return answerInvoke(request, { method: 'completion/complete', capability: ref.kind, name, ...own(argumentsText) });
+}
+
+/** Makes what serves a method about a task (MCP extension `io.modelcontextprotocol/tasks`). */
+export function answerTask(method: 'tasks/get' | 'tasks/update' | 'tasks/cancel') {
+  return (request: McpRequest): Promise<McpAnswer> => {
+    const { taskId = '', argumentsText } = request.params;
+    return answerInvoke(request, { method, capability: 'task', name: taskId, ...own(argumentsText) });
   };
 }
 
-function progressMessage(progressToken: JsonRpcId, { progress, total, message }: Progress): string {
-  return notificationMessage('notifications/progress', JSON.stringify({ progressToken, progress, total, message }));
+/** Serves a method of a server's own, where that server is mounted alone. */
+export function answerVendor(request: McpRequest): Promise<McpAnswer> {
+  const name = request.request.method;
+  return answerInvoke(request, { method: 'vendor', capability: 'method', name, ...own(request.params.argumentsText) });
+}
+
+function own(argumentsText: string): { readonly argumentsText: JsonText } {
+  return { argumentsText: singleLine(argumentsText) };
+}
+
+async function answerInvoke(request: McpRequest, named: Named): Promise<McpAnswer> {
+  const { deps, era } = request;
+  const telling = tellingOf(request);
+  const retry = era === 'modern' ? retryOf(request) : undefined;
+  const call: Call<InvokeRequest> = request.call({
+    verb: 'invoke',
+    ...named,
+    ...telling.hooks,
+    ...(retry && { retry }),
+    paramHeaders: request.paramHeaders,
+    client: clientOf(request),
+  });
+  try {
+    const outcome = await deps.pipeline.invoke(call);
+    const isAsking = era === 'legacy' && outcome.kind === 'answered' && outcome.content.resultType === 'input_required';
+    return answerOutcome(request, isAsking ? await askClient(request, { call, outcome }) : outcome);
+  } finally {
+    telling.stop();
+  }
+}
+
+/** The caller's answers to what it was asked before (MCP 2026-07-28, multi round-trip requests). */
+function retryOf({ params }: McpRequest): Retry | undefined {
+  const { inputResponsesText, requestState } = params;
+  if (inputResponsesText === undefined && requestState === undefined) return undefined;
+  return {
+    ...(inputResponsesText !== undefined && { inputResponsesText: singleLine(inputResponsesText) }),
+    ...(requestState !== undefined && { requestState }),
+  };
+}
+
+/** Who asks: a modern request says it of itself, for a legacy one its session does. */
+function clientOf({ era, params, exchange }: McpRequest): ClientSide {
+  const { metaText, logLevel } = params;
+  const meta = metaText === undefined ? {} : { metaText: singleLine(metaText) };
+  if (era === 'modern') {
+    const capabilitiesText = singleLine(params.clientCapabilitiesText);
+    return { capabilitiesText, ...(logLevel !== undefined && { logLevel }), ...meta };
+  }
+  const { session, ask } = exchange;
+  if (session === undefined) return { capabilitiesText: none, ...meta };
+  const { conversation, capabilitiesText } = session;
+  return {
+    conversation,
+    capabilitiesText: ask === undefined ? unaskable(capabilitiesText) : capabilitiesText,
+    ...(session.logLevel !== undefined && { logLevel: session.logLevel }),
+    ...meta,
+  };
+}
+
+const none = '{}' as JsonText;
+const askable: ReadonlySet<string> = new Set(['elicitation', 'sampling', 'roots']);
+
+/** What a client can do that nobody can ask while its request is open. */
+function unaskable(capabilitiesText: JsonText): JsonText {
+  return removeMembers(capabilitiesText, (key) => askable.has(key)) as JsonText;
 }

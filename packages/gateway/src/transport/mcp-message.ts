@@ -1,39 +1,58 @@
-import { GatewayError, type Presented } from '@sallyport/core';
+import { everything, GatewayError, type Presented } from '@sallyport/core';
 import {
   createResultStamp,
-  discoverMembers,
   type Era,
   errorMessage,
-  initializeMembers,
-  isJsonRpcId,
-  legacyRevisions,
+  formatTraceparent,
+  type ResultStamp,
   resultMessage,
+  splitParams,
 } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
-import { answerCall } from './mcp-call.ts';
+import { answerCall, answerCompletion, answerPrompt, answerRead, answerTask, answerVendor } from './mcp-call.ts';
+import { answerDiscover, answerInitialize, answerPing, answerSetLevel } from './mcp-handshake.ts';
+import { answerList } from './mcp-list.ts';
 import { answerListen } from './mcp-listen.ts';
-import { type ReadableMessage, traceOf, type UnreadableMessage } from './mcp-read.ts';
-import { type McpAnswer, type McpExchange, type McpRequest, unanswered } from './mcp-request.ts';
+import { takeNotification, takeReply } from './mcp-notified.ts';
+import { type ReadableMessage, type ReadableRequest, traceOf, type UnreadableMessage } from './mcp-read.ts';
+import type { McpAnswer, McpExchange, McpReceived, McpRequest } from './mcp-request.ts';
+import { answerSubscribe, answerUnsubscribe } from './mcp-subscribe.ts';
 import { type Reception, toCall } from './reception.ts';
-import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
+import { refusalCode, refusalData, refusalHeaders, refusalStatus, traceIdHeader } from './refusal.ts';
 
 /** Serves messages that were read. The one way in for every transport that speaks MCP. */
 export type McpAnswerer = (exchange: McpExchange, read: ReadableMessage | UnreadableMessage) => Promise<McpAnswer>;
 
 type Serve = (request: McpRequest) => Promise<McpAnswer>;
 
+/** What both eras have. */
+const common: readonly (readonly [string, Serve])[] = [
+  ['tools/list', answerList('tool', 'tools')],
+  ['tools/call', answerCall],
+  ['prompts/list', answerList('prompt', 'prompts')],
+  ['prompts/get', answerPrompt],
+  ['resources/list', answerList('resource', 'resources')],
+  ['resources/templates/list', answerList('template', 'resourceTemplates')],
+  ['resources/read', answerRead],
+  ['completion/complete', answerCompletion],
+];
+
 const methods: Readonly<Record<Era, ReadonlyMap<string, Serve>>> = {
-  legacy: new Map<string, Serve>([
-    ['initialize', initialize],
-    ['ping', ping],
-    ['tools/list', listTools],
-    ['tools/call', answerCall],
+  legacy: new Map([
+    ...common,
+    ['initialize', answerInitialize],
+    ['ping', answerPing],
+    ['logging/setLevel', answerSetLevel],
+    ['resources/subscribe', answerSubscribe],
+    ['resources/unsubscribe', answerUnsubscribe],
   ]),
-  modern: new Map<string, Serve>([
-    ['server/discover', discover],
-    ['tools/list', listTools],
-    ['tools/call', answerCall],
+  modern: new Map([
+    ...common,
+    ['server/discover', answerDiscover],
     ['subscriptions/listen', answerListen],
+    ['tasks/get', answerTask('tasks/get')],
+    ['tasks/update', answerTask('tasks/update')],
+    ['tasks/cancel', answerTask('tasks/cancel')],
   ]),
 };
 
@@ -45,26 +64,13 @@ export function createMcpAnswerer(deps: TransportDeps): McpAnswerer {
   };
   return async (exchange, read) => {
     const { era } = read;
-    // A trace context in the message is closer to the caller than one in the headers, which a proxy may have put there.
-    const trace = 'message' in read ? traceOf(read.message) : undefined;
-    const reception: Reception = { ...exchange, ...trace, origin: { ...exchange.origin, era } };
-    const call: McpRequest['call'] = (request) => toCall(deps, reception, request);
-    const idText = 'error' in read ? read.idText : read.message.kind === 'request' ? read.message.idText : undefined;
-    const refuse = (error: GatewayError): McpAnswer => refusal({ deps, exchange, era, idText }, error);
-    const declined = async (error: GatewayError): Promise<McpAnswer> =>
-      refuse((await deps.pipeline.decline(call({ verb: 'unreadable', error }))).error);
-
-    if ('error' in read) return declined(read.error);
-    const { message, json, paramHeaders } = read;
-    if (message.kind === 'notification') return notified({ deps, exchange, message, call, refuse, declined });
-    const serve = methods[era].get(message.method);
-    if (serve === undefined) return declined(new GatewayError('method_unknown'));
-    const headers = { 'Content-Type': 'application/json', [traceIdHeader]: exchange.callId };
-    return serve({
-      ...{ deps, exchange, era, request: message, json, paramHeaders, stamp: stamps[era], call, refuse },
-      answer: (resultText) => ({ status: 200, headers, body: resultMessage(message.idText, resultText) }),
-      decline: (reason, issue) => declined(new GatewayError(reason, { issues: [issue] })),
-    });
+    const received = receive(deps, exchange, read);
+    if ('error' in read) return decline(received, read.error);
+    const { message } = read;
+    if (message.kind === 'response') return takeReply(received, message);
+    if (message.kind === 'request') return serve(received, { ...read, message }, stamps[era]);
+    if (message.method.startsWith('notifications/')) return takeNotification(received, message);
+    return decline(received, new GatewayError('malformed_request', { issues: ['/id: is missing'] }));
   };
 }
 
@@ -73,67 +79,57 @@ export function presentedBy(connection: Presented, token: unknown): Presented {
   return connection.kind === 'none' && typeof token === 'string' ? { kind: 'bearer', token } : connection;
 }
 
-interface Notified extends Pick<McpRequest, 'deps' | 'exchange' | 'call' | 'refuse'> {
-  readonly message: Extract<ReadableMessage['message'], { kind: 'notification' }>;
-  readonly declined: (error: GatewayError) => Promise<McpAnswer>;
+interface Received extends McpReceived {
+  readonly reception: Reception;
 }
 
-async function notified({ deps, exchange, message, call, refuse, declined }: Notified): Promise<McpAnswer> {
-  if (!message.method.startsWith('notifications/')) {
-    return declined(new GatewayError('malformed_request', { issues: ['/id: is missing'] }));
-  }
-  const outcome = await deps.pipeline.list(call(nothingListed));
-  if (outcome.kind === 'refused') return refuse(outcome.error);
-  const id = message.params?.requestId;
-  if (message.method === 'notifications/cancelled' && isJsonRpcId(id)) exchange.cancel?.(id);
-  return { status: 202, headers: { [traceIdHeader]: exchange.callId } };
+function receive(deps: TransportDeps, exchange: McpExchange, read: ReadableMessage | UnreadableMessage): Received {
+  const { era } = read;
+  // A trace context in the message is closer to the caller than one in the headers, which a proxy may have put there.
+  const trace = 'message' in read && read.message.kind !== 'response' ? traceOf(read.message) : undefined;
+  const reception: Reception = { ...exchange, ...trace, origin: { ...exchange.origin, era } };
+  const idText = 'error' in read ? read.idText : read.message.kind === 'request' ? read.message.idText : undefined;
+  return {
+    ...{ deps, exchange, reception },
+    endpoint: exchange.endpoint ?? everything,
+    call: (request) => toCall(deps, reception, request),
+    refuse: (error) => refusal({ deps, exchange, era, idText }, error),
+  };
 }
 
-/**
- * Handshakes, pings and notifications ask for nothing that exists. They go through the pipeline as lists of no tools, so
- * that their sender is admitted, authenticated and recorded like any other.
- */
-const nothingListed = { verb: 'list', capability: 'tool', limit: 0 } as const;
-
-async function initialize(request: McpRequest): Promise<McpAnswer> {
-  const { deps, exchange, stamp } = request;
-  const outcome = await deps.pipeline.list(request.call(nothingListed));
-  if (outcome.kind === 'refused') return request.refuse(outcome.error);
-  const asked = request.request.params?.protocolVersion;
-  const version = legacyRevisions.find((revision) => revision === asked) ?? legacyRevisions[0] ?? '';
-  return request.answer(stamp.own(initializeMembers(version, deps.serverInfo), exchange.callId));
+/** Whoever sent what cannot be served is authenticated and recorded first, like everybody. */
+async function decline(received: Received, error: GatewayError): Promise<McpAnswer> {
+  const { deps, call, refuse } = received;
+  return refuse((await deps.pipeline.decline(call({ verb: 'unreadable', error }))).error);
 }
 
-async function ping(request: McpRequest): Promise<McpAnswer> {
-  const outcome = await request.deps.pipeline.list(request.call(nothingListed));
-  if (outcome.kind === 'refused') return request.refuse(outcome.error);
-  return request.answer(request.stamp.own('', request.exchange.callId));
-}
-
-async function discover(request: McpRequest): Promise<McpAnswer> {
-  const outcome = await request.deps.pipeline.list(request.call(nothingListed));
-  if (outcome.kind === 'refused') return request.refuse(outcome.error);
-  return request.answer(request.stamp.cacheable(discoverMembers(), request.exchange.callId));
-}
-
-async function listTools(request: McpRequest): Promise<McpAnswer> {
-  const { deps, exchange, stamp } = request;
-  const cursor = request.request.params?.cursor;
-  if (cursor !== undefined && typeof cursor !== 'string') {
-    return request.decline('malformed_params', '/params/cursor: must be a string');
-  }
-  const outcome = await deps.pipeline.list(
-    request.call({ verb: 'list', capability: 'tool', limit: deps.pageSize, ...(cursor !== undefined && { cursor }) }),
-  );
-  if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));
-  const { targets, nextCursor } = outcome.content;
-  const next = nextCursor === undefined ? '' : `,"nextCursor":${JSON.stringify(nextCursor)}`;
-  return request.answer(
-    stamp.cacheable(
-      `"tools":[${targets.map((target) => deps.entryText(target, 'full')).join(',')}]${next}`,
-      exchange.callId,
-    ),
-  );
+async function serve(received: Received, read: ReadableRequest, stamp: ResultStamp): Promise<McpAnswer> {
+  const { era, message, json, paramHeaders } = read;
+  const { deps, exchange, endpoint, reception } = received;
+  const serveMethod = methods[era].get(message.method) ?? (endpoint.kind === 'mount' ? answerVendor : undefined);
+  if (serveMethod === undefined) return decline(received, new GatewayError('method_unknown'));
+  const params = splitParams(json, message.method);
+  if (params.kind !== 'params') return decline(received, new GatewayError(params.kind, { issues: [params.issue] }));
+  const headers = { 'Content-Type': 'application/json', [traceIdHeader]: exchange.callId };
+  return serveMethod({
+    ...received,
+    ...{ era, request: message, json, params, paramHeaders, stamp },
+    callAfter: ({ trace }, request) => {
+      const { tracestate } = reception;
+      const again = { ...reception, callId: deps.newCallId(), traceparent: formatTraceparent(trace), tracestate };
+      return toCall(deps, again, request);
+    },
+    answer: (resultText, more) => ({
+      status: 200,
+      headers: more === undefined ? headers : { ...headers, ...more },
+      body: resultMessage(message.idText, resultText),
+    }),
+    fail: ({ status, text }) => ({
+      ...{ status, headers },
+      body: `{"jsonrpc":"2.0","id":${message.idText},"error":${text}}`,
+    }),
+    decline: (reason, issue) => decline(received, new GatewayError(reason, { issues: [issue] })),
+  });
 }
 
 interface Refusing {
@@ -146,19 +142,17 @@ interface Refusing {
 function refusal({ deps, exchange, era, idText }: Refusing, error: GatewayError): McpAnswer {
   const { callId } = exchange;
   return {
-    status: statusOf(error, era),
+    status: refusalStatus(error, era),
     headers: {
       'Content-Type': 'application/json',
       [traceIdHeader]: callId,
       ...refusalHeaders(error, deps.resourceMetadataUrl),
     },
-    body: errorMessage(idText, { code: error.jsonRpc, message: error.message, data: refusalData(error, callId) }),
+    body: errorMessage(idText, {
+      code: refusalCode(error, era),
+      message: error.message,
+      data: refusalData(error, callId),
+    }),
     refusal: error,
   };
-}
-
-/** What concerns the tool, not the exchange, is an answer in HTTP's eyes; legacy clients expect that of methods too. */
-function statusOf(error: GatewayError, era: Era): number {
-  if (error.reason === 'unknown_tool') return 200;
-  return error.reason === 'method_unknown' && era === 'legacy' ? 200 : error.http;
 }

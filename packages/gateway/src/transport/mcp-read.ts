@@ -4,8 +4,11 @@ import {
   type Era,
   type InboundProblem,
   isJsonObject,
+  isModernVersion,
+  type JsonRpcMessage,
   type JsonRpcNotification,
   type JsonRpcRequest,
+  mcpHeaders,
   parseStrict,
   readJsonRpc,
   readParamHeaders,
@@ -14,12 +17,17 @@ import {
   type WireHeaders,
 } from '@sallyport/protocol';
 
-/** A message that can be served. */
+/** A message that can be served. Answers to questions of the gateway are legacy: modern clients bring them in requests. */
 export interface ReadableMessage {
   readonly era: Era;
-  readonly message: JsonRpcRequest | JsonRpcNotification;
+  readonly message: JsonRpcMessage;
   readonly json: StrictJson;
   readonly paramHeaders: ReadonlyMap<string, string>;
+}
+
+/** One that asks for an answer. */
+export interface ReadableRequest extends ReadableMessage {
+  readonly message: JsonRpcRequest;
 }
 
 /** A message that cannot, with the refusal it will get once its sender is known. */
@@ -41,8 +49,7 @@ export function readMcp(text: string, headers?: WireHeaders): ReadableMessage | 
       const error = malformed(message.issue);
       return { era: 'legacy', error, ...(message.idText !== undefined && { idText: message.idText }) };
     }
-    if (message.kind === 'response')
-      return { era: 'legacy', error: malformed('this gateway asks nothing: no answer is due') };
+    if (message.kind === 'response') return readResponse({ message, json }, headers);
     const { era, problem } = classifyInbound(message, headers);
     const idText = message.kind === 'request' ? { idText: message.idText } : {};
     if (problem) return { era, error: toError(problem), ...idText };
@@ -52,6 +59,18 @@ export function readMcp(text: string, headers?: WireHeaders): ReadableMessage | 
   } catch (thrown) {
     return { era: 'legacy', error: unreadable(thrown) };
   }
+}
+
+/** Answers come in sessions. A header that names a revision without them contradicts that. */
+function readResponse(
+  { message, json }: Pick<ReadableMessage, 'message' | 'json'>,
+  headers: WireHeaders | undefined,
+): ReadableMessage | UnreadableMessage {
+  const version = headers?.get(mcpHeaders.protocolVersion);
+  if (version !== undefined && isModernVersion(version)) {
+    return { era: 'modern', error: malformed('an answer was sent: this revision has only requests and notifications') };
+  }
+  return { era: 'legacy', message, json, paramHeaders: noParamHeaders };
 }
 
 /** The refusal of a text that the strict parser refused: `malformed_json` or `malformed_request`. */

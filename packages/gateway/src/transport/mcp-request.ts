@@ -1,5 +1,5 @@
-import { type AnyRequest, type Call, GatewayError, type Reason } from '@sallyport/core';
-import type { Era, JsonRpcId, JsonRpcRequest, ResultStamp, StrictJson } from '@sallyport/protocol';
+import { type AnyRequest, type Call, type Endpoint, GatewayError, type Reason } from '@sallyport/core';
+import type { Era, JsonRpcId, JsonRpcRequest, ResultStamp, SplitParams, StrictJson } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 import type { Reception } from './reception.ts';
 import type { ClientQuestion, ClientReply, Introduction, Session } from './session.ts';
@@ -40,18 +40,34 @@ export interface McpAnswer {
   readonly refusal?: GatewayError;
 }
 
-/** One request in the hands of the function that serves its method. */
-export interface McpRequest {
+/** An error in somebody's words, as it travels. */
+export interface WireError {
+  readonly status: number;
+  /** A JSON-RPC error object, as JSON text. */
+  readonly text: string;
+}
+
+/** What every message has, whatever becomes of it. */
+export interface McpReceived {
   readonly deps: TransportDeps;
   readonly exchange: McpExchange;
+  readonly endpoint: Endpoint;
+  call<Request extends AnyRequest>(request: Request): Call<Request>;
+  refuse(error: GatewayError): McpAnswer;
+}
+
+/** One request in the hands of the function that serves its method. */
+export interface McpRequest extends McpReceived {
   readonly era: Era;
   readonly request: JsonRpcRequest;
   readonly json: StrictJson;
+  readonly params: SplitParams;
   readonly paramHeaders: ReadonlyMap<string, string>;
   readonly stamp: ResultStamp;
-  call<Request extends AnyRequest>(request: Request): Call<Request>;
-  answer(resultText: string): McpAnswer;
-  refuse(error: GatewayError): McpAnswer;
+  /** The call of a request that goes on where an earlier one of the same message ended: another call in the same trace. */
+  callAfter<Request extends AnyRequest>(earlier: Call, request: Request): Call<Request>;
+  answer(resultText: string, headers?: Readonly<Record<string, string>>): McpAnswer;
+  fail(error: WireError): McpAnswer;
   /** Authenticates and records the request, then refuses it. */
   decline(reason: Reason, issue: string): Promise<McpAnswer>;
 }
@@ -59,4 +75,18 @@ export interface McpRequest {
 /** Lists are answered or refused; nobody can be asked about one. */
 export function unanswered(outcome: { readonly kind: string; readonly error?: GatewayError }): GatewayError {
   return outcome.error ?? new GatewayError('internal');
+}
+
+/**
+ * Handshakes, pings and notifications ask for nothing that exists. They go through the pipeline as lists of no tools, so
+ * that their sender is admitted, authenticated and recorded like any other.
+ */
+export const nothingListed = { verb: 'list', capability: 'tool', limit: 0 } as const;
+
+/** Does what was asked once its sender is known, and has nothing to say about it. */
+export async function emptyAnswer(request: McpRequest, act: () => void): Promise<McpAnswer> {
+  const outcome = await request.deps.pipeline.list(request.call(nothingListed));
+  if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));
+  act();
+  return request.answer(request.stamp.own('', request.exchange.callId));
 }

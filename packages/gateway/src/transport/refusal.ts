@@ -1,12 +1,12 @@
-import type { GatewayError } from '@sallyport/core';
-import type { JsonObject } from '@sallyport/protocol';
+import type { GatewayError, Reason } from '@sallyport/core';
+import type { Era, JsonObject } from '@sallyport/protocol';
 
 /** The header that names the call in every answer. */
 export const traceIdHeader = 'Mcp-Trace-Id';
 
 /** What programs need of a refusal beside its message. Nothing in it depends on what exists. */
 export function refusalData(error: GatewayError, callId: string): JsonObject {
-  const { scopes, retryAfterMs, issues, supported, requested } = error.details;
+  const { scopes, retryAfterMs, issues, supported, requested, requiredCapabilities } = error.details;
   return {
     code: error.code,
     reason: error.reason,
@@ -17,7 +17,34 @@ export function refusalData(error: GatewayError, callId: string): JsonObject {
     ...(issues && { issues }),
     ...(supported && { supported }),
     ...(requested !== undefined && { requested }),
+    ...(requiredCapabilities && { requiredCapabilities }),
   };
+}
+
+/** What concerns a thing or a call, not the exchange, is an answer in HTTP's eyes. */
+const answered: ReadonlySet<Reason> = new Set<Reason>([
+  'unknown_tool',
+  'unknown_prompt',
+  'unknown_resource',
+  'unknown_task',
+  'state_invalid',
+]);
+
+/** Legacy clients expect that of these too. */
+const legacyAnswered: ReadonlySet<Reason> = new Set<Reason>(['method_unknown', 'client_cannot', 'parked_elsewhere']);
+
+/** The HTTP status of a refusal in answer to an MCP message. */
+export function refusalStatus(error: GatewayError, era: Era): number {
+  if (answered.has(error.reason) || (era === 'legacy' && legacyAnswered.has(error.reason))) return 200;
+  // 404 would tell a legacy client that its session is gone, when all that happened is that its answer came too late.
+  return error.reason === 'unknown_question' ? 400 : error.http;
+}
+
+/** The JSON-RPC code of a refusal. The table has those of 2026-07-28; older revisions have others for some. */
+export function refusalCode(error: GatewayError, era: Era): number {
+  if (era === 'legacy' && error.reason === 'unknown_resource') return -32002;
+  if (era === 'legacy' && error.reason === 'client_cannot') return -32602;
+  return error.jsonRpc;
 }
 
 /** The HTTP headers that go with a refusal: the challenge of RFC 6750, and when to come back. */

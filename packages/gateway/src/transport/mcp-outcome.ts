@@ -1,0 +1,122 @@
+import { type Answer, GatewayError, type Outcome, type Suspended } from '@sallyport/core';
+import {
+  addToResult,
+  callerErrorCode,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  membersOf,
+  memberText,
+  metaKeys,
+  rewriteResult,
+  spliceMembers,
+  toLegacyResult,
+  toModernResult,
+} from '@sallyport/protocol';
+import { callResult } from './call-result.ts';
+import { isListedWrapped } from './mcp-list.ts';
+import { namingAt } from './mcp-naming.ts';
+import type { McpAnswer, McpRequest, WireError } from './mcp-request.ts';
+
+/** Turns how a call ended into what its caller's protocol has for that. */
+export function answerOutcome(request: McpRequest, outcome: Outcome<Answer>): McpAnswer {
+  const { stamp, exchange } = request;
+  const isToolCall = request.request.method === 'tools/call';
+  if (outcome.kind === 'refused') {
+    // Bad input is a result, so that the model sees it and can do better.
+    if (!isToolCall || outcome.error.reason !== 'invalid_input') return request.refuse(outcome.error);
+    return request.answer(stamp.service(callResult(outcome), exchange.callId));
+  }
+  if (outcome.kind === 'suspended') {
+    if (!isToolCall) return request.fail(suspendedError(outcome, exchange.callId));
+    return request.answer(stamp.service(callResult(outcome), exchange.callId));
+  }
+  const { content } = outcome;
+  if (content.shape === 'error') return request.fail(serverError(request, content));
+  if (request.era === 'legacy' && content.resultType !== undefined) return request.refuse(noLegacyForm());
+  return request.answer(stamp.service(resultFor(request, content), exchange.callId));
+}
+
+/** A task, or whatever else the future has: a client that cannot have said that it knows it. */
+function noLegacyForm(): GatewayError {
+  return new GatewayError('client_cannot', {
+    requiredCapabilities: { extensions: { 'io.modelcontextprotocol/tasks': {} } },
+  });
+}
+
+function resultFor(request: McpRequest, { text, service, resultType }: Answer): string {
+  const { era, endpoint } = request;
+  const { method } = request.request;
+  const named = service === undefined ? text : rewriteResult(namingAt(endpoint, service), method, text);
+  if (era === 'modern') {
+    const shown = named.includes(metaKeys.serverInfo) ? withServerBehind(named) : named;
+    if (resultType !== undefined || isComplete(method, shown)) return shown;
+    // What a caller may read is decided each time: nobody else may keep it.
+    return toModernResult(method, shown, { ttlMs: Number.MAX_SAFE_INTEGER, cacheScope: 'private' });
+  }
+  if (!protocolMethods.has(method)) return named;
+  const isWrapped = method === 'tools/call' && isListedWrapped(request, request.params.name ?? '');
+  return isWrapped || !isLegacyAlready(named) ? toLegacyResult(method, named, { isWrapped }) : named;
+}
+
+/** Results of other methods are their servers' business, whatever members they have. */
+const protocolMethods: ReadonlySet<string> = new Set([
+  'tools/call',
+  'prompts/get',
+  'resources/read',
+  'completion/complete',
+]);
+
+/** Nearly every result of a tool, told without reading it through: the stamp adds the one thing it may lack. */
+function isComplete(method: string, text: string): boolean {
+  return method === 'tools/call' && text.startsWith('{"content"');
+}
+
+/** The same for legacy clients: there is nothing in it that they may not see. */
+function isLegacyAlready(text: string): boolean {
+  return (
+    !text.includes('"resultType"') &&
+    !text.includes('"io.modelcontextprotocol/') &&
+    !text.includes('"ttlMs"') &&
+    !text.includes('"cacheScope"') &&
+    !/"structuredContent"\s*:\s*[^\s{]/.test(text) &&
+    !/\\[u/]/.test(text)
+  );
+}
+
+/** Who answers is the gateway; the server behind it keeps its word under another name. */
+function withServerBehind(text: string): string {
+  const meta = memberText(text, membersOf(text), '_meta') ?? '{}';
+  const info = memberText(meta, membersOf(meta), metaKeys.serverInfo);
+  return info === undefined ? text : addToResult(text, { defaults: {}, meta: { [metaKeys.behind]: info } });
+}
+
+/** An error in a server's own words, with the code that a caller of this era may get. */
+function serverError({ era, endpoint }: McpRequest, { text, status, service }: Answer): WireError {
+  const { code, data } = objectOf(JSON.parse(text) as JsonValue);
+  const changes: Record<string, string> = {};
+  const callerCode = callerErrorCode(era, typeof code === 'number' ? code : internalError);
+  if (callerCode !== code) changes.code = String(callerCode);
+  const uri = isJsonObject(data) && service !== undefined ? data.uri : undefined;
+  if (typeof uri === 'string' && service !== undefined) {
+    const naming = namingAt(endpoint, service);
+    const dataText = memberText(text, membersOf(text), 'data') ?? '{}';
+    if (!naming.isIdentity) changes.data = spliceMembers(dataText, { uri: JSON.stringify(naming.uriOut(uri)) });
+  }
+  const isKnownStatus = status === 400 || status === 404;
+  return {
+    status: era === 'modern' && isKnownStatus ? status : 200,
+    text: Object.keys(changes).length === 0 ? text : spliceMembers(text, changes),
+  };
+}
+
+const internalError = -32603;
+
+function suspendedError({ reason, question }: Suspended, traceId: string): WireError {
+  const data = { code: 'failed_precondition', reason: 'suspended', retryable: true, traceId, question };
+  return { status: 409, text: JSON.stringify({ code: 409, message: `This call waits: ${reason}`, data }) };
+}
+
+function objectOf(value: JsonValue): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
