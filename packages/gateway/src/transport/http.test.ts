@@ -179,7 +179,7 @@ describe('the handshake', () => {
       body: JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'initialize', params }),
     });
     expect(reply.body.result).toMatchObject({ protocolVersion: agreed, serverInfo: { name: 'sallyport-test' } });
-    expect(reply.headers['mcp-session-id']).toBeUndefined();
+    expect(reply.headers['mcp-session-id']).toMatch(/^[\w-]{43}$/);
   });
 
   it('is authenticated and recorded like a call', async () => {
@@ -192,7 +192,7 @@ describe('the handshake', () => {
     expect(rig.records.map(({ reason, outcome }) => reason ?? outcome)).toEqual(['credential_invalid', 'answered']);
   });
 
-  it('needs no session: GET and DELETE are not there', async () => {
+  it('need not be: without a session there is no GET and no DELETE', async () => {
     const { url } = await start();
     for (const method of ['GET', 'DELETE', 'PUT', 'OPTIONS']) {
       const reply = await send(`${url}/mcp`, { method });

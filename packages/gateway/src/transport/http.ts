@@ -4,9 +4,11 @@ import type { AddressInfo, Socket } from 'node:net';
 import { createConnections, isLoopback } from './connections.ts';
 import type { TransportDeps } from './deps.ts';
 import { createBodyBudget } from './http-body.ts';
-import { createHttpMcp } from './http-mcp.ts';
-import { createResponder, type HttpExchange, type Responder } from './http-response.ts';
+import { endpointAt, webSocketEndpoint } from './http-endpoint.ts';
+import { createHttpMcp, type HttpMcp } from './http-mcp.ts';
+import { createResponder, type HttpExchange, sendJson, sendNotAllowed } from './http-response.ts';
 import { createRest } from './rest.ts';
+import type { SessionLimits } from './sessions.ts';
 import { type TlsSettings, toSecureContext } from './tls.ts';
 import { createWs, hangUp } from './ws.ts';
 
@@ -20,6 +22,7 @@ export interface HttpOptions {
   readonly keepAliveTimeoutMs?: number;
   /** A client must have taken an answer after this long. */
   readonly sendTimeoutMs?: number;
+  readonly sessions?: SessionLimits;
 }
 
 /** A listening transport. */
@@ -37,6 +40,12 @@ export interface HttpTransport {
 
 type Route = (exchange: HttpExchange) => void | Promise<void>;
 
+interface Routing {
+  readonly mcp: HttpMcp;
+  /** By method and path, all other paths. */
+  readonly routes: ReadonlyMap<string, Route>;
+}
+
 const defaults = {
   maxConnections: 1000,
   headersTimeoutMs: 10_000,
@@ -52,14 +61,13 @@ const maxWholeBodies = 64;
 const maxHeaderBytes = 16 * 1024;
 /** A small office behind one address has this many whatever the limit for all. */
 const minConnectionsPerPeer = 16;
-const webSocketPath = '/mcp/ws';
 
 /** Makes the HTTP face of a gateway: MCP, WebSocket, REST and probes. Nothing listens yet. */
 export function createHttp(deps: TransportDeps, options: HttpOptions = {}): HttpTransport {
   const limits = { ...defaults, ...options };
   const ending = new AbortController();
   const server = createNodeServer(limits, options.tls);
-  const routes = routesOf(deps, ending.signal);
+  const { mcp, routes } = routesOf(deps, ending.signal, options.sessions);
   const ws = createWs(deps, ending.signal);
   const isTls = options.tls !== undefined;
 
@@ -71,7 +79,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
     const responder = createResponder(response, {
       ...{ isTls, sendTimeoutMs: limits.sendTimeoutMs, keepAliveMs: keepAliveCommentMs, ending: ending.signal },
     });
-    serve(routes, { request, response, responder }).catch((error: unknown) => {
+    serve({ mcp, routes }, { request, response, responder }).catch((error: unknown) => {
       deps.log.error({ err: error }, 'a request could not be answered');
       response.socket?.destroy();
     });
@@ -84,7 +92,8 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   server.on('upgrade', (request: IncomingMessage, socket, head: Buffer) => {
     // Node lets go of the socket here: without a listener, one peer that resets it would end the process.
     socket.on('error', () => socket.destroy());
-    if (pathOf(request) === webSocketPath) ws.upgrade(request, socket, head);
+    const endpoint = webSocketEndpoint(pathOf(request));
+    if (endpoint !== undefined) ws.upgrade({ request, socket, head, endpoint });
     else hangUp(socket, 'HTTP/1.1 404 Not Found\r\nConnection: close\r\nContent-Length: 0\r\n\r\n');
   });
 
@@ -100,17 +109,17 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
       // Clients open connections ahead of need, and Node takes one on which nothing was said for one in use.
       for (const socket of connections.open) if (socket.bytesRead === 0) socket.destroy();
       await closeServer(server, connections.open, graceMs);
+      mcp.close();
     },
   };
 }
 
-function routesOf(deps: TransportDeps, ending: AbortSignal): ReadonlyMap<string, Route> {
+function routesOf(deps: TransportDeps, ending: AbortSignal, sessions: SessionLimits | undefined): Routing {
   const budget = createBodyBudget(deps.maxRequestBytes * maxWholeBodies);
   const limits = { maxBytes: deps.maxRequestBytes, budget };
-  const mcp = createHttpMcp(deps, { ending, limits });
+  const mcp = createHttpMcp(deps, { ending, limits, ...(sessions && { sessions }) });
   const rest = createRest(deps, limits);
-  return new Map<string, Route>([
-    ['POST /mcp', mcp],
+  const routes = new Map<string, Route>([
     ['GET /mcp/tools', rest.listTools],
     ['POST /mcp/call', rest.callTool],
     ['GET /health', ({ responder }) => sendJson(responder, 200, { status: 'alive' })],
@@ -122,29 +131,25 @@ function routesOf(deps: TransportDeps, ending: AbortSignal): ReadonlyMap<string,
       },
     ],
   ]);
+  return { mcp, routes };
 }
 
-async function serve(routes: ReadonlyMap<string, Route>, exchange: HttpExchange): Promise<void> {
+async function serve({ mcp, routes }: Routing, exchange: HttpExchange): Promise<void> {
   const { request, responder } = exchange;
   const path = pathOf(request);
+  const endpoint = endpointAt(path);
+  if (endpoint !== undefined) {
+    if (request.method === 'POST') return mcp.post(exchange, endpoint);
+    if (request.method === 'GET') return mcp.get(exchange, endpoint);
+    if (request.method === 'DELETE') return mcp.delete(exchange, endpoint);
+    return sendNotAllowed(responder, 'POST');
+  }
   const method = request.method === 'HEAD' ? 'GET' : request.method;
   const route = routes.get(`${method} ${path}`);
-  if (route !== undefined) {
-    await route(exchange);
-    return;
-  }
+  if (route !== undefined) return route(exchange);
   const allowed = ['GET', 'POST'].filter((other) => routes.has(`${other} ${path}`));
   if (allowed.length === 0) sendJson(responder, 404, { error: { code: 'not_found', message: 'No such path.' } });
   else sendNotAllowed(responder, allowed.join(', '));
-}
-
-function sendJson(responder: Responder, status: number, value: object): void {
-  responder.send({ status, headers: { 'Content-Type': 'application/json' }, body: JSON.stringify(value) });
-}
-
-function sendNotAllowed(responder: Responder, allow: string): void {
-  const body = JSON.stringify({ error: { code: 'unimplemented', message: 'This path has no such method.' } });
-  responder.send({ status: 405, headers: { 'Content-Type': 'application/json', Allow: allow }, body });
 }
 
 function pathOf(request: IncomingMessage): string {
@@ -157,7 +162,7 @@ function createNodeServer(limits: typeof defaults, tls: TlsSettings | undefined)
   const common = {
     maxHeaderSize: maxHeaderBytes,
     // Some clients offer `Upgrade: h2c` with each request; they are answered as if they had not.
-    shouldUpgradeCallback: (request: IncomingMessage) => pathOf(request) === webSocketPath,
+    shouldUpgradeCallback: (request: IncomingMessage) => webSocketEndpoint(pathOf(request)) !== undefined,
     // How often Node looks for clients that are too slow: often enough for the limits to mean what they say.
     connectionsCheckingInterval: Math.max(50, Math.min(limits.headersTimeoutMs, limits.requestTimeoutMs) / 4),
   };

@@ -20,7 +20,7 @@ export interface SessionStreams {
   resume(connection: StreamConnection, place: EventPlace): void;
   /** Which event an id names, and whether it is one of no request. Undefined for ids that are not known any more. */
   locate(eventId: string): (EventPlace & { readonly isUnrequested: boolean }) | undefined;
-  /** Lets go of all connections; what is logged stays. */
+  /** Lets go of who reads the messages of no request: that stream has no end of its own. What is logged stays. */
   disconnect(): void;
   /** Forgets what was sent before that time. */
   dropBefore(timeMs: number): void;
@@ -56,6 +56,7 @@ interface Stream {
 export function createSessionStreams({ limits, isPrimed, nowMs }: SessionStreamsOptions): SessionStreams {
   const log = createEventLog(limits);
   const live = new Map<number, Stream>();
+  let isClosed = false;
 
   const begin = (): Stream => {
     const stream: Stream = { number: log.begin(), connection: undefined, written: 0 };
@@ -118,6 +119,7 @@ export function createSessionStreams({ limits, isPrimed, nowMs }: SessionStreams
       };
     },
     listen(connection, place = { stream: unrequested.number, sequence: unrequested.written }) {
+      if (isClosed) return connection.close();
       attach(unrequested, connection);
       prime(connection, place);
       unrequested.written = replay(connection, place);
@@ -133,11 +135,10 @@ export function createSessionStreams({ limits, isPrimed, nowMs }: SessionStreams
       const place = log.locate(eventId);
       return place && { ...place, isUnrequested: place.stream === unrequested.number };
     },
-    disconnect() {
-      for (const stream of live.values()) letGo(stream);
-    },
+    disconnect: () => letGo(unrequested),
     dropBefore: (timeMs) => log.dropBefore(timeMs),
     close() {
+      isClosed = true;
       for (const stream of live.values()) letGo(stream);
       log.clear();
     },

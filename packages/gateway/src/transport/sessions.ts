@@ -38,7 +38,7 @@ export interface Sessions {
   open(opening: Opening): HttpSession | GatewayError;
   /** The session with this id, if it was opened at this endpoint and has not ended. */
   find(id: string, endpoint: Endpoint): HttpSession | undefined;
-  /** Lets go of all connections; the sessions and what they are doing stay. */
+  /** Ends the streams that have no end of their own; the sessions and what they are doing stay. */
   disconnect(): void;
   /** Ends them all. */
   close(): void;

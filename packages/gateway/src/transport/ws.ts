@@ -1,22 +1,30 @@
 import { type IncomingMessage, STATUS_CODES } from 'node:http';
 import type { Duplex } from 'node:stream';
-import { GatewayError, type Origin, type Presented } from '@sallyport/core';
+import { type Endpoint, GatewayError, type Origin, type Presented } from '@sallyport/core';
 import { type RawData, type WebSocket, WebSocketServer } from 'ws';
 import type { TransportDeps } from './deps.ts';
 import { hasOneHost, originOf, presentedIn } from './http-facts.ts';
-import { headerTrace } from './http-mcp.ts';
+import { headerTrace } from './http-request.ts';
 import { createConnection, type McpConnection } from './mcp-connection.ts';
 import { toCall } from './reception.ts';
 import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
 
 /**
- * MCP over WebSocket at `/mcp/ws`: one JSON-RPC message per text frame, no subprotocol. The token comes with the upgrade, or,
+ * MCP over WebSocket, at `/ws` below each endpoint: one JSON-RPC message per text frame, no subprotocol. The token comes with the upgrade, or,
  * for browsers, which cannot send it there, as `_token` in the `params` of each message.
  */
 export interface WsTransport {
-  upgrade(request: IncomingMessage, socket: Duplex, head: Buffer): void;
+  upgrade(upgrading: Upgrading): void;
   /** Lets what is in flight finish, says goodbye, and cuts what is left after `graceMs`. */
   close(graceMs: number): void;
+}
+
+/** A request to go on as a WebSocket. */
+export interface Upgrading {
+  readonly request: IncomingMessage;
+  readonly socket: Duplex;
+  readonly head: Buffer;
+  readonly endpoint: Endpoint;
 }
 
 /** How a client learns that the credential of its connection is no longer good. */
@@ -34,6 +42,7 @@ const anonymousMs = 10_000;
 interface Caller {
   readonly presented: Presented;
   readonly origin: Omit<Origin, 'era'>;
+  readonly endpoint: Endpoint;
 }
 
 /** Makes the WebSocket transport; the HTTP server hands it the upgrades. */
@@ -57,8 +66,8 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
       connections.delete(ws);
     });
   };
-  const upgrade = async (request: IncomingMessage, socket: Duplex, head: Buffer): Promise<void> => {
-    const caller = { presented: presentedIn(request), origin: originOf(request, 'ws', deps.trustedProxies) };
+  const upgrade = async ({ request, socket, head, endpoint }: Upgrading): Promise<void> => {
+    const caller = { presented: presentedIn(request), origin: originOf(request, 'ws', deps.trustedProxies), endpoint };
     const refusal = await greet(deps, request, { caller, socket });
     if (!hasOneHost(request)) socket.destroy();
     else if (refusal === undefined || (refusal.error.reason === 'credential_missing' && anonymous < maxAnonymous)) {
@@ -69,10 +78,10 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
   };
 
   return {
-    upgrade: (request, socket, head) => {
-      upgrade(request, socket, head).catch((error: unknown) => {
+    upgrade: (upgrading) => {
+      upgrade(upgrading).catch((error: unknown) => {
         deps.log.error({ err: error }, 'a WebSocket could not be opened');
-        socket.destroy();
+        upgrading.socket.destroy();
       });
     },
     close: (graceMs) => {
@@ -98,9 +107,12 @@ async function greet(
   const reception = {
     ...{ callId, presented: caller.presented, signal: gone.signal, receivedBytes: 0 },
     origin: { ...caller.origin, era: 'none' as const },
+    endpoint: caller.endpoint,
     ...headerTrace(request),
   };
-  const outcome = await deps.pipeline.list(toCall(deps, reception, { verb: 'list', capability: 'tool', limit: 0 }));
+  // At the endpoint of everything there is nothing to find out; others may not be there for this caller.
+  const capability = caller.endpoint.kind === 'all' ? 'tool' : 'any';
+  const outcome = await deps.pipeline.list(toCall(deps, reception, { verb: 'list', capability, limit: 0 }));
   return outcome.kind === 'refused' ? { callId, error: outcome.error } : undefined;
 }
 
@@ -131,11 +143,11 @@ export function hangUp(socket: Duplex, answer: string): void {
 function serveSocket(
   deps: TransportDeps,
   ws: WebSocket,
-  { presented, origin, ending }: Caller & { readonly ending: AbortSignal },
+  { presented, origin, endpoint, ending }: Caller & { readonly ending: AbortSignal },
 ): McpConnection {
   const maxWaitingBytes = deps.maxRequestBytes * 4;
   const connection = createConnection(deps, {
-    ...{ presented, origin, ending },
+    ...{ presented, origin, endpoint, ending },
     send: (message) => {
       if (ws.bufferedAmount > maxWaitingBytes) ws.terminate();
       else ws.send(message);
