@@ -52,7 +52,6 @@ describe('hostile messages', () => {
       '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","arguments":[1]}}',
       400,
     ],
-    ['a posted answer', '{"jsonrpc":"2.0","id":1,"result":{}}', 400],
     [
       'a prototype',
       '{"jsonrpc":"2.0","id":1,"method":"tools/call","params":{"name":"blog.Posts.Read","arguments":{"__proto__":{}}}}',
@@ -68,6 +67,13 @@ describe('hostile messages', () => {
     expect(rig.dispatched).toHaveLength(0);
     expect(rig.records).toHaveLength(1);
     expect(rig.records[0]).toMatchObject({ verb: 'unreadable', subject: 'alice' });
+  });
+
+  it('an answer to nothing that was asked is refused and recorded', async () => {
+    const { url, rig } = await start();
+    const reply = await send(`${url}/mcp`, { body: '{"jsonrpc":"2.0","id":1,"result":{}}' });
+    expect([reply.status, reply.body.error.data.reason]).toEqual([400, 'unknown_question']);
+    expect(rig.records).toMatchObject([{ verb: 'reply', reason: 'unknown_question', subject: 'alice' }]);
   });
 
   it.each(smuggled)('%s tells a stranger nothing but that he is one', async (_name, body) => {

@@ -154,9 +154,9 @@ describe('refusals', () => {
 
   it('speak of unknown methods in the way of the era', async () => {
     const { url } = await start();
-    const legacy = await send(`${url}/mcp`, { body: '{"jsonrpc":"2.0","id":1,"method":"prompts/list"}' });
+    const legacy = await send(`${url}/mcp`, { body: '{"jsonrpc":"2.0","id":1,"method":"posts/list"}' });
     expect([legacy.status, legacy.body.error.code]).toEqual([200, -32601]);
-    for (const method of ['prompts/list', 'ping', 'initialize', 'logging/setLevel']) {
+    for (const method of ['posts/list', 'ping', 'initialize', 'logging/setLevel']) {
       const modern = await send(`${url}/mcp`, {
         headers: { 'mcp-protocol-version': '2026-07-28', 'mcp-method': method },
         body: JSON.stringify({ jsonrpc: '2.0', id: 5, method, params: { _meta: envelope } }),

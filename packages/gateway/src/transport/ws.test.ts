@@ -1,3 +1,4 @@
+import { type JsonText, type Permit, spendPermit } from '@sallyport/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { HttpTransport } from './http.ts';
@@ -114,6 +115,137 @@ describe('a WebSocket', () => {
       'notifications/tools/list_changed',
     ]);
     expect(received[1].params._meta['io.modelcontextprotocol/subscriptionId']).toBe('s');
+  });
+});
+
+const asks = (key: string) => ({
+  text: JSON.stringify({
+    resultType: 'input_required',
+    inputRequests: { [key]: { method: 'elicitation/create', params: { message: 'Sure?', requestedSchema: {} } } },
+    requestState: `state-${key}`,
+  }) as JsonText,
+  resultType: 'input_required',
+  isError: false,
+  instance: 'i1',
+});
+
+/** A gateway whose tools ask before they answer. */
+function askingRig() {
+  const retries: (Permit['retry'] | undefined)[] = [];
+  const rig = createRig(
+    {},
+    {
+      dispatch: async (permit, hop) => {
+        spendPermit(permit);
+        hop.sent();
+        retries.push(permit.retry);
+        if (permit.retry === undefined) return asks('q');
+        return { text: '{"content":[{"type":"text","text":"done"}]}' as JsonText, isError: false, instance: 'i1' };
+      },
+    },
+  );
+  return { rig, retries };
+}
+
+const introduce = (id: number | string, more: object = {}) =>
+  JSON.stringify({
+    ...{ jsonrpc: '2.0', id, method: 'initialize' },
+    params: {
+      ...{ protocolVersion: '2025-11-25', clientInfo: { name: 'x', version: '1' } },
+      ...{ capabilities: { elicitation: {} }, ...more },
+    },
+  });
+const initialized = '{"jsonrpc":"2.0","method":"notifications/initialized"}';
+
+describe('a WebSocket of an old client is one session', () => {
+  it('is asked on it in the course of its request, and answers', async () => {
+    const { rig, retries } = askingRig();
+    const { url } = await start(rig);
+    const { ws, ask, received } = await dial(url);
+    await ask(introduce(1));
+    ws.send(initialized);
+    const called = ask(call('blog.Posts.Read', {}, 2));
+    await expect.poll(() => received.find(({ method }) => method === 'elicitation/create')).toBeDefined();
+    const question = received.find(({ method }) => method === 'elicitation/create');
+    ws.send(JSON.stringify({ jsonrpc: '2.0', id: question.id, result: { action: 'accept' } }));
+    expect((await called).result.content).toEqual([{ type: 'text', text: 'done' }]);
+    expect(JSON.parse(retries[1]?.inputResponsesText ?? '')).toEqual({ q: { action: 'accept' } });
+  });
+
+  it('cannot be asked before it initialized', async () => {
+    const { rig } = askingRig();
+    const { url } = await start(rig);
+    const { ask } = await dial(url);
+    expect((await ask(call('blog.Posts.Read', {}, 2))).error).toBeDefined();
+  });
+
+  it('is told of changes once it said that it is ready', async () => {
+    const { url, rig } = await start();
+    const { ws, ask, received } = await dial(url);
+    await ask(introduce(1));
+    rig.changeCatalog();
+    ws.send(initialized);
+    await expect.poll(() => rig.records.some(({ verb }) => verb === 'listen')).toBe(true);
+    rig.changeCatalog();
+    await expect
+      .poll(() => received.map(({ method }) => method).filter(Boolean))
+      .toEqual(['notifications/tools/list_changed']);
+  });
+
+  it('answers without a token of its own under that of the request it was asked in', async () => {
+    const { rig } = askingRig();
+    const { url } = await start(rig);
+    const { ws, ask, received } = await dial(url, {});
+    await ask(introduce(1, { _token: 'good' }));
+    const params = { name: 'blog.Posts.Read', _token: 'good' };
+    const called = ask(JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params }));
+    await expect.poll(() => received.find(({ method }) => method === 'elicitation/create')).toBeDefined();
+    const { id } = received.find(({ method }) => method === 'elicitation/create');
+    ws.send(JSON.stringify({ jsonrpc: '2.0', id, result: { action: 'accept' } }));
+    expect((await called).result).toBeDefined();
+    expect(rig.records.filter(({ verb }) => verb === 'reply')).toMatchObject([{ outcome: 'answered' }]);
+  });
+
+  it('ends with it: what was being asked is given up', async () => {
+    const { rig, retries } = askingRig();
+    const { url } = await start(rig);
+    const { ws, ask, received } = await dial(url);
+    await ask(introduce(1));
+    ws.send(call('blog.Posts.Read', {}, 2));
+    await expect.poll(() => received.some(({ method }) => method === 'elicitation/create')).toBe(true);
+    ws.terminate();
+    await expect.poll(() => retries.length).toBe(2);
+    expect(retries[1]?.inputResponsesText).toBeUndefined();
+  });
+
+  it('begins anew when it initializes again', async () => {
+    const { url, rig } = await start();
+    const { ws, ask, received } = await dial(url);
+    for (const id of [1, 2]) {
+      await ask(introduce(id));
+      ws.send(initialized);
+    }
+    await expect.poll(() => rig.records.filter(({ verb }) => verb === 'listen').length).toBe(2);
+    rig.changeCatalog();
+    await ask('{"jsonrpc":"2.0","id":"after","method":"ping"}');
+    await expect.poll(() => received.filter(({ method }) => method !== undefined).length).toBe(1);
+  });
+});
+
+describe('WebSockets at other endpoints', () => {
+  it('speak the names of their place', async () => {
+    const { url, rig } = await start();
+    const { ask } = await dial(url.replace('/mcp/ws', '/mcp/blog/ws'));
+    expect((await ask(call('Posts.Read', { id: 7 }))).result.structuredContent).toEqual({ id: 7 });
+    expect(rig.dispatched.at(-1)?.target.name).toBe('blog.Posts.Read');
+  });
+
+  it('are not there where there is nothing', async () => {
+    const { url } = await start();
+    const at = (path: string) => dial(url.replace('/mcp/ws', path));
+    await expect(at('/mcp/Nothing/ws')).rejects.toThrow('404');
+    await expect(at('/mcp/tools/ws')).rejects.toThrow('404');
+    await expect(at('/mcp/blog')).rejects.toThrow('405');
   });
 });
 
