@@ -5,8 +5,9 @@ import type { Control } from './control.ts';
 import type { Question } from './conversation.ts';
 import { toAnswer } from './incoming.ts';
 import { toOutgoing } from './outgoing.ts';
-import type { Came, Parking, Waiting } from './parking.ts';
-import type { Lease } from './pool.ts';
+import type { Came, Parking } from './parking.ts';
+import type { Lease } from './pool-entry.ts';
+import type { Waiting } from './run.ts';
 
 /** A permitted call on its way. */
 export interface Departure {

@@ -6,7 +6,8 @@ import { callServer, type Departure } from './call.ts';
 import type { Control } from './control.ts';
 import { legacyCapabilities } from './outgoing.ts';
 import type { Parking } from './parking.ts';
-import type { Lease, Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
+import type { Lease } from './pool-entry.ts';
 
 /** What calling a server needs, for as long as it is followed. */
 export interface CallerOptions {
@@ -50,22 +51,27 @@ export function createCaller(options: CallerOptions): (request: Request) => Prom
     }
   };
 
+  /** @throws the error of a try that is the last one; returns after a pause when there is to be another. */
+  const goOn = async (error: unknown, attempt: Attempt, { tries, untilMs, signal }: Course): Promise<void> => {
+    if (!isUnavailable(error) || signal.aborted || closing.aborted) throw error;
+    control.poke();
+    if (!attempt.isSent) await pause(error, { tries, leftMs: untilMs - nowMs(), signal });
+    // Refused because nobody there knew the conversation: nothing was done, and a new one may be known.
+    else if (!attempt.isLost || attempt.isRenewed) throw error;
+  };
+
   return async (request) => {
     const { hop, signal } = request;
     if (hop.retry?.requestState?.startsWith(parkedPrefix)) return callServer(request, options);
     const untilMs = nowMs() + connectWaitMs;
     let isRenewed = false;
     for (let tries = 0; ; tries++) {
-      const attempt = { isSent: false, isLost: false };
+      const attempt: Attempt = { isSent: false, isLost: false, isRenewed };
       try {
         return await callOnce(request, attempt);
       } catch (error) {
-        if (!isUnavailable(error) || signal.aborted || closing.aborted) throw error;
-        control.poke();
-        if (attempt.isSent && (!attempt.isLost || isRenewed)) throw error;
-        // Refused because nobody there knew the conversation: nothing was done, and a new one may be known.
-        if (attempt.isSent) isRenewed = true;
-        else await pause(error, { tries, leftMs: untilMs - nowMs(), signal });
+        await goOn(error, attempt, { tries, untilMs, signal });
+        isRenewed ||= attempt.isSent;
       }
     }
   };
@@ -87,6 +93,15 @@ interface Attempt {
   isSent: boolean;
   /** The server did not know the conversation any more. */
   isLost: boolean;
+  /** It is the second one, after that. */
+  readonly isRenewed: boolean;
+}
+
+/** How far the tries have come. */
+interface Course {
+  readonly tries: number;
+  readonly untilMs: number;
+  readonly signal: AbortSignal;
 }
 
 /** The era of the caller, so that nothing has to be translated; but tasks and states of the modern era are known there only. */

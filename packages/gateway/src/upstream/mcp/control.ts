@@ -1,14 +1,14 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Feed, JsonText, ListKind, OutboundCredential } from '@sallyport/core';
-import { isJsonObject, type ServiceManifest } from '@sallyport/protocol';
+import type { ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import type { Conversation } from './conversation.ts';
 import { createEditions } from './editions.ts';
 import { createServerFeed } from './feed.ts';
-import { keepListening } from './listen.ts';
+import { createHeld } from './held.ts';
 import { createListeners } from './listeners.ts';
 import { listServer } from './lists.ts';
-import type { Lease, Pool } from './pool.ts';
+import type { Pool } from './pool.ts';
+import { keepRefreshing } from './refreshing.ts';
 
 /** What is known of a server, and kept up to date. */
 export interface Control {
@@ -40,8 +40,6 @@ export interface ControlOptions {
 const listingMs = 30_000;
 /** Complaints about entries, once each. */
 const maxTold = 100;
-const firstPauseMs = 250;
-const longestPauseMs = 15_000;
 
 /**
  * Follows one server: asks at the start, at intervals, and whenever the server says that its lists have changed. While it is
@@ -54,7 +52,6 @@ export function followServer(options: ControlOptions): Control {
   const server = createServerFeed({ credential });
   let manifest: ServiceManifest | undefined;
   let isAlive = false;
-  let held: Held | undefined;
   const editions = createEditions(() => {
     if (editions.publish()) changes.tell();
   });
@@ -67,53 +64,25 @@ export function followServer(options: ControlOptions): Control {
     return true;
   };
 
-  const letGo = (): void => {
-    server.detach();
-    held?.stop();
-    held = undefined;
-  };
-  // Whatever goes wrong, what the server said of itself may have changed with it.
-  const discard = (): void => {
-    held?.lease.discard();
-    letGo();
-  };
-
-  const hold = async (signal: AbortSignal): Promise<Conversation> => {
-    if (held) return held.lease.conversation;
-    const wanted = { era: 'modern', conversation: ' of the gateway', capabilitiesText: '{}' as JsonText } as const;
-    const lease = await pool.lease({ ...wanted, credential, signal });
-    held = holdConversation(lease, {
-      credential,
-      take,
-      onLost() {
-        discard();
-        refreshing.poke();
-      },
-      onListening: (isAgain) => {
-        if (isAgain) refreshing.poke();
-      },
-    });
-    server.attach(lease.conversation);
-    return lease.conversation;
-  };
+  const held = createHeld({ pool, credential, server, take, onTrouble: () => refreshing.poke() });
 
   const refresh = async (): Promise<boolean> => {
     const before = { manifest, isAlive };
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(listingMs)]);
     try {
-      const conversation = await hold(signal);
+      const conversation = await held.conversation(signal);
       const { facts, manifest: listed } = await listServer({
         ...{ service, conversation, credential, signal, onUnreadable },
       });
       // It offers other things to hear of: that takes another subscription.
       if (!isSame(facts.capabilities, conversation.server.capabilities)) {
-        discard();
-        await hold(signal);
+        held.discard();
+        await held.conversation(signal);
       }
       manifest = listed;
       isAlive = true;
     } catch (error) {
-      discard();
+      held.discard();
       isAlive = false;
       if (before.isAlive && !closing.signal.aborted) log.error({ err: error, service }, 'the service does not answer');
     }
@@ -137,7 +106,7 @@ export function followServer(options: ControlOptions): Control {
     close() {
       closing.abort();
       editions.close();
-      letGo();
+      held.letGo();
     },
   };
 }
@@ -153,50 +122,6 @@ function complainOnce(log: Logger, service: string): (method: string, beginning:
   };
 }
 
-interface Held {
-  readonly lease: Lease;
-  stop(): void;
-}
-
-interface Holding {
-  readonly credential: OutboundCredential;
-  readonly take: (method: string, paramsText: JsonText) => void;
-  readonly onLost: () => void;
-  readonly onListening: (isAgain: boolean) => void;
-}
-
-/** Keeps a conversation open and hears what the server tells in it. */
-function holdConversation(lease: Lease, { credential, take, onLost, onListening }: Holding): Held {
-  const { conversation } = lease;
-  const stopping = new AbortController();
-  const stops = [conversation.onLost(onLost), conversation.onNotification(take)];
-  const notifications = listenable(conversation);
-  if (conversation.era === 'modern' && Object.keys(notifications).length > 0) {
-    const { signal } = stopping;
-    void keepListening({ conversation, credential, notifications, signal, onNotification: take, onListening });
-  }
-  return {
-    lease,
-    stop() {
-      stopping.abort();
-      for (const stop of stops) stop();
-      lease.release();
-    },
-  };
-}
-
-function listenable({ server }: Conversation): Readonly<Record<string, boolean>> {
-  const tells = (key: string): boolean => {
-    const capability = server.capabilities[key];
-    return isJsonObject(capability) && capability.listChanged === true;
-  };
-  return {
-    ...(tells('tools') && { toolsListChanged: true }),
-    ...(tells('prompts') && { promptsListChanged: true }),
-    ...(tells('resources') && { resourcesListChanged: true }),
-  };
-}
-
 /** What is nested too deeply to be compared counts as changed; the registry leaves it out. */
 function isSame(before: object, after: object): boolean {
   try {
@@ -204,42 +129,4 @@ function isSame(before: object, after: object): boolean {
   } catch {
     return false;
   }
-}
-
-interface Pace {
-  readonly refreshMs: number;
-  readonly signal: AbortSignal;
-}
-
-/** Refreshes at once and then at its pace: faster while the service is gone, though ever slower. */
-function keepRefreshing(refresh: () => Promise<boolean>, { refreshMs, signal }: Pace) {
-  let failures = 0;
-  let clock: NodeJS.Timeout | undefined;
-  let state: 'idle' | 'running' | 'again' = 'idle';
-
-  const run = (): void => {
-    clearTimeout(clock);
-    if (signal.aborted) return;
-    state = 'running';
-    void refresh().then((isAlive) => {
-      const isPoked = state === 'again';
-      state = 'idle';
-      failures = isAlive ? 0 : failures + 1;
-      const slowMs = Math.min(firstPauseMs * 2 ** Math.min(failures - 1, 10), longestPauseMs, refreshMs);
-      const pauseMs = isAlive ? refreshMs : slowMs;
-      if (!signal.aborted) clock = setTimeout(run, isPoked && isAlive ? 0 : pauseMs).unref();
-    });
-  };
-  signal.addEventListener('abort', () => clearTimeout(clock), { once: true });
-  run();
-  return {
-    /** Looks again now. While it is known to be gone, its own pace is soon enough. */
-    poke(): void {
-      if (state !== 'idle') state = 'again';
-      else if (failures === 0) run();
-    },
-    now(): void {
-      if (state === 'idle') run();
-    },
-  };
 }

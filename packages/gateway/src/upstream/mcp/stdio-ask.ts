@@ -20,7 +20,9 @@ export interface QuestionsOptions {
   readonly send: (text: string) => void;
 }
 
-const questionMethods: ReadonlySet<string> = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list']);
+/** What may be asked, and of whom: what a shared server hears of one caller's roots would hold for all. */
+const questionMethods: ReadonlySet<string> = new Set(['elicitation/create', 'sampling/createMessage']);
+const ownQuestionMethods: ReadonlySet<string> = new Set([...questionMethods, 'roots/list']);
 
 const methodNotFound = { code: -32_601, message: 'Method not found' };
 /** The code with which clients say that a person did not want to (MCP 2025-11-25, sampling). */
@@ -72,7 +74,7 @@ export function createQuestions({ inFlight, isShared, send }: QuestionsOptions):
       const { idText, method, paramsText } = asked;
       const entry = meant();
       // Modern servers do not ask in this way.
-      const isKnown = questionMethods.has(method) && entry?.isModern !== true;
+      const isKnown = (isShared ? questionMethods : ownQuestionMethods).has(method) && entry?.isModern !== true;
       if (method === 'ping') {
         respond(idText, '"result":{}');
       } else if (!isKnown) {

@@ -218,6 +218,17 @@ describe('questions over stdio', () => {
     expect([first.questions.length, second.questions.length]).toEqual([0, 1]);
   });
 
+  it('for roots go to the caller whose process it is, and to nobody on a shared one, where they would hold for all', () => {
+    for (const isShared of [true, false]) {
+      const { made, written, receive } = peer({ isShared });
+      const { made: call, questions } = asking();
+      void made.request(call);
+      receive({ id: 'q-1', method: 'roots/list' });
+      expect(questions).toHaveLength(isShared ? 0 : 1);
+      expect(written.at(-1)).toMatchObject(isShared ? { error: { code: -32601 } } : { method: 'tools/call' });
+    }
+  });
+
   it('end with their call, and can be taken back', async () => {
     const { made, written, receive } = peer();
     const { made: call, questions } = asking();

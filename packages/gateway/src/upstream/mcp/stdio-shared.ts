@@ -24,10 +24,10 @@ export interface StdioPool {
 
 /**
  * What a shared legacy server is told, once for all callers: whatever any of them may be asked. Whom it asks is decided when
- * it does, and by what that caller can be asked.
+ * it does, and by what that caller can be asked. Not roots: servers take their limits from them and keep them, so that one
+ * caller would decide which files all others reach.
  */
-const allCapabilities =
-  '{"elicitation":{"form":{},"url":{}},"roots":{},"sampling":{"context":{},"tools":{}}}' as JsonText;
+const allCapabilities = '{"elicitation":{"form":{},"url":{}},"sampling":{"context":{},"tools":{}}}' as JsonText;
 
 /** How long a process without conversations is kept for the next one, in milliseconds. */
 export const spareMs = 60_000;
