@@ -6,7 +6,7 @@ import { service } from '@sallyport/kit';
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
-import { createMcpHttp } from '../../packages/gateway/src/upstream/mcp-http.ts';
+import { createMcpHttp } from '../../packages/gateway/src/upstream/mcp/service-http.ts';
 import { callUpstream, contractTool } from '../../packages/gateway/src/upstream/testing/contract-call.ts';
 
 /** Slow machines are slow: this waits long for what must come, and not at all for what has. */

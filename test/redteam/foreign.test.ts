@@ -3,7 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { pino } from 'pino';
 import { afterEach, expect, it, vi } from 'vitest';
 import { createForeignRegistry } from '../../packages/gateway/src/registry/foreign.ts';
-import { createMcpHttp } from '../../packages/gateway/src/upstream/mcp-http.ts';
+import { createMcpHttp } from '../../packages/gateway/src/upstream/mcp/service-http.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {

@@ -1,7 +1,7 @@
 import { pino } from 'pino';
 import { afterEach, describe, expect, it, vi } from 'vitest';
+import { createMcpHttp } from '../upstream/mcp/service-http.ts';
 import { startFakeHttpServer } from '../upstream/mcp/testing/fake-http-server.ts';
-import { createMcpHttp } from '../upstream/mcp-http.ts';
 import { createForeignRegistry } from './foreign.ts';
 
 const log = pino({ level: 'silent' });

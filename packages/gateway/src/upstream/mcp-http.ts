@@ -1,1 +1,0 @@
-export { createMcpHttp, type McpHttpOptions } from './mcp/service-http.ts';
