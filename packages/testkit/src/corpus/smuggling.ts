@@ -92,8 +92,8 @@ const names: readonly SmuggledMessage[] = [
     text: '{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///a\\u0000.txt"}}',
   },
   {
-    name: 'a task with a line end',
-    text: '{"jsonrpc":"2.0","id":1,"method":"tasks/get","params":{"taskId":"a\\nb"}}',
+    name: 'a prompt with a line end',
+    text: '{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"a\\nb"}}',
   },
 ].map((each) => ({ ...each, plain: plainCall, reason: 'malformed_params' }));
 
