@@ -1,28 +1,26 @@
+import { createEventReader, type ServerEvent } from '@sallyport/protocol';
+
 const maxEventLength = 64 * 1024 * 1024;
 
+/** What a reader of an event stream does with it. */
+export interface EventStreamReader {
+  readonly onEvent: (event: ServerEvent) => void;
+  readonly onRetry?: (retryMs: number) => void;
+  /** Nothing more is read until this has resolved: whoever takes the events may be slow. */
+  readonly ready?: () => Promise<void>;
+}
+
 /**
- * Reads a `text/event-stream` (HTML standard, 9.2) and hands out the data of each event. Ids, names and comments are
- * skipped: MCP puts everything into the data.
+ * Reads a `text/event-stream` to its end.
  *
  * @throws Error when one event is longer than 64 Mi characters, or the stream breaks.
  */
-export async function readEvents(body: ReadableStream<Uint8Array>, onData: (data: string) => void): Promise<void> {
+export async function readEventStream(body: ReadableStream<Uint8Array>, reader: EventStreamReader): Promise<void> {
+  const { onEvent, onRetry, ready } = reader;
   const decoder = new TextDecoder();
-  let pending = '';
-  let data: string[] = [];
-  const takeLine = (line: string): void => {
-    if (line === '') {
-      if (data.length > 0) onData(data.join('\n'));
-      data = [];
-    } else if (line.startsWith('data:')) {
-      data.push(line.slice(line.startsWith('data: ') ? 6 : 5));
-    }
-  };
+  const events = createEventReader({ maxLength: maxEventLength, onEvent, ...(onRetry && { onRetry }) });
   for await (const chunk of body) {
-    pending += decoder.decode(chunk, { stream: true });
-    if (pending.length > maxEventLength) throw new Error('an event is too long');
-    const lines = pending.split(/\r\n|\n|\r(?!$)/);
-    pending = lines.pop() ?? '';
-    for (const line of lines) takeLine(line);
+    if (!events.push(decoder.decode(chunk, { stream: true }))) throw new Error('an event is too long');
+    await ready?.();
   }
 }

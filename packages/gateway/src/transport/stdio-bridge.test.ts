@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream';
+import { GatewayError, type JsonText, type Permit, type Stages, spendPermit } from '@sallyport/core';
 import { afterEach, describe, expect, it } from 'vitest';
 import type { HttpTransport } from './http.ts';
 import { createHttp } from './http.ts';
@@ -114,5 +115,167 @@ describe('the bridge for desktop hosts', () => {
     stdin.end(`${call('blog.Posts.Slow', {}, 1)}\n`);
     await ended;
     await expect.poll(() => received.map(({ id }) => id)).toEqual([1]);
+  });
+});
+
+const introduce = {
+  ...{ jsonrpc: '2.0', id: 'init', method: 'initialize' },
+  params: {
+    ...{ protocolVersion: '2025-11-25', clientInfo: { name: 'host', version: '1' } },
+    capabilities: { elicitation: {} },
+  },
+};
+const initialized = { jsonrpc: '2.0', method: 'notifications/initialized' };
+
+/** A gateway whose tool asks before it answers, or pauses if it is named Slow. */
+async function startAsking() {
+  const running: { permit: Permit; hop: Parameters<Stages['dispatch']>[1]; finish(): void }[] = [];
+  const done = { text: '{"content":[{"type":"text","text":"done"}]}' as JsonText, isError: false, instance: 'i1' };
+  const rig = createRig(
+    {},
+    {
+      dispatch: async (permit, hop) => {
+        spendPermit(permit);
+        hop.sent();
+        if (permit.target.name.endsWith('Slow')) {
+          return new Promise((resolve, reject) => {
+            hop.signal.addEventListener('abort', () => reject(new GatewayError('cancelled')), { once: true });
+            running.push({ permit, hop, finish: () => resolve(done) });
+          });
+        }
+        if (permit.retry !== undefined) return done;
+        const params = { message: 'Sure?', requestedSchema: {} };
+        const text = JSON.stringify({
+          resultType: 'input_required',
+          inputRequests: { q: { method: 'elicitation/create', params } },
+          requestState: 's',
+        }) as JsonText;
+        return { text, resultType: 'input_required', isError: false, instance: 'i1' };
+      },
+    },
+  );
+  const started = await startHttp(rig);
+  const gateway: { http: HttpTransport } = { http: started.http };
+  open.unshift({ close: () => gateway.http.close(0) });
+  return { ...started, rig, running, gateway };
+}
+
+describe('the bridge in a session', () => {
+  it('carries questions to the host and its answers back', async () => {
+    const { url, rig } = await startAsking();
+    const { say, answer, received } = bridge(url);
+    say(introduce);
+    await answer('init');
+    say(initialized);
+    say(call('blog.Posts.Read', {}, 2));
+    await expect.poll(() => received.find(({ method }) => method === 'elicitation/create')).toBeDefined();
+    const { id } = received.find(({ method }) => method === 'elicitation/create');
+    say({ jsonrpc: '2.0', id, result: { action: 'accept' } });
+    expect((await answer(2)).result.content[0].text).toBe('done');
+    expect(rig.records.filter(({ verb }) => verb === 'reply')).toMatchObject([{ outcome: 'answered' }]);
+  });
+
+  it('tells the host what the gateway says without being asked', async () => {
+    const { url, rig } = await start();
+    const { say, answer, received } = bridge(url);
+    say(introduce);
+    await answer('init');
+    say(initialized);
+    await expect.poll(() => rig.records.filter(({ verb }) => verb === 'listen').length).toBeGreaterThan(0);
+    rig.changeCatalog();
+    await expect.poll(() => received.map(({ method }) => method)).toContain('notifications/tools/list_changed');
+  });
+
+  it('goes on with an answer whose stream the gateway let go of', async () => {
+    const { url, running } = await startAsking();
+    const { say, answer, received } = bridge(url);
+    say(introduce);
+    await answer('init');
+    say({
+      jsonrpc: '2.0',
+      id: 2,
+      method: 'tools/call',
+      params: { name: 'blog.Posts.Slow', _meta: { progressToken: 'p' } },
+    });
+    await expect.poll(() => running.length).toBe(1);
+    running[0]?.hop.onProgress?.({ progress: 1 });
+    running[0]?.hop.onPause?.(10);
+    running[0]?.hop.onProgress?.({ progress: 2 });
+    running[0]?.finish();
+    expect((await answer(2)).result.content[0].text).toBe('done');
+    expect(received.map(({ params }) => params?.progress).filter(Boolean)).toEqual([1, 2]);
+  });
+
+  it('cancels by saying so', async () => {
+    const { url, running, rig } = await startAsking();
+    const { say, answer, received } = bridge(url);
+    say(introduce);
+    await answer('init');
+    say(call('blog.Posts.Slow', {}, 's'));
+    await expect.poll(() => running.length).toBe(1);
+    say({ jsonrpc: '2.0', method: 'notifications/cancelled', params: { requestId: 's' } });
+    await expect.poll(() => running[0]?.hop.signal.aborted).toBe(true);
+    say({ jsonrpc: '2.0', id: 'after', method: 'ping' });
+    await answer('after');
+    expect(received.map(({ id }) => id)).toEqual(['init', 'after']);
+    expect(rig.records.some(({ reason }) => reason === 'cancelled')).toBe(true);
+  });
+
+  it('begins anew after the gateway restarted, and the host notices nothing', async () => {
+    const { url, port, rig, gateway } = await start();
+    const { say, answer, received } = bridge(url);
+    say(introduce);
+    await answer('init');
+    say(initialized);
+    say({ jsonrpc: '2.0', id: 'level', method: 'logging/setLevel', params: { level: 'error' } });
+    await answer('level');
+    await gateway.http.close(0);
+    gateway.http = createHttp(rig.deps);
+    await gateway.http.listen({ host: '127.0.0.1', port });
+    for (const id of [3, 4, 5]) say(call('blog.Posts.Read', { id }, id));
+    const answers = await Promise.all([3, 4, 5].map(answer));
+    expect(answers.map(({ result }) => result?.structuredContent)).toEqual([{ id: 3 }, { id: 4 }, { id: 5 }]);
+    expect(received.filter(({ id }) => id === 'init')).toHaveLength(1);
+    expect(received.filter(({ id }) => id === 'level')).toHaveLength(1);
+    await expect.poll(() => received.map(({ method }) => method)).toContain('notifications/tools/list_changed');
+    rig.changeCatalog();
+    await expect
+      .poll(() => received.filter(({ method }) => method === 'notifications/tools/list_changed').length)
+      .toBe(2);
+  });
+
+  it('ends it when the host is gone', async () => {
+    const { url, rig } = await start();
+    const { say, answer, stdin, ended } = bridge(url);
+    say(introduce);
+    await answer('init');
+    const before = rig.records.length;
+    stdin.end();
+    await ended;
+    expect(rig.records.slice(before)).toMatchObject([{ verb: 'list', outcome: 'answered' }]);
+  });
+
+  it('reads no faster than the host', async () => {
+    const { url, running } = await startAsking();
+    const [stdin, stdout, stderr] = [new PassThrough(), new PassThrough({ highWaterMark: 1024 }), new PassThrough()];
+    const ended = bridgeStdio({ url: new URL(`${url}/mcp`), token: 'good', stdin, stdout, stderr });
+    stdin.write(`${JSON.stringify(introduce)}\n`);
+    const params = { name: 'blog.Posts.Slow', _meta: { progressToken: 'p' } };
+    await expect.poll(() => stdout.readableLength).toBeGreaterThan(0);
+    stdin.write(`${JSON.stringify({ jsonrpc: '2.0', id: 2, method: 'tools/call', params })}\n`);
+    await expect.poll(() => running.length).toBe(1);
+    for (let progress = 1; progress <= 200; progress++) {
+      running[0]?.hop.onProgress?.({ progress, message: 'x'.repeat(2_000) });
+    }
+    running[0]?.finish();
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    expect(stdout.readableLength + stdout.writableLength).toBeLessThan(300_000);
+    let text = '';
+    stdout.on('data', (chunk) => {
+      text += String(chunk);
+    });
+    await expect.poll(() => text).toContain('"done"');
+    stdin.end();
+    await ended;
   });
 });
