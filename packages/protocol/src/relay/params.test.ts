@@ -78,7 +78,7 @@ describe('the params of a request', () => {
     ['tools/call', '{}', '/params/name: is missing'],
     ['tools/call', undefined, '/params/name: is missing'],
     ['tools/call', '{"name":1}', '/params/name: must be a string'],
-    ['tools/call', '{"name":"a\\u0000b"}', '/params/name: has a control character'],
+    ['resources/read', '{"uri":"file:///a\\u0000b"}', '/params/uri: has a control character'],
     ['tools/call', '{"name":"a","arguments":[]}', '/params/arguments: must be an object'],
     ['tools/call', '{"name":"a","arguments":null}', '/params/arguments: must be an object'],
     ['tools/call', '{"name":"a","inputResponses":"x"}', '/params/inputResponses: must be an object'],

@@ -167,10 +167,10 @@ function shapeProblem(json: StrictJson, params: JsonObject, method: string): Par
 function kindProblem(key: string, kind: Kind, value: JsonValue): string | undefined {
   if (kind === 'object') return isJsonObject(value) ? undefined : 'must be an object';
   if (typeof value !== 'string') return 'must be a string';
-  return key !== 'requestState' && hasControl(value) ? 'has a control character' : undefined;
+  return key === 'uri' && hasControl(value) ? 'has a control character' : undefined;
 }
 
-/** In a name they are never meant, and where it ends differs from reader to reader. */
+/** No URI has them, and where one ends that does differs from reader to reader. Names are looked up as they are. */
 function hasControl(value: string): boolean {
   for (let at = 0; at < value.length; at++) if (value.charCodeAt(at) < 0x20) return true;
   return false;

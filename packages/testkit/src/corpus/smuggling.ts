@@ -85,15 +85,13 @@ const params: readonly SmuggledMessage[] = [
 
 /** Tricks with what names something, where no letter is wrong but where it ends is in doubt. */
 const names: readonly SmuggledMessage[] = [
-  { name: 'a tool with a NUL', text: call('{"name":"a\\u0000b"}') },
-  { name: 'a tool with a line end', text: call('{"name":"a\\r\\nMcp-Name: b"}') },
   {
     name: 'a resource with a NUL',
     text: '{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///a\\u0000.txt"}}',
   },
   {
-    name: 'a prompt with a line end',
-    text: '{"jsonrpc":"2.0","id":1,"method":"prompts/get","params":{"name":"a\\nb"}}',
+    name: 'a resource with a line end',
+    text: '{"jsonrpc":"2.0","id":1,"method":"resources/read","params":{"uri":"file:///a\\r\\nMcp-Name: b"}}',
   },
 ].map((each) => ({ ...each, plain: plainCall, reason: 'malformed_params' }));
 
