@@ -7,6 +7,8 @@ export interface Talk {
   readonly revision: string;
   /** What the scenario adds: the calls to make, for some. */
   readonly context: { readonly toolCalls?: readonly ToolCall[] };
+  /** What the client says it can do; everything it has an answer for when absent. */
+  readonly capabilities?: ClientCapabilities;
 }
 
 interface ToolCall {
@@ -14,7 +16,7 @@ interface ToolCall {
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
-const capabilities: ClientCapabilities = {
+const everything: ClientCapabilities = {
   elicitation: { form: { applyDefaults: true } },
   sampling: {},
   roots: { listChanged: true },
@@ -37,7 +39,8 @@ export const talks: Readonly<Record<string, (talk: Talk) => Promise<void>>> = {
       const echo = tools.find(({ name }) => name !== 'json_schema_2020_12_tool')?.name;
       if (echo !== undefined) await client.callTool({ name: echo, arguments: { schema } });
     }),
-  'request-metadata': (talk) => withClient(talk, listTools),
+  // Without capabilities: a gateway declares those of its caller when it passes a call on, and here is nothing to call.
+  'request-metadata': (talk) => withClient({ ...talk, capabilities: {} }, listTools),
   'json-schema-ref-no-deref': (talk) => withClient(talk, listTools),
   'sep-2322-client-request-state': (talk) =>
     callsOf(talk, ['test_mrtr_echo_state', 'test_mrtr_no_state', 'test_mrtr_unrelated', 'test_mrtr_no_result_type']),
@@ -73,12 +76,23 @@ function callsOf(talk: Talk, names: readonly string[]): Promise<void> {
   });
 }
 
-async function withClient({ url, revision }: Talk, body: (client: Client) => Promise<void>): Promise<void> {
+async function withClient(talk: Talk, body: (client: Client) => Promise<void>): Promise<void> {
+  const { url, revision, capabilities = everything } = talk;
   const isModern = revision >= '2026';
   const client = new Client(
     { name: 'sallyport-conformance-client', version: '1.0.0' },
     { capabilities, versionNegotiation: { mode: isModern ? 'auto' : 'legacy' } },
   );
+  if (capabilities === everything) answerQuestions(client);
+  await client.connect(new StreamableHTTPClientTransport(url));
+  try {
+    await body(client);
+  } finally {
+    await client.close();
+  }
+}
+
+function answerQuestions(client: Client): void {
   client.setRequestHandler('elicitation/create', ({ params }) => {
     // A form with defaults is sent back empty: filling it in is the client's work.
     const isConfirmation = 'requestedSchema' in params && 'confirmed' in params.requestedSchema.properties;
@@ -90,10 +104,4 @@ async function withClient({ url, revision }: Talk, body: (client: Client) => Pro
     content: { type: 'text', text: 'Nothing.' },
     model: 'none',
   }));
-  await client.connect(new StreamableHTTPClientTransport(url));
-  try {
-    await body(client);
-  } finally {
-    await client.close();
-  }
 }
