@@ -101,7 +101,7 @@ const semanticVersion = /^\d{1,9}\.\d{1,9}\.\d{1,9}(?:[-+][0-9A-Za-z.+-]{1,60})?
 export function service(name: string, options: ServiceOptions): Service {
   if (!serviceNamePattern.test(name)) {
     throw new TypeError(
-      `A service is called like a DNS label, a-z first, and not admin or sallyport; this is ${JSON.stringify(name)}`,
+      `A service is called like a DNS label, a-z first, and not like a path of the gateway's (admin, tools, …); this is ${JSON.stringify(name)}`,
     );
   }
   const { version, owner, concurrency = defaultConcurrency } = options;

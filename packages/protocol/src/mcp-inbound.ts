@@ -49,7 +49,7 @@ export function classifyInbound(message: Message, headers?: WireHeaders): Classi
   if (headerVersion === undefined) return { era: 'legacy' };
   if (isModernVersion(headerVersion)) return headerWithoutClaim(message, headers, headerVersion);
   if (legacyRevisions.includes(headerVersion)) return { era: 'legacy' };
-  return { era: 'legacy', problem: unsupported(headerVersion) };
+  return { era: 'legacy', problem: unsupported(headerVersion, [...modernRevisions, ...legacyRevisions]) };
 }
 
 /** Reads the `Mcp-Param-*` headers: lower-case suffix → decoded value. `undefined` when one cannot be decoded. */
@@ -75,7 +75,9 @@ function initialize(headerVersion: string | undefined): Classified {
 
 function headerWithoutClaim(message: Message, headers: WireHeaders | undefined, version: string): Classified {
   if (message.kind === 'notification') {
-    const problem = modernRevisions.includes(version) ? methodProblem(message, headers) : unsupported(version);
+    const problem = modernRevisions.includes(version)
+      ? methodProblem(message, headers)
+      : unsupported(version, modernRevisions);
     return { era: 'modern', ...(problem && { problem }) };
   }
   const issue = `/params/_meta/${pointerToken(metaKeys.protocolVersion)}: is missing`;
@@ -116,7 +118,7 @@ function versionProblem(claimed: string, headers: WireHeaders | undefined): Inbo
   if (header !== undefined && header.trim() !== claimed) {
     return mismatch('MCP-Protocol-Version: differs from the protocol version in the body');
   }
-  return modernRevisions.includes(claimed) ? undefined : unsupported(claimed);
+  return modernRevisions.includes(claimed) ? undefined : unsupported(claimed, modernRevisions);
 }
 
 function headerProblem(request: JsonRpcRequest, headers: WireHeaders | undefined): InboundProblem | undefined {
@@ -147,8 +149,8 @@ function mismatch(issue: string): InboundProblem {
   return { kind: 'header_mismatch', issue };
 }
 
-function unsupported(requested: string): InboundProblem {
-  const supported = [...modernRevisions, ...legacyRevisions];
+/** A modern client is told what it may put where it put what is not supported. */
+function unsupported(requested: string, supported: readonly string[]): InboundProblem {
   return { kind: 'version_unsupported', issue: 'this protocol version is not supported', supported, requested };
 }
 

@@ -26,7 +26,9 @@ export function createResultStamp(era: Era, serverInfo: ServerInfo): ResultStamp
   };
   return {
     service: (text, callId) => addToResult(text, { defaults, meta: metaOf(callId) }),
-    own: (text, callId, meta = {}) => own(text, defaults, { ...metaOf(callId), ...meta }),
+    own: (text, callId, meta = {}) =>
+      // Nothing is nothing: legacy clients may take no more for the answer to a ping.
+      text === '' && !isModern ? '{}' : own(text, defaults, { ...metaOf(callId), ...meta }),
     cacheable: (text, callId, meta = {}) => own(text, { ...defaults, ...caching }, { ...metaOf(callId), ...meta }),
   };
 }

@@ -34,6 +34,7 @@ export async function listenForAgents(listener: AgentListener): Promise<URL> {
       maxConnections: limits.maxConnections,
       headersTimeoutMs: limits.headersTimeoutMs,
       requestTimeoutMs: limits.requestTimeoutMs,
+      sessions: limits.sessions,
       ...(tls && { tls: tlsSettings(tls) }),
     },
   );

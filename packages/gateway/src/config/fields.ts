@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net';
 import type { RateLimit } from '@sallyport/core';
+import { serviceNamePattern } from '@sallyport/protocol';
 import { z } from 'zod';
 
 const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
@@ -22,7 +23,8 @@ const expected = {
   host: 'expected a host name or address, with or without :port',
   address: 'expected unix:/path, tls:host:port, or an http(s) URL without a password in it',
   hostPort: 'expected host:port, like 0.0.0.0:4222 or [::]:4222',
-  serviceName: 'expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long',
+  serviceName:
+    'expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long, and not one of the gateway\'s own (admin, sallyport, call, catalog, server-card, tools, views, ws)',
   url: 'expected an https URL (http only for this machine), without path parameters, query or password',
 } as const;
 
@@ -156,7 +158,7 @@ export const address = checked('address', (value) => {
 export const hostPort = checked('hostPort', isHostPort);
 
 /** The name of a service; the first part of the names of its tools. */
-export const serviceName = checked('serviceName', (value) => /^[a-z][a-z0-9-]{0,62}$/.test(value));
+export const serviceName = checked('serviceName', (value) => serviceNamePattern.test(value));
 
 /** The address under which the world knows this gateway. */
 export const publicUrl = checked('url', (value) => {

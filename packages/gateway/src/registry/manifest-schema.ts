@@ -115,7 +115,7 @@ const frame = {
     .string()
     .regex(
       serviceNamePattern,
-      "a service name is a small letter, then small letters, digits and -; admin and sallyport are the gateway's own",
+      "a service name is a small letter, then small letters, digits and -; admin, sallyport and the paths below /mcp are the gateway's own",
     ),
   version: z.string().max(100).regex(semverPattern, 'not a semantic version'),
   owner: oneLine.optional(),

@@ -25,8 +25,12 @@ export const silentAfterMs = 5_000;
  */
 export const hopCiphers = 'ECDHE-PSK-CHACHA20-POLY1305';
 
-/** What a service may be called: a path segment, a name prefix, a file name in places; and not what the gateway itself is. */
-export const serviceNamePattern = /^(?!(?:admin|sallyport)$)[a-z][a-z0-9-]{0,62}$/;
+/**
+ * What a service may be called: a path segment, a name prefix, a file name in places; and not what the gateway itself is,
+ * nor a path of its own below `/mcp`.
+ */
+export const serviceNamePattern =
+  /^(?!(?:admin|sallyport|call|catalog|server-card|tools|views|ws)$)[a-z][a-z0-9-]{0,62}$/;
 
 /** What a tool of a kit service may be called: `Handler.Method`, at most 64 characters. */
 export const toolNamePattern = /^(?=.{3,64}$)[A-Za-z][A-Za-z0-9]*\.[A-Za-z][A-Za-z0-9]*$/;
