@@ -169,6 +169,7 @@ describe('of what a gateway has to rewrite', () => {
     const text = `{"content":[],"_meta":{"${metaKeys.serverInfo}":{"name":"behind"},"vendor/x":1.0}}`;
     const { _meta } = JSON.parse(stamp.service(text, 'c1'));
     expect(_meta).toMatchObject({ [metaKeys.serverInfo]: { name: 'gate', version: '1' }, 'vendor/x': 1 });
+    expect(_meta[metaKeys.behind]).toEqual({ name: 'behind' });
   });
 
   it('who asks: the gateway says for itself what a client says of itself', () => {

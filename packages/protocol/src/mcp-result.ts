@@ -2,6 +2,7 @@ import type { JsonObject } from './json.ts';
 import type { JsonRpcId } from './json-rpc.ts';
 import { type Era, listTtlMs, metaKeys, modernRevisions, type ServerInfo } from './mcp.ts';
 import { addToResult, type Insertions } from './splice.ts';
+import { membersOf, memberText } from './strict-json.ts';
 
 /** Completes results for one era and one gateway. All texts are JSON; `callId` becomes the trace id in `_meta`. */
 export interface ResultStamp {
@@ -25,12 +26,20 @@ export function createResultStamp(era: Era, serverInfo: ServerInfo): ResultStamp
     return `{${parts.filter((part) => part !== '').join(',')}}`;
   };
   return {
-    service: (text, callId) => addToResult(text, { defaults, meta: metaOf(callId) }),
+    service: (text, callId) => addToResult(text, { defaults, meta: { ...behind(text, isModern), ...metaOf(callId) } }),
     own: (text, callId, meta = {}) =>
       // Nothing is nothing: legacy clients may take no more for the answer to a ping.
       text === '' && !isModern ? '{}' : own(text, defaults, { ...metaOf(callId), ...meta }),
     cacheable: (text, callId, meta = {}) => own(text, { ...defaults, ...caching }, { ...metaOf(callId), ...meta }),
   };
+}
+
+/** What the server says of itself, where the gateway says it of itself. */
+function behind(text: string, isModern: boolean): Insertions {
+  if (!isModern || !text.includes(metaKeys.serverInfo)) return {};
+  const meta = memberText(text, membersOf(text), '_meta') ?? '{}';
+  const info = memberText(meta, membersOf(meta), metaKeys.serverInfo);
+  return info === undefined ? {} : { [metaKeys.behind]: info };
 }
 
 /** What a gateway offers at one endpoint, to one caller. */

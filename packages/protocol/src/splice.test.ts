@@ -93,6 +93,7 @@ describe('result stamps', () => {
       content: [],
       _meta: { 'dev.sallyport/traceId': 'c1' },
     });
-    expect(stamp.own('', 'c1')).toBe('{"_meta":{"dev.sallyport/traceId":"c1"}}');
+    expect(stamp.own('"a":1', 'c1')).toBe('{"a":1,"_meta":{"dev.sallyport/traceId":"c1"}}');
+    expect(stamp.own('', 'c1')).toBe('{}');
   });
 });
