@@ -1,5 +1,5 @@
 import type { Call, ClientSide, InvokeRequest, JsonText, Retry } from '@sallyport/core';
-import { removeMembers } from '@sallyport/protocol';
+import { isJsonObject, type JsonObject, removeMembers } from '@sallyport/protocol';
 import { singleLine } from './call-result.ts';
 import { askClient } from './mcp-ask.ts';
 import { remoteUri } from './mcp-naming.ts';
@@ -33,15 +33,22 @@ export function answerRead(request: McpRequest): Promise<McpAnswer> {
 /** Serves `completion/complete`. */
 export async function answerCompletion(request: McpRequest): Promise<McpAnswer> {
   const { ref, argumentsText } = request.params;
-  if (ref === undefined) return request.decline('malformed_params', '/params/ref: is missing');
+  if (ref === undefined) return request.decline('malformed_params', { issues: ['/params/ref: is missing'] });
   const name = ref.kind === 'prompt' ? ref.name : ref.uri;
   return answerInvoke(request, { method: 'completion/complete', capability: ref.kind, name, ...own(argumentsText) });
 }
 
-/** Makes what serves a method about a task (MCP extension `io.modelcontextprotocol/tasks`). */
+/** The extension under which calls go on in the background. */
+const tasksExtension = 'io.modelcontextprotocol/tasks';
+
+/** Makes what serves a method about a task (MCP extension `io.modelcontextprotocol/tasks`): for clients that declare it. */
 export function answerTask(method: 'tasks/get' | 'tasks/update' | 'tasks/cancel') {
   return (request: McpRequest): Promise<McpAnswer> => {
-    const { taskId = '', argumentsText } = request.params;
+    const { taskId = '', argumentsText, clientCapabilitiesText } = request.params;
+    const { extensions } = JSON.parse(clientCapabilitiesText) as JsonObject;
+    if (!isJsonObject(extensions) || !isJsonObject(extensions[tasksExtension])) {
+      return request.decline('client_cannot', { requiredCapabilities: { extensions: { [tasksExtension]: {} } } });
+    }
     return answerInvoke(request, { method, capability: 'task', name: taskId, ...own(argumentsText) });
   };
 }

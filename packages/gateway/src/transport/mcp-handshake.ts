@@ -22,7 +22,7 @@ export async function answerInitialize(request: McpRequest): Promise<McpAnswer> 
   const { deps, exchange, stamp } = request;
   const { capabilities, protocolVersion } = request.request.params ?? {};
   if (capabilities !== undefined && !isJsonObject(capabilities)) {
-    return request.decline('malformed_params', '/params/capabilities: must be an object');
+    return request.decline('malformed_params', { issues: ['/params/capabilities: must be an object'] });
   }
   const outcome = await deps.pipeline.list(request.call(anythingListed));
   if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));
@@ -68,9 +68,12 @@ export async function answerSetLevel(request: McpRequest): Promise<McpAnswer> {
   const { level } = request.request.params ?? {};
   const { session } = request.exchange;
   if (typeof level !== 'string' || !loggingLevels.includes(level)) {
-    return request.decline('malformed_params', `/params/level: must be one of ${loggingLevels.join(', ')}`);
+    return request.decline('malformed_params', {
+      issues: [`/params/level: must be one of ${loggingLevels.join(', ')}`],
+    });
   }
-  if (session === undefined) return request.decline('session_missing', 'a log level belongs to a session');
+  if (session === undefined)
+    return request.decline('session_missing', { issues: ['a log level belongs to a session'] });
   return emptyAnswer(request, () => setLevel(session, level));
 }
 

@@ -10,7 +10,7 @@ export function answerList(capability: Capability, member: string): (request: Mc
     const place = { endpoint, capability };
     const cursor = openCursor(deps, place, request.request.params?.cursor);
     if (cursor === undefined) {
-      return request.decline('malformed_params', '/params/cursor: not one that this gateway gave out');
+      return request.decline('malformed_params', { issues: ['/params/cursor: not one that this gateway gave out'] });
     }
     const outcome = await deps.pipeline.list(request.call({ verb: 'list', capability, limit: deps.pageSize, cursor }));
     if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));

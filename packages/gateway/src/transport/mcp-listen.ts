@@ -21,10 +21,13 @@ export async function answerListen(request: McpRequest): Promise<McpAnswer> {
   const { id } = request.request;
   const { notify } = exchange;
   const asked = request.request.params?.notifications;
-  if (!isJsonObject(asked)) return request.decline('malformed_params', '/params/notifications: must be an object');
+  if (!isJsonObject(asked))
+    return request.decline('malformed_params', { issues: ['/params/notifications: must be an object'] });
   const filter = filterOf(asked);
-  if (typeof filter === 'string') return request.decline('malformed_params', `/params/notifications/${filter}`);
-  if (notify === undefined) return request.decline('malformed_request', 'Accept: must allow text/event-stream');
+  if (typeof filter === 'string')
+    return request.decline('malformed_params', { issues: [`/params/notifications/${filter}`] });
+  if (notify === undefined)
+    return request.decline('malformed_request', { issues: ['Accept: must allow text/event-stream'] });
 
   const ended = Promise.withResolvers<void>();
   // The acknowledgement must be the first message, and a change may come before it.

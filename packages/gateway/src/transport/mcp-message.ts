@@ -128,7 +128,7 @@ async function serve(received: Received, read: ReadableRequest, stamp: ResultSta
       ...{ status, headers },
       body: `{"jsonrpc":"2.0","id":${message.idText},"error":${text}}`,
     }),
-    decline: (reason, issue) => decline(received, new GatewayError(reason, { issues: [issue] })),
+    decline: (reason, details) => decline(received, new GatewayError(reason, details)),
   });
 }
 

@@ -1,13 +1,11 @@
 import { type Answer, GatewayError, type Outcome, type Suspended } from '@sallyport/core';
 import {
-  addToResult,
   callerErrorCode,
   isJsonObject,
   type JsonObject,
   type JsonValue,
   membersOf,
   memberText,
-  metaKeys,
   rewriteResult,
   spliceMembers,
   toLegacyResult,
@@ -49,10 +47,9 @@ function resultFor(request: McpRequest, { text, service, resultType }: Answer): 
   const { method } = request.request;
   const named = service === undefined ? text : rewriteResult(namingAt(endpoint, service), method, text);
   if (era === 'modern') {
-    const shown = named.includes(metaKeys.serverInfo) ? withServerBehind(named) : named;
-    if (resultType !== undefined || isComplete(method, shown)) return shown;
+    if (resultType !== undefined || isComplete(method, named)) return named;
     // What a caller may read is decided each time: nobody else may keep it.
-    return toModernResult(method, shown, { ttlMs: Number.MAX_SAFE_INTEGER, cacheScope: 'private' });
+    return toModernResult(method, named, { ttlMs: Number.MAX_SAFE_INTEGER, cacheScope: 'private' });
   }
   if (!protocolMethods.has(method)) return named;
   const isWrapped = method === 'tools/call' && isListedWrapped(request, request.params.name ?? '');
@@ -82,13 +79,6 @@ function isLegacyAlready(text: string): boolean {
     !/"structuredContent"\s*:\s*[^\s{]/.test(text) &&
     !/\\[u/]/.test(text)
   );
-}
-
-/** Who answers is the gateway; the server behind it keeps its word under another name. */
-function withServerBehind(text: string): string {
-  const meta = memberText(text, membersOf(text), '_meta') ?? '{}';
-  const info = memberText(meta, membersOf(meta), metaKeys.serverInfo);
-  return info === undefined ? text : addToResult(text, { defaults: {}, meta: { [metaKeys.behind]: info } });
 }
 
 /** An error in a server's own words, with the code that a caller of this era may get. */

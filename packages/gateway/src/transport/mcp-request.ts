@@ -1,4 +1,11 @@
-import { type AnyRequest, type Call, type Endpoint, GatewayError, type Reason } from '@sallyport/core';
+import {
+  type AnyRequest,
+  type Call,
+  type Endpoint,
+  type ErrorDetails,
+  GatewayError,
+  type Reason,
+} from '@sallyport/core';
 import type { Era, JsonRpcId, JsonRpcRequest, ResultStamp, SplitParams, StrictJson } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 import type { Reception } from './reception.ts';
@@ -69,7 +76,7 @@ export interface McpRequest extends McpReceived {
   answer(resultText: string, headers?: Readonly<Record<string, string>>): McpAnswer;
   fail(error: WireError): McpAnswer;
   /** Authenticates and records the request, then refuses it. */
-  decline(reason: Reason, issue: string): Promise<McpAnswer>;
+  decline(reason: Reason, details: ErrorDetails): Promise<McpAnswer>;
 }
 
 /** Lists are answered or refused; nobody can be asked about one. */

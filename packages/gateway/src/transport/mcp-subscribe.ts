@@ -49,8 +49,10 @@ export function isListening(session: Session): boolean {
 export async function answerSubscribe(request: McpRequest): Promise<McpAnswer> {
   const { uri } = request.request.params ?? {};
   const { session } = request.exchange;
-  if (typeof uri !== 'string') return request.decline('malformed_params', '/params/uri: must be a string');
-  if (session === undefined) return request.decline('session_missing', 'a subscription belongs to a session');
+  if (typeof uri !== 'string')
+    return request.decline('malformed_params', { issues: ['/params/uri: must be a string'] });
+  if (session === undefined)
+    return request.decline('session_missing', { issues: ['a subscription belongs to a session'] });
   const filter = { tools: false, prompts: false, resources: false, resourceUris: [uri], taskIds: [] };
   const refusal = await listen(request, { session, key: uri, filter });
   if (refusal !== undefined) return request.refuse(refusal);
@@ -62,7 +64,8 @@ export async function answerSubscribe(request: McpRequest): Promise<McpAnswer> {
 export async function answerUnsubscribe(request: McpRequest): Promise<McpAnswer> {
   const { uri } = request.request.params ?? {};
   const { session } = request.exchange;
-  if (typeof uri !== 'string') return request.decline('malformed_params', '/params/uri: must be a string');
+  if (typeof uri !== 'string')
+    return request.decline('malformed_params', { issues: ['/params/uri: must be a string'] });
   return emptyAnswer(request, () => {
     if (session === undefined || uri === '') return;
     stop(session, uri);
