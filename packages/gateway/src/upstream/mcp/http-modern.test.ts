@@ -18,6 +18,21 @@ describe('a conversation of the modern era', () => {
     });
   });
 
+  it('begins with a server that first refuses the version, and names it as supported', async () => {
+    let refusals = 0;
+    const data = { supported: ['2026-07-28'] };
+    const { made } = await conversation('modern', {
+      eras: ['modern'],
+      on(_call, answer) {
+        if (refusals > 0) return false;
+        refusals += 1;
+        answer.error(400, { code: -32022, message: 'Unsupported protocol version', data });
+        return true;
+      },
+    });
+    expect(made.era).toBe('modern');
+  });
+
   it('does not begin with a server of the other era', async () => {
     const fake = await startFakeHttpServer({ eras: ['legacy'] });
     expect(await begin(fake, 'modern')).toBeUndefined();

@@ -2,6 +2,7 @@ import { GatewayError, type OutboundCredential } from '@sallyport/core';
 import {
   addToResult,
   encodeHeaderValue,
+  isJsonObject,
   mcpHeaders,
   metaKeys,
   modernRevisions,
@@ -26,12 +27,22 @@ export async function beginModernHttp(
 ): Promise<Conversation | undefined> {
   const version = modernRevisions[0] ?? '';
   const facts = { endpoint, version, clientInfo, defaultCapabilities: capabilitiesText };
-  const { reply, answer } = await post(facts, { method: 'server/discover', paramsText: '{}', credential, signal });
+  const discover = { method: 'server/discover', paramsText: '{}', credential, signal };
+  let { reply, answer } = await post(facts, discover);
+  // A server that refuses the version and names it all the same is asked once more.
+  if (isNamed(answer, version)) ({ reply, answer } = await post(facts, discover));
   if (isNoEvidence(reply.status)) {
     throw new GatewayError('upstream_unavailable', {}, { cause: `it answered HTTP ${reply.status}` });
   }
   const server = answer && readDiscovery(answer, version);
   return server && createModern(facts, server);
+}
+
+/** Whether a refusal of a version lists that very version as supported. */
+function isNamed(answer: ServerAnswer | undefined, version: string): boolean {
+  if (answer?.kind !== 'error' || answer.code !== -32022 || !isJsonObject(answer.data)) return false;
+  const { supported } = answer.data;
+  return Array.isArray(supported) && supported.includes(version);
 }
 
 /** That a server wants a token, limits us or is broken says nothing about what it speaks. */

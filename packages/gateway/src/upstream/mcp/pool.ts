@@ -1,5 +1,6 @@
 import { GatewayError, type JsonText, type OutboundCredential } from '@sallyport/core';
 import type { Era, ServerInfo } from '@sallyport/protocol';
+import { mediated } from './outgoing.ts';
 import { beginEntry, type Entry, type Lease, unavailable } from './pool-entry.ts';
 import type { Eras } from './probe.ts';
 
@@ -93,7 +94,11 @@ function begin(era: Era, { capabilitiesText, credential }: Wanted, beginner: Beg
   const { eras, clientInfo, nowMs, closing, onGone } = beginner;
   const signal = AbortSignal.any([closing, AbortSignal.timeout(beginningMs)]);
   return beginEntry({
-    begun: eras.begin(era, { clientInfo, capabilitiesText, credential, signal }),
+    // A modern server is told with each call what its caller can be asked; a legacy one once.
+    begun: eras.begin(era, {
+      capabilitiesText: era === 'modern' ? mediated : capabilitiesText,
+      ...{ clientInfo, credential, signal },
+    }),
     nowMs,
     onGone,
     onLost() {
