@@ -7,7 +7,7 @@ import type { Control } from './control.ts';
 import { legacyCapabilities } from './outgoing.ts';
 import type { Parking } from './parking.ts';
 import type { Pool } from './pool.ts';
-import type { Lease } from './pool-entry.ts';
+import { type Lease, unavailable } from './pool-entry.ts';
 
 /** What calling a server needs, for as long as it is followed. */
 export interface CallerOptions {
@@ -33,8 +33,20 @@ export type Request = Omit<Departure, 'lease'>;
 export function createCaller(options: CallerOptions): (request: Request) => Promise<Answer> {
   const { pool, control, nowMs, connectWaitMs, closing } = options;
 
+  /** A conversation may take its time to begin; but a server that is known to be away is not waited for any longer. */
+  const leaseInTime = async (request: Request, untilMs: number): Promise<Lease> => {
+    if (control.holds()) return leaseFor(pool, request);
+    const tooLate = new AbortController();
+    const clock = setTimeout(() => tooLate.abort(unavailable('it is away')), Math.max(0, untilMs - nowMs()));
+    try {
+      return await leaseFor(pool, { ...request, signal: AbortSignal.any([request.signal, tooLate.signal]) });
+    } finally {
+      clearTimeout(clock);
+    }
+  };
+
   const callOnce = async (request: Request, attempt: Attempt): Promise<Answer> => {
-    const lease = await leaseFor(pool, request);
+    const lease = await leaseInTime(request, attempt.untilMs);
     const stop = lease.conversation.onLost(() => {
       attempt.isLost = true;
     });
@@ -52,10 +64,10 @@ export function createCaller(options: CallerOptions): (request: Request) => Prom
   };
 
   /** @throws the error of a try that is the last one; returns after a pause when there is to be another. */
-  const goOn = async (error: unknown, attempt: Attempt, { tries, untilMs, signal }: Course): Promise<void> => {
+  const goOn = async (error: unknown, attempt: Attempt, { tries, signal }: Course): Promise<void> => {
     if (!isUnavailable(error) || signal.aborted || closing.aborted) throw error;
     control.poke();
-    if (!attempt.isSent) await pause(error, { tries, leftMs: untilMs - nowMs(), signal });
+    if (!attempt.isSent) await pause(error, { tries, leftMs: attempt.untilMs - nowMs(), signal });
     // Refused because nobody there knew the conversation: nothing was done, and a new one may be known.
     else if (!attempt.isLost || attempt.isRenewed) throw error;
   };
@@ -66,11 +78,11 @@ export function createCaller(options: CallerOptions): (request: Request) => Prom
     const untilMs = nowMs() + connectWaitMs;
     let isRenewed = false;
     for (let tries = 0; ; tries++) {
-      const attempt: Attempt = { isSent: false, isLost: false, isRenewed };
+      const attempt: Attempt = { isSent: false, isLost: false, isRenewed, untilMs };
       try {
         return await callOnce(request, attempt);
       } catch (error) {
-        await goOn(error, attempt, { tries, untilMs, signal });
+        await goOn(error, attempt, { tries, signal });
         isRenewed ||= attempt.isSent;
       }
     }
@@ -95,12 +107,13 @@ interface Attempt {
   isLost: boolean;
   /** It is the second one, after that. */
   readonly isRenewed: boolean;
+  /** How long it may wait for a server that is away. */
+  readonly untilMs: number;
 }
 
 /** How far the tries have come. */
 interface Course {
   readonly tries: number;
-  readonly untilMs: number;
   readonly signal: AbortSignal;
 }
 

@@ -20,6 +20,8 @@ export interface Control {
   readonly feed: Feed;
   /** Something suggests that what is known is not true any more: the server is asked again now. */
   poke(): void;
+  /** Whether there is a conversation with it now: if not, it is away. */
+  holds(): boolean;
   /** It answered a call: if it was thought to be gone, it is asked again now. */
   answered(): void;
   /** Takes a notification that came with a call; returns whether it was about what the server offers. */
@@ -71,15 +73,15 @@ export function followServer(options: ControlOptions): Control {
     const signal = AbortSignal.any([closing.signal, AbortSignal.timeout(listingMs)]);
     try {
       const conversation = await held.conversation(signal);
-      const { facts, manifest: listed } = await listServer({
-        ...{ service, conversation, credential, signal, onUnreadable },
-      });
+      const query = { service, conversation, credential, signal, onUnreadable };
+      const { facts, manifest: listed } = await listServer(query);
       // It offers other things to hear of: that takes another subscription.
       if (!isSame(facts.capabilities, conversation.server.capabilities)) {
         held.discard();
         await held.conversation(signal);
       }
-      manifest = listed;
+      // What is the same stays the same object: others remember what they found out about it.
+      if (!isSame(manifest ?? {}, listed)) manifest = listed;
       isAlive = true;
     } catch (error) {
       held.discard();
@@ -99,6 +101,7 @@ export function followServer(options: ControlOptions): Control {
     editions: editions.current,
     feed: server.feed,
     poke: refreshing.poke,
+    holds: () => held.isOpen,
     answered() {
       if (!isAlive) refreshing.now();
     },

@@ -10,6 +10,7 @@ import type { Lease } from './pool-entry.ts';
 export interface Held {
   /** The one that is held, or a new one. @throws as `Pool.lease` */
   conversation(signal: AbortSignal): Promise<Conversation>;
+  readonly isOpen: boolean;
   letGo(): void;
   /** Lets go of it, and sees to it that the next one is begun anew. */
   discard(): void;
@@ -58,6 +59,9 @@ export function createHeld({ pool, credential, server, take, onTrouble }: HeldOp
       });
       server.attach(lease.conversation);
       return lease.conversation;
+    },
+    get isOpen() {
+      return open !== undefined;
     },
     letGo,
     discard,

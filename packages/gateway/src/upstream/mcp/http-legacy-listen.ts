@@ -22,7 +22,7 @@ export interface Listening {
 
 const firstPauseMs = 500;
 const longestPauseMs = 30_000;
-const patienceMs = 2_000;
+const patienceMs = 150;
 
 /** Listens to a session from the first time that somebody wants it until the session ends. */
 export function listenLegacy(session: LegacySession): Listening {
@@ -38,7 +38,7 @@ export function listenLegacy(session: LegacySession): Listening {
       if (state === 'idle') {
         state = 'opening';
         void keepListening(session, settle).finally(settle);
-        // Only who comes first waits, and not for ever.
+        // Only who comes first waits, and not for long: servers may not answer before they have something to tell.
         setTimeout(settle, patienceMs).unref();
       }
       await unlessAborted(opened.promise, signal);

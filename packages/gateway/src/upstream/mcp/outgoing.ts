@@ -48,7 +48,7 @@ export function toOutgoing(permit: Permit, hop: Hop, era: Era): Outgoing {
     headers: { ...trace, ...(isModern && paramHeaders(permit)) },
     meta: {
       ...Object.fromEntries(Object.entries(trace).map(([key, value]) => [key, JSON.stringify(value)])),
-      ...(isModern && client.logLevel !== undefined && { [metaKeys.logLevel]: JSON.stringify(client.logLevel) }),
+      ...(isModern && logMeta(hop)),
     },
     capabilitiesText: client.capabilitiesText,
     credential: hop.credential,
@@ -82,6 +82,12 @@ const legacyTexts = new Map<string, JsonText>();
 
 function rootsText(capabilitiesText: string): string | undefined {
   return membersOf(capabilitiesText).some(({ key }) => key === 'roots') ? '{}' : undefined;
+}
+
+/** Modern servers tell of their log only who asks for it. Legacy clients that said nothing are used to hearing it. */
+function logMeta({ client, era, onNotification }: Hop): Readonly<Record<string, string>> {
+  const level = client.logLevel ?? (era === 'legacy' && onNotification ? 'info' : undefined);
+  return level === undefined ? {} : { [metaKeys.logLevel]: JSON.stringify(level) };
 }
 
 function traceOf({ trace }: Hop): Readonly<Record<string, string>> {

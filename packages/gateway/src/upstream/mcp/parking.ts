@@ -10,6 +10,7 @@ import {
   hooksOf,
   questionsText,
   type Run,
+  sizeOf,
   startRun,
   untilSomething,
   type Waiting,
@@ -70,14 +71,19 @@ export interface ParkingOptions {
   readonly nowMs: () => number;
 }
 
+/** Characters of questions, and of answers that nobody fetched yet. */
+const maxParkedLength = 64 * 1024 * 1024;
+
 /** Makes a parking place for calls of one service. */
 export function createParking(options: ParkingOptions): Parking {
   const { maxParked = 1_000, maxPerOwner = 16, parkedMs = 300_000, longestMs = 1_800_000, nowMs } = options;
   const parked = new Map<string, { readonly run: Run; readonly clock: NodeJS.Timeout }>();
 
   const park = (run: Run): Came => {
-    const ofOwner = [...parked.values()].filter((each) => each.run.owner === run.owner).length;
-    if (parked.size >= maxParked || ofOwner >= maxPerOwner) {
+    const runs = [...parked.values()].map((each) => each.run);
+    const ofOwner = runs.filter(({ owner }) => owner === run.owner).length;
+    const size = [run, ...runs].reduce((sum, each) => sum + sizeOf(each), 0);
+    if (parked.size >= maxParked || ofOwner >= maxPerOwner || size > maxParkedLength) {
       const full = new GatewayError('sessions_exhausted', {}, { cause: 'too many calls wait for answers' });
       endRun(run, full);
       throw full;

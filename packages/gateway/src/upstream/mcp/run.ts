@@ -72,6 +72,12 @@ export function startRun(run: Run, start: () => Promise<ServerAnswer>): void {
   );
 }
 
+/** How many characters a run holds while it waits. */
+export function sizeOf({ questions, outcome }: Run): number {
+  const held = outcome && 'answer' in outcome ? (outcome.answer.text?.length ?? 0) : 0;
+  return [...questions.values()].reduce((sum, { paramsText }) => sum + paramsText.length, held);
+}
+
 /** Ends a call from this side: the server is told. */
 export function endRun(run: Run, reason: unknown): void {
   for (const question of run.questions.values()) question.decline(nobody);
