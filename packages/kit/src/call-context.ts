@@ -54,6 +54,12 @@ export interface ContextShared {
   readonly nowMs: () => number;
 }
 
+/** Passes questions on to the caller. */
+export interface Asker {
+  /** The handler asks something that the caller has not been asked yet. */
+  asked(): void;
+}
+
 /**
  * The context of one call. A class with getters, because most handlers use little of it: a logger, a signal and dates
  * made for every call would cost more than the rest of the call.
@@ -61,8 +67,8 @@ export interface ContextShared {
 export class CallContext implements ToolContext {
   readonly tool: string;
   readonly principal: Principal;
-  /** Called when the handler asks something that the caller has not been asked yet. */
-  onQuestion: (() => void) | undefined;
+  /** Whoever passes questions on. An object and no function: a closure for every call has cost half a call in garbage. */
+  asker: Asker | undefined;
   #incoming: IncomingCall;
   #deadlineMs: number;
   readonly #shared: ContextShared;
@@ -190,7 +196,7 @@ export class CallContext implements ToolContext {
   async #asked() {
     const { createQuestions } = await import('./asking/questions.ts');
     if (this.#aborted !== undefined) throw this.#aborted;
-    this.#questions ??= createQuestions(() => this.onQuestion?.());
+    this.#questions ??= createQuestions(() => this.asker?.asked());
     return { questions: this.#questions, capabilities: this.#incoming.client?.capabilities ?? {} };
   }
 }

@@ -1,6 +1,6 @@
 import { type Answer, failure } from './answer.ts';
 import type { ParkedCall, ParkedCalls } from './asking/parked-calls.ts';
-import { CallContext, type ContextShared, type IncomingCall } from './call-context.ts';
+import { type Asker, CallContext, type ContextShared, type IncomingCall } from './call-context.ts';
 
 /** What a call is for, made ready: runs a handler. Never rejects. */
 export type Work = (args: object, context: CallContext) => Promise<Answer>;
@@ -37,7 +37,7 @@ export function ownerOf({ method = 'tools/call', tool, principal }: IncomingCall
  * A handler at work, or waiting for its caller to come back: when it asks something, the call is answered with the question,
  * and goes on when the caller comes back with the answer. A class, because every call makes one.
  */
-export class RunningCall implements ParkedCall {
+export class RunningCall implements ParkedCall, Asker {
   readonly #shared: CallsShared;
   readonly #context: CallContext;
   #incoming: IncomingCall;
@@ -56,8 +56,7 @@ export class RunningCall implements ParkedCall {
   /** Takes up work. `done` is called as `Runner.start` says. */
   start(work: Work, done: Done): Cancel {
     const context = this.#context;
-    // After this turn: what a handler asks at once is asked together.
-    context.onQuestion = () => void setImmediate(() => this.#park());
+    context.asker = this;
     const cancel = this.#wait(done);
     void work(this.#incoming.arguments, context).then((answer) => {
       this.#result = answer;
@@ -74,7 +73,7 @@ export class RunningCall implements ParkedCall {
     const cancel = this.#wait(done);
     this.#context.questions?.answer(incoming.retry?.inputResponses ?? {});
     if (this.#result !== undefined) this.#finish(this.#result);
-    else setImmediate(() => this.#park());
+    else this.asked();
     return cancel;
   }
 
@@ -111,6 +110,7 @@ export class RunningCall implements ParkedCall {
     const done = this.#done;
     this.#done = undefined;
     clearTimeout(this.#timer);
+    this.#timer = undefined;
     return done;
   }
 
@@ -118,6 +118,11 @@ export class RunningCall implements ParkedCall {
     if (busy === this.#isBusy) return;
     this.#isBusy = busy;
     this.#shared.onBusy(busy);
+  }
+
+  asked(): void {
+    // After this turn: what a handler asks at once is asked together.
+    setImmediate(() => this.#park());
   }
 
   /** Answers with what was asked, if somebody waits for an answer and something was. */

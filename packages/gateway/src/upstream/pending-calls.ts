@@ -83,8 +83,18 @@ export function createPendingCalls(onGivenUp: (seq: number, why: GivenUp) => voi
           hop.signal.removeEventListener('abort', onAbort);
         };
         const { callId, principal, method } = permit;
-        const call = { callId, principal, method, trace: hop.trace, hop, resolve, reject, release };
-        calls.set(seq, { ...call, lastProgress: -Infinity });
+        const { trace } = hop;
+        calls.set(seq, {
+          callId,
+          principal,
+          method,
+          trace,
+          hop,
+          lastProgress: -Infinity,
+          resolve,
+          reject,
+          release,
+        });
       }),
     take,
     find(callId) {

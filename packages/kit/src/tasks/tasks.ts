@@ -90,7 +90,7 @@ export function createTasks(options: TasksOptions): Tasks {
       state: { status: 'working' },
       message: undefined,
     };
-    context.onQuestion = () => change(task, { status: 'input_required' });
+    context.asker = { asked: () => change(task, { status: 'input_required' }) };
     tasks.set(id, task);
     return task;
   };
