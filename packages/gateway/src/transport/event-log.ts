@@ -58,32 +58,14 @@ interface Stream {
 const idPattern = /^(\d{1,15})-(\d{1,15})$/;
 
 /** Makes an empty log. */
-export function createEventLog({ maxEvents, maxLength, room }: LogLimits): EventLog {
+export function createEventLog(limits: LogLimits): EventLog {
   const streams = new Map<number, Stream>();
-  let entries: Entry[] = [];
-  let length = 0;
-  let begun = 0;
-
-  const dropOldest = (): void => {
-    const oldest = entries.shift();
-    if (oldest === undefined) return;
-    length -= oldest.message.length;
-    room.give(oldest.message.length);
-    forgetIfOver(oldest);
-  };
   // A stream that is over is known for as long as its last event is: so there are never more of them than events.
-  const forgetIfOver = ({ stream, sequence }: EventPlace): void => {
+  const kept = createKept(limits, ({ stream, sequence }) => {
     const known = streams.get(stream);
     if (known?.isEnded && sequence >= known.last) streams.delete(stream);
-  };
-  const makeRoom = (wanted: number): boolean => {
-    while (entries.length > 0 && (entries.length >= maxEvents || length + wanted > maxLength)) dropOldest();
-    while (!room.take(wanted)) {
-      if (entries.length === 0) return false;
-      dropOldest();
-    }
-    return true;
-  };
+  });
+  let begun = 0;
 
   return {
     begin() {
@@ -96,24 +78,58 @@ export function createEventLog({ maxEvents, maxLength, room }: LogLimits): Event
       if (known === undefined || known.isEnded) return undefined;
       known.last++;
       const place = { stream, sequence: known.last };
-      if (makeRoom(message.length)) {
-        entries.push({ ...place, message, atMs: nowMs });
-        length += message.length;
-      }
+      kept.add({ ...place, message, atMs: nowMs });
       return place;
     },
     end(stream) {
       const known = streams.get(stream);
       if (known === undefined) return;
       known.isEnded = true;
-      const isKept = entries.some((entry) => entry.stream === stream && entry.sequence === known.last);
-      if (!isKept) streams.delete(stream);
+      if (kept.after({ stream, sequence: known.last - 1 }).length === 0) streams.delete(stream);
     },
     locate(id) {
       const [, stream, sequence] = idPattern.exec(id) ?? [];
       const place = { stream: Number(stream), sequence: Number(sequence) };
       const known = streams.get(place.stream);
       return known !== undefined && place.sequence <= known.last ? place : undefined;
+    },
+    after: kept.after,
+    dropBefore: kept.dropBefore,
+    clear() {
+      kept.clear();
+      streams.clear();
+    },
+  };
+}
+
+/** The events themselves, of all streams, the oldest first. */
+interface Kept extends Pick<EventLog, 'after' | 'dropBefore' | 'clear'> {
+  add(entry: Entry): void;
+}
+
+function createKept({ maxEvents, maxLength, room }: LogLimits, onDropped: (dropped: EventPlace) => void): Kept {
+  let entries: Entry[] = [];
+  let length = 0;
+  const dropOldest = (): void => {
+    const oldest = entries.shift();
+    if (oldest === undefined) return;
+    length -= oldest.message.length;
+    room.give(oldest.message.length);
+    onDropped(oldest);
+  };
+  const makeRoom = (wanted: number): boolean => {
+    while (entries.length > 0 && (entries.length >= maxEvents || length + wanted > maxLength)) dropOldest();
+    while (!room.take(wanted)) {
+      if (entries.length === 0) return false;
+      dropOldest();
+    }
+    return true;
+  };
+  return {
+    add(entry) {
+      if (!makeRoom(entry.message.length)) return;
+      entries.push(entry);
+      length += entry.message.length;
     },
     after: ({ stream, sequence }) => entries.filter((entry) => entry.stream === stream && entry.sequence > sequence),
     dropBefore(timeMs) {
@@ -123,7 +139,6 @@ export function createEventLog({ maxEvents, maxLength, room }: LogLimits): Event
       room.give(length);
       length = 0;
       entries = [];
-      streams.clear();
     },
   };
 }

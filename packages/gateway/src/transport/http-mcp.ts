@@ -18,7 +18,8 @@ import { seatOf } from './http-session-seat.ts';
 import { createMcpAnswerer } from './mcp-message.ts';
 import { type ReadableMessage, readMcp, type UnreadableMessage } from './mcp-read.ts';
 import { traceIdHeader } from './refusal.ts';
-import { createSessions, defaultSessionLimits, type SessionLimits } from './sessions.ts';
+import type { SessionLimits } from './session-table.ts';
+import { createSessions, defaultSessionLimits } from './sessions.ts';
 
 export { bodyProblem, goneSignal, headerTrace, isWrongType, linger } from './http-request.ts';
 

@@ -84,7 +84,7 @@ function createReply({ exchange, session, common }: SessionPost): Reply {
     return stream;
   };
   const isStreamTaken = acceptsStream(request);
-  const timer = isStreamTaken && session.streams.isPrimed ? setTimeout(open, openStreamMs) : undefined;
+  const timer = isStreamTaken && session.isPrimed ? setTimeout(open, openStreamMs) : undefined;
   const members: Reply['members'] = {
     notify: (message) => open()?.send(message),
     ask(question, signal) {
@@ -94,7 +94,7 @@ function createReply({ exchange, session, common }: SessionPost): Reply {
         : session.ask(question, { send: opened.send, signal });
     },
     pause(retryMs) {
-      if (session.streams.isPrimed && session.requests.size <= maxUnread) open()?.pause(retryMs);
+      if (session.isPrimed && session.requests.size <= maxUnread) open()?.pause(retryMs);
     },
   };
   return {

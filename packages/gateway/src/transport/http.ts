@@ -8,7 +8,7 @@ import { endpointAt, webSocketEndpoint } from './http-endpoint.ts';
 import { createHttpMcp, type HttpMcp } from './http-mcp.ts';
 import { createResponder, type HttpExchange, sendJson, sendNotAllowed } from './http-response.ts';
 import { createRest } from './rest.ts';
-import type { SessionLimits } from './sessions.ts';
+import type { SessionLimits } from './session-table.ts';
 import { type TlsSettings, toSecureContext } from './tls.ts';
 import { createWs, hangUp } from './ws.ts';
 

@@ -1,5 +1,5 @@
 import { eventText } from '@sallyport/protocol';
-import { createEventLog, type EventPlace, eventId, type LogLimits } from './event-log.ts';
+import { createEventLog, type EventLog, type EventPlace, eventId, type LogLimits } from './event-log.ts';
 import { type StreamConnection, toEvent } from './http-response.ts';
 
 /**
@@ -8,8 +8,6 @@ import { type StreamConnection, toEvent } from './http-response.ts';
  * a time: who comes later takes it over, since clients notice that a connection is dead before servers do.
  */
 export interface SessionStreams {
-  /** Whether each stream begins with an event that tells where to resume it. */
-  readonly isPrimed: boolean;
   /** Sends a message that belongs to no request; it waits for a reader. */
   tell(message: string): void;
   /** Begins the stream of a request's answer on this connection. */
@@ -52,87 +50,38 @@ interface Stream {
   written: number;
 }
 
-/** Makes the streams of one session; until one is used they cost next to nothing. */
+interface State extends Pick<SessionStreamsOptions, 'isPrimed' | 'nowMs'> {
+  readonly log: EventLog;
+  /** Streams that have not ended. */
+  readonly live: Map<number, Stream>;
+}
+
+/** Makes the streams of one session. */
 export function createSessionStreams({ limits, isPrimed, nowMs }: SessionStreamsOptions): SessionStreams {
-  const log = createEventLog(limits);
-  const live = new Map<number, Stream>();
+  const state: State = { log: createEventLog(limits), live: new Map(), isPrimed, nowMs };
+  const { log, live } = state;
+  // The first stream there is, always.
+  const unrequested = begin(state);
   let isClosed = false;
 
-  const begin = (): Stream => {
-    const stream: Stream = { number: log.begin(), connection: undefined, written: 0 };
-    live.set(stream.number, stream);
-    return stream;
-  };
-  // The first stream there is, always.
-  const unrequested = begin();
-
-  const attach = (stream: Stream, connection: StreamConnection): void => {
-    const before = stream.connection;
-    stream.connection = connection;
-    before?.close();
-    connection.onClose(() => {
-      if (stream.connection === connection) stream.connection = undefined;
-    });
-  };
-  const send = (stream: Stream, message: string): void => {
-    const place = log.append(stream.number, message, nowMs());
-    if (place === undefined || stream.connection === undefined) return;
-    stream.connection.write(toEvent(message, eventId(place)));
-    stream.written = place.sequence;
-  };
-  const prime = (connection: StreamConnection, place: EventPlace): void => {
-    if (isPrimed) connection.write(eventText({ id: eventId(place), data: '' }));
-  };
-  const replay = (connection: StreamConnection, from: EventPlace): number => {
-    let written = from.sequence;
-    for (const event of log.after(from)) {
-      connection.write(toEvent(event.message, eventId(event)));
-      written = event.sequence;
-    }
-    return written;
-  };
-  const letGo = (stream: Stream): void => {
-    const { connection } = stream;
-    stream.connection = undefined;
-    connection?.close();
-  };
-
   return {
-    isPrimed,
-    tell: (message) => send(unrequested, message),
-    open(connection) {
-      const stream = begin();
-      attach(stream, connection);
-      prime(connection, { stream: stream.number, sequence: 0 });
-      return {
-        send: (message) => send(stream, message),
-        end(message) {
-          if (message !== undefined) send(stream, message);
-          log.end(stream.number);
-          live.delete(stream.number);
-          letGo(stream);
-        },
-        pause(retryMs) {
-          if (retryMs !== undefined) stream.connection?.write(eventText({ retryMs }));
-          letGo(stream);
-        },
-      };
-    },
+    tell: (message) => send(state, unrequested, message),
+    open: (connection) => openAnswer(state, connection),
     listen(connection, place = { stream: unrequested.number, sequence: unrequested.written }) {
       if (isClosed) return connection.close();
       attach(unrequested, connection);
-      prime(connection, place);
-      unrequested.written = replay(connection, place);
+      prime(state, connection, place);
+      unrequested.written = replay(state, connection, place);
     },
     resume(connection, place) {
       const stream = live.get(place.stream);
-      const written = replay(connection, place);
+      const written = replay(state, connection, place);
       if (stream === undefined) return connection.close();
       attach(stream, connection);
       stream.written = written;
     },
-    locate(eventId) {
-      const place = log.locate(eventId);
+    locate(id) {
+      const place = log.locate(id);
       return place && { ...place, isUnrequested: place.stream === unrequested.number };
     },
     disconnect: () => letGo(unrequested),
@@ -143,4 +92,66 @@ export function createSessionStreams({ limits, isPrimed, nowMs }: SessionStreams
       log.clear();
     },
   };
+}
+
+function openAnswer(state: State, connection: StreamConnection): AnswerStream {
+  const stream = begin(state);
+  attach(stream, connection);
+  prime(state, connection, { stream: stream.number, sequence: 0 });
+  return {
+    send: (message) => send(state, stream, message),
+    end(message) {
+      if (message !== undefined) send(state, stream, message);
+      state.log.end(stream.number);
+      state.live.delete(stream.number);
+      letGo(stream);
+    },
+    pause(retryMs) {
+      if (retryMs !== undefined) stream.connection?.write(eventText({ retryMs }));
+      letGo(stream);
+    },
+  };
+}
+
+function begin({ log, live }: State): Stream {
+  const stream: Stream = { number: log.begin(), connection: undefined, written: 0 };
+  live.set(stream.number, stream);
+  return stream;
+}
+
+function send({ log, nowMs }: State, stream: Stream, message: string): void {
+  const place = log.append(stream.number, message, nowMs());
+  if (place === undefined || stream.connection === undefined) return;
+  stream.connection.write(toEvent(message, eventId(place)));
+  stream.written = place.sequence;
+}
+
+/** Tells the client where it is before anything has happened: should it lose the connection, it knows where to go on. */
+function prime({ isPrimed }: State, connection: StreamConnection, place: EventPlace): void {
+  if (isPrimed) connection.write(eventText({ id: eventId(place), data: '' }));
+}
+
+/** Writes what came after that place. Returns how far that is. */
+function replay({ log }: State, connection: StreamConnection, from: EventPlace): number {
+  let written = from.sequence;
+  for (const event of log.after(from)) {
+    connection.write(toEvent(event.message, eventId(event)));
+    written = event.sequence;
+  }
+  return written;
+}
+
+function attach(stream: Stream, connection: StreamConnection): void {
+  const before = stream.connection;
+  stream.connection = connection;
+  before?.close();
+  connection.onClose(() => {
+    if (stream.connection === connection) stream.connection = undefined;
+  });
+}
+
+function letGo(stream: Stream): void {
+  const { connection } = stream;
+  stream.connection = undefined;
+  connection?.close();
 }

@@ -1,7 +1,8 @@
 import { everything, type JsonText } from '@sallyport/core';
 import { fakePrincipal } from '@sallyport/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
-import { createSessions, type HttpSession, type SessionLimits, type Sessions } from './sessions.ts';
+import type { SessionLimits } from './session-table.ts';
+import { createSessions, type HttpSession, type Sessions } from './sessions.ts';
 
 const introduction = { version: '2025-11-25', capabilitiesText: '{}' as JsonText };
 const open: Sessions[] = [];

@@ -1,16 +1,8 @@
-import { type Endpoint, GatewayError, type Principal } from '@sallyport/core';
+import { type Endpoint, GatewayError } from '@sallyport/core';
 import type { LogRoom } from './event-log.ts';
-import type { Introduction } from './session.ts';
-import { type OpenSession, openSession } from './session-state.ts';
+import { type Initialized, type OpenSession, openSession } from './session-state.ts';
 import { createSessionStreams, type SessionStreams } from './session-streams.ts';
-
-/** How many sessions there may be, and for how long. */
-export interface SessionLimits {
-  readonly max: number;
-  readonly perPrincipal: number;
-  /** A session that was not used for so many milliseconds ends. */
-  readonly idleMs: number;
-}
+import { createSessionTable, type SessionLimits, type SessionTable } from './session-table.ts';
 
 /** What a table of sessions is made with. */
 export interface SessionsOptions {
@@ -20,15 +12,18 @@ export interface SessionsOptions {
 
 /** The session of a client that speaks over HTTP. */
 export interface HttpSession extends OpenSession {
+  /** Where it was opened: it is unknown everywhere else. */
+  readonly place: string;
+  /** Made when they are first asked for: many sessions only ever get plain answers. */
   readonly streams: SessionStreams;
+  /** Whether the client understands an event without data, which tells it where to resume a stream (2025-11-25 on). */
+  readonly isPrimed: boolean;
   /** Keeps it from being idle until the returned function is called. */
   use(): () => void;
 }
 
 /** Who initialized, where, and with what. */
-export interface Opening {
-  readonly introduction: Introduction;
-  readonly principal: Principal;
+export interface Opening extends Initialized {
   readonly endpoint: Endpoint;
 }
 
@@ -56,105 +51,75 @@ const keepEventsMs = 5 * 60_000;
 
 const longestSweepMs = 30_000;
 
-interface Entry {
-  readonly session: HttpSession;
-  readonly place: string;
-  uses: number;
-  usedAtMs: number;
+interface Entry extends HttpSession {
+  /** The streams, if there are any yet. */
+  readonly used: () => SessionStreams | undefined;
+}
+
+interface Making extends SessionsOptions {
+  readonly table: SessionTable<Entry>;
+  readonly room: LogRoom;
 }
 
 /** Makes an empty table. */
 export function createSessions({ limits, nowMs }: SessionsOptions): Sessions {
-  const entries = new Map<string, Entry>();
-  // Of each principal, the one that was used longest ago first.
-  const owned = new Map<string, Set<Entry>>();
-  const room = createLogRoom(maxAllLogs);
-
-  const remove = (entry: Entry): void => {
-    const { id, owner } = entry.session;
-    entries.delete(id);
-    const own = owned.get(owner);
-    own?.delete(entry);
-    if (own?.size === 0) owned.delete(owner);
-  };
-  const touch = (entry: Entry): void => {
-    entry.usedAtMs = nowMs();
-    const own = owned.get(entry.session.owner);
-    if (own?.delete(entry)) own.add(entry);
-  };
-  const isExpired = ({ uses, usedAtMs }: Entry): boolean => uses === 0 && nowMs() - usedAtMs >= limits.idleMs;
-  const endIdleOf = (own: ReadonlySet<Entry> | undefined): boolean => {
-    for (const entry of own ?? []) {
-      if (entry.uses > 0) continue;
-      entry.session.end();
-      return true;
-    }
-    return false;
-  };
-  const hasRoomFor = (owner: string): boolean => {
-    const own = owned.get(owner);
-    if ((own?.size ?? 0) >= limits.perPrincipal) return endIdleOf(own);
-    // Whoever has the most gives way: nobody can push out others by opening many.
-    return entries.size < limits.max || endIdleOf(largest(owned.values()));
-  };
+  const table = createSessionTable<Entry>(limits, nowMs);
+  const making: Making = { limits, nowMs, table, room: createLogRoom(maxAllLogs) };
   const sweep = (): void => {
-    const keptSinceMs = nowMs() - keepEventsMs;
-    for (const entry of [...entries.values()]) {
-      if (isExpired(entry)) entry.session.end();
-      else entry.session.streams.dropBefore(keptSinceMs);
-    }
+    table.endExpired();
+    for (const session of table.all()) session.used()?.dropBefore(nowMs() - keepEventsMs);
   };
   const timer = setInterval(sweep, Math.min(longestSweepMs, Math.max(1, limits.idleMs / 2)));
   timer.unref();
 
   return {
-    open({ introduction, principal, endpoint }) {
-      const isPrimed = introduction.version >= '2025-11-25';
-      const streams = createSessionStreams({ limits: { maxEvents, maxLength: maxLogLength, room }, isPrimed, nowMs });
-      const opened = openSession({ introduction, principal, tell: streams.tell });
-      if (opened instanceof GatewayError) return opened;
-      if (!hasRoomFor(opened.owner)) return new GatewayError('sessions_exhausted');
-      const admits: HttpSession['admits'] = (other) => {
-        const isOwner = opened.admits(other);
-        if (isOwner) touch(entry);
-        return isOwner;
-      };
-      const use = (): (() => void) => {
-        entry.uses++;
-        return once(() => {
-          entry.uses--;
-          touch(entry);
-        });
-      };
-      const entry: Entry = {
-        session: { ...opened, admits, streams, use },
-        place: placeOf(endpoint),
-        uses: 0,
-        usedAtMs: nowMs(),
-      };
-      entries.set(opened.id, entry);
-      owned.set(opened.owner, (owned.get(opened.owner) ?? new Set()).add(entry));
-      opened.onEnd(() => {
-        remove(entry);
-        streams.close();
-      });
-      return entry.session;
-    },
+    open: (opening) => open(making, opening),
     find(id, endpoint) {
-      const entry = entries.get(id);
-      if (entry === undefined || entry.place !== placeOf(endpoint)) return undefined;
-      if (!isExpired(entry)) return entry.session;
-      entry.session.end();
-      return undefined;
+      const session = table.get(id);
+      return session?.place === placeOf(endpoint) ? session : undefined;
     },
     disconnect() {
-      for (const { session } of entries.values()) session.streams.disconnect();
+      for (const session of table.all()) session.used()?.disconnect();
     },
     close() {
       clearInterval(timer);
-      for (const { session } of [...entries.values()]) session.end();
+      for (const session of table.all()) session.end();
     },
   };
+}
+
+function open({ table, room, nowMs }: Making, { introduction, principal, endpoint }: Opening): Entry | GatewayError {
+  const isPrimed = introduction.version >= '2025-11-25';
+  let streams: SessionStreams | undefined;
+  const used = (): SessionStreams => {
+    streams ??= createSessionStreams({ limits: { maxEvents, maxLength: maxLogLength, room }, isPrimed, nowMs });
+    return streams;
+  };
+  const tell = (message: string): void => {
+    if (table.has(entry.id)) used().tell(message);
+  };
+  const opened = openSession({ introduction, principal, tell });
+  if (opened instanceof GatewayError) return opened;
+  if (!table.makeRoomFor(opened.owner)) return new GatewayError('sessions_exhausted');
+  const { id } = opened;
+  const entry: Entry = {
+    ...opened,
+    ...{ place: placeOf(endpoint), isPrimed, used: () => streams, use: () => table.use(id) },
+    get streams() {
+      return used();
+    },
+    admits(principalNow) {
+      const isOwner = opened.admits(principalNow);
+      if (isOwner) table.touch(id);
+      return isOwner;
+    },
+  };
+  table.add(entry);
+  entry.onEnd(() => {
+    table.remove(entry);
+    used().close();
+  });
+  return entry;
 }
 
 /** Room for so many characters. */
@@ -172,22 +137,8 @@ export function createLogRoom(maxLength: number): LogRoom {
   };
 }
 
-function largest(sets: Iterable<ReadonlySet<Entry>>): ReadonlySet<Entry> | undefined {
-  let most: ReadonlySet<Entry> | undefined;
-  for (const set of sets) if (set.size > (most?.size ?? 0)) most = set;
-  return most;
-}
-
 /** Two endpoints are the same place when this is the same text. */
 function placeOf(endpoint: Endpoint): string {
   if (endpoint.kind === 'all') return '';
   return endpoint.kind === 'mount' ? endpoint.service : `views/${endpoint.name}`;
-}
-
-function once(run: () => void): () => void {
-  let isDone = false;
-  return () => {
-    if (!isDone) run();
-    isDone = true;
-  };
 }

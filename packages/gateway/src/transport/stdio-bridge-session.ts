@@ -1,6 +1,6 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { isJsonObject, type JsonObject, mcpHeaders, notificationMessage } from '@sallyport/protocol';
-import { type Headers, isEventStream, type Link, parseMessage } from './stdio-bridge-link.ts';
+import { type Headers, type Link, parseMessage } from './stdio-bridge-link.ts';
+import { readNews } from './stdio-bridge-news.ts';
 
 /** What the bridge remembers of a client of the old era, so that a gateway that forgot it can be told again. */
 export interface BridgeSession {
@@ -30,16 +30,8 @@ export interface BridgeSessionOptions {
 
 const sessionHeader = 'mcp-session-id';
 
-/** Between attempts to read what the gateway says by itself. Milliseconds. */
-const firstRetryMs = 1_000;
-const longestRetryMs = 30_000;
-/** How long saying goodbye may take. */
+/** How long saying goodbye may take, in milliseconds. */
 const closeMs = 500;
-
-interface Place {
-  readonly lastEventId: string | undefined;
-  readonly waitMs: number;
-}
 
 interface State {
   readonly initialize: Uint8Array;
@@ -50,43 +42,17 @@ interface State {
 }
 
 /** Makes the memory of a client that has not initialized yet. */
-export function createBridgeSession({ link, write, gone }: BridgeSessionOptions): BridgeSession {
+export function createBridgeSession(options: BridgeSessionOptions): BridgeSession {
+  const { link, write, gone } = options;
   const said = new Map<string, Uint8Array>();
   let state: State | undefined;
   let isStarted = false;
   let renewing: Promise<boolean> | undefined;
 
-  /** Reads once; resolves with where and when to go on, or with nothing when there is nothing to go on with. */
-  const listenOnce = async (at: State, place: Place, signal: AbortSignal): Promise<Place | undefined> => {
-    const { lastEventId, waitMs } = place;
-    const response = await link.get({ headers: at.headers, signal, lastEventId }).catch(() => undefined);
-    if (response !== undefined && isEventStream(response)) {
-      const broken = await link.read(response, write);
-      return { lastEventId: broken.lastEventId ?? lastEventId, waitMs: broken.retryMs ?? firstRetryMs };
-    }
-    await response?.body?.cancel();
-    if (response?.status === 404) await session.renew(at.headers);
-    if (response?.status === 404 || response?.status === 405) return undefined;
-    // A place that the gateway does not know any more is given up.
-    const kept = response?.status === 400 ? undefined : lastEventId;
-    return { lastEventId: kept, waitMs: Math.min(waitMs * 2, longestRetryMs) };
-  };
-  const listen = async (at: State): Promise<void> => {
-    const signal = AbortSignal.any([gone, at.ended.signal]);
-    let place: Place | undefined = { lastEventId: undefined, waitMs: firstRetryMs };
-    while (place !== undefined && !signal.aborted) {
-      place = await listenOnce(at, place, signal);
-      if (place !== undefined) await sleep(place.waitMs, undefined, { signal, ref: false }).catch(() => undefined);
-    }
-  };
   const begin = async (lost: State): Promise<boolean> => {
-    const response = await link.post({ body: lost.initialize, headers: {}, signal: gone });
-    let answer: JsonObject | undefined;
-    await link.read(response, (text) => {
-      answer = parseMessage(text) ?? answer;
-    });
-    if (answer === undefined || !isJsonObject(answer.result)) return false;
-    session.opened(lost.initialize, response, answer);
+    const found = await initializeAgain(options, lost);
+    if (found === undefined) return false;
+    session.opened(lost.initialize, found.response, found.answer);
     for (const body of [initializedMessage, ...said.values()]) {
       const reply = await link.post({ body, headers: session.headers(), signal: gone });
       await reply.body?.cancel();
@@ -106,7 +72,10 @@ export function createBridgeSession({ link, write, gone }: BridgeSessionOptions)
     },
     start() {
       isStarted = true;
-      if (state !== undefined && session.isOpen()) void listen(state);
+      if (state === undefined || !session.isOpen()) return;
+      const { headers, ended } = state;
+      const signal = AbortSignal.any([gone, ended.signal]);
+      void readNews({ link, headers, write, signal }).then((end) => end === 'lost' && session.renew(headers));
     },
     remember(key, message) {
       if (message === undefined) said.delete(key);
@@ -130,6 +99,15 @@ export function createBridgeSession({ link, write, gone }: BridgeSessionOptions)
     },
   };
   return session;
+}
+
+async function initializeAgain({ link, gone }: BridgeSessionOptions, { initialize }: State) {
+  const response = await link.post({ body: initialize, headers: {}, signal: gone });
+  let answer: JsonObject | undefined;
+  await link.read(response, (text) => {
+    answer = parseMessage(text) ?? answer;
+  });
+  return answer !== undefined && isJsonObject(answer.result) ? { response, answer } : undefined;
 }
 
 const initializedMessage = new TextEncoder().encode('{"jsonrpc":"2.0","method":"notifications/initialized"}');
