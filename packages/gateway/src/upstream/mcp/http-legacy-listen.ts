@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { HttpHead, HttpReply, StreamEvent } from './http-endpoint.ts';
+import type { HttpHead, HttpReply } from './http-endpoint.ts';
 import {
   headersFor,
   isSessionUnknown,
@@ -8,7 +8,7 @@ import {
   takeProgress,
   takeQuestion,
 } from './http-legacy-session.ts';
-import { readInbound } from './message.ts';
+import { type Inbound, messagesIn, readInbound } from './message.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
 /** The stream on which a server tells and asks what belongs to no request. */
@@ -89,7 +89,7 @@ async function listenOnce(
       onEvent(event) {
         if (event.id !== undefined) place.lastId = event.id;
         if (event.retryMs !== undefined) place.retryMs = event.retryMs;
-        take(session, event);
+        for (const text of event.data ? messagesIn(event.data) : []) take(session, readInbound(text));
         return false;
       },
     });
@@ -113,8 +113,7 @@ const broadcasts: ReadonlySet<string> = new Set([
 ]);
 
 /** Finds out what a message is about. What is about a request, and does not say which, is taken to be about the only one. */
-function take(session: LegacySession, { data }: StreamEvent): void {
-  const message = data ? readInbound(data) : undefined;
+function take(session: LegacySession, message: Inbound | undefined): void {
   if (message?.kind === 'request') {
     takeQuestion(
       session,

@@ -11,7 +11,7 @@ import {
   takeProgress,
   takeQuestion,
 } from './http-legacy-session.ts';
-import { type Inbound, readInbound, readProgressFor, toStatusError } from './message.ts';
+import { type Inbound, messagesIn, readInbound, readProgressFor, toStatusError } from './message.ts';
 
 /** How often in a row a stream is taken up again that brings nothing new. */
 const maxTries = 5;
@@ -38,7 +38,9 @@ export async function requestLegacy(session: LegacySession, request: Conversatio
       },
       onEvent: inbox.take,
     });
-    return reply.stream === undefined ? readBody(session, reply) : await readStream({ session, request, inbox }, reply);
+    return reply.stream === undefined
+      ? readBody(session, reply, inbox)
+      : await readStream({ session, request, inbox }, reply);
   } catch (error) {
     // That the connection ends tells a legacy server nothing.
     if (request.signal.aborted && isSent) tellCancelled(session, request, id);
@@ -48,14 +50,16 @@ export async function requestLegacy(session: LegacySession, request: Conversatio
   }
 }
 
-function readBody(session: LegacySession, reply: HttpReply): ServerAnswer {
-  const message = readInbound(reply.body);
-  if (isSessionUnknown(session, reply, message) || isOtherEra(reply, message)) {
+function readBody(session: LegacySession, reply: HttpReply, inbox: Inbox): ServerAnswer {
+  const refusal = reply.status < 400 ? undefined : readInbound(reply.body);
+  if (isSessionUnknown(session, reply, refusal) || isOtherEra(reply, refusal)) {
     session.lose();
     throw new GatewayError('upstream_unavailable', {}, { cause: 'the server has forgotten the session' });
   }
-  if (message?.kind !== 'answer') throw toStatusError(reply.status);
-  return message.answer.kind === 'error' ? { ...message.answer, status: reply.status } : message.answer;
+  inbox.take({ data: reply.body });
+  const answer = inbox.answer();
+  if (answer === undefined) throw toStatusError(reply.status);
+  return answer.kind === 'error' ? { ...answer, status: reply.status } : answer;
 }
 
 /** A server that was replaced by one of the modern era alone refuses what has no envelope, or names what it speaks. */
@@ -124,6 +128,14 @@ function createInbox(session: LegacySession, request: ConversationRequest, id: n
   let retryMs: number | undefined;
   let last = Number.NEGATIVE_INFINITY;
 
+  const takeOne = (message: Inbound | undefined): void => {
+    if (message?.kind === 'answer' && (message.id === id || message.id === undefined)) found ??= message.answer;
+    if (message?.kind === 'request') takeQuestion(session, message, request);
+    if (message?.kind !== 'notification') return;
+    if (message.method === 'notifications/progress') takeProgress(session, message.params);
+    else request.onNotification?.(message.method, message.paramsText);
+  };
+
   return {
     answer: () => found,
     place: () => ({ lastId, retryMs }),
@@ -136,16 +148,8 @@ function createInbox(session: LegacySession, request: ConversationRequest, id: n
     take(event) {
       lastId = event.id ?? lastId;
       retryMs = event.retryMs ?? retryMs;
-      const message = event.data ? readInbound(event.data) : undefined;
-      if (message?.kind === 'answer' && (message.id === id || message.id === undefined)) {
-        found = message.answer;
-        return true;
-      }
-      if (message?.kind === 'request') takeQuestion(session, message, request);
-      if (message?.kind !== 'notification') return false;
-      if (message.method === 'notifications/progress') takeProgress(session, message.params);
-      else request.onNotification?.(message.method, message.paramsText);
-      return false;
+      for (const text of event.data ? messagesIn(event.data) : []) takeOne(readInbound(text));
+      return found !== undefined;
     },
   };
 }

@@ -111,6 +111,37 @@ describe('a conversation of the legacy era', () => {
     expect(answer).toMatchObject({ kind: 'error', code: -32602, message: 'No.' });
   });
 
+  it.each(['in one body', 'on a stream'])('takes several messages in an array, %s', async (how) => {
+    const { made } = await conversation(
+      'legacy',
+      legacy(({ id, params }, { response }) => {
+        const { progressToken } = params._meta as { progressToken: unknown };
+        const text = JSON.stringify([
+          { jsonrpc: '2.0', method: 'notifications/progress', params: { progressToken, progress: 1 } },
+          { jsonrpc: '2.0', id, result: { content: [] } },
+        ]);
+        if (how === 'in one body') response.writeHead(200, { 'content-type': 'application/json' }).end(text);
+        else response.writeHead(200, { 'content-type': 'text/event-stream' }).end(`data: ${text}\n\n`);
+      }),
+    );
+    const onProgress = vi.fn();
+    expect(await made.request(request('tools/call', { onProgress }))).toMatchObject({ text: '{"content":[]}' });
+    expect(onProgress).toHaveBeenCalledExactlyOnceWith({ progress: 1 });
+  });
+
+  it('does not wait for a stream of the session whose server says nothing yet', async () => {
+    const { made } = await conversation(
+      'legacy',
+      legacy(
+        (_call, answer) => answer.final({ content: [] }),
+        () => undefined,
+      ),
+    );
+    expect(await made.request(request('tools/call', { onProgress: () => undefined }))).toMatchObject({
+      kind: 'result',
+    });
+  });
+
   it('brings a question to who takes it, and the answer back', async () => {
     const { fake, made } = await conversation(
       'legacy',

@@ -7,6 +7,7 @@ import {
   readMessage,
   readResult,
 } from '@sallyport/protocol';
+import { arrayItems } from './array-items.ts';
 import type { ServerAnswer } from './conversation.ts';
 
 /** One message of a server. Texts are as they stood in the message, but for line ends between tokens. */
@@ -52,6 +53,11 @@ export function readInbound(text: string): Inbound | undefined {
     default:
       return message satisfies never;
   }
+}
+
+/** The messages in a text. The revision 2025-03-26 let servers send several in an array. */
+export function messagesIn(text: string): readonly string[] {
+  return text.trimStart().startsWith('[') ? arrayItems(text) : [text];
 }
 
 /** Reads a progress notification's params for this token. `undefined` when they are none, or for another one. */
