@@ -23,6 +23,7 @@ const expected = {
   host: 'expected a host name or address, with or without :port',
   address: 'expected unix:/path, tls:host:port, or an http(s) URL without a password in it',
   hostPort: 'expected host:port, like 0.0.0.0:4222 or [::]:4222',
+  viewName: 'expected the name of a view: lower-case letters, digits and "-", starting with a letter, at most 63 long',
   serviceName:
     'expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long, and not one of the gateway\'s own (admin, sallyport, call, catalog, server-card, tools, views, ws)',
   url: 'expected an https URL (http only for this machine), without path parameters, query or password',
@@ -159,6 +160,9 @@ export const hostPort = checked('hostPort', isHostPort);
 
 /** The name of a service; the first part of the names of its tools. */
 export const serviceName = checked('serviceName', (value) => serviceNamePattern.test(value));
+
+/** The name of a view; the last part of its address. */
+export const viewName = checked('viewName', (value) => /^[a-z][a-z0-9-]{0,62}$/.test(value));
 
 /** The address under which the world knows this gateway. */
 export const publicUrl = checked('url', (value) => {

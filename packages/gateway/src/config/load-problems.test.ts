@@ -71,7 +71,7 @@ test.each([
   [
     'a bad service name',
     'version: 1\nservices: { Users: { command: [x] } }',
-    '2:13 expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long',
+    '2:13 expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long, and not one of the gateway\'s own (admin, sallyport, call, catalog, server-card, tools, views, ws)',
   ],
   [
     'both command and address',
@@ -132,6 +132,11 @@ test.each([
     'a view of nothing',
     'version: 1\nviews:\n  empty: { tools: [] }',
     '3:3 views.empty: shows nothing; name tools, prompts or resources',
+  ],
+  [
+    'a bad name of a view',
+    'version: 1\nviews: { Help: { tools: ["x.*"] } }',
+    '2:10 expected the name of a view: lower-case letters, digits and "-", starting with a letter, at most 63 long',
   ],
   [
     'a mistyped key of a view',

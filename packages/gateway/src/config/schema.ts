@@ -194,7 +194,7 @@ export const configSchema = z
           'Overrides by name or pattern (`posts.*`, `*.Delete`), of tools, and of prompts (`posts.prompts/Digest`) and resources (`posts.resources/*`) alike.',
         ),
       views: z
-        .record(field.serviceName, view, { error: 'expected views by name' })
+        .record(field.viewName, view, { error: 'expected views by name' })
         .prefault({})
         .describe('Parts of all there is, by name, each with an address of its own.'),
       catalog: z

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { resolve } from 'node:path';
 import type { JsonText } from '@sallyport/core';
 import type { Era, JsonObject } from '@sallyport/protocol';
 import { type Logger, pino } from 'pino';
@@ -24,20 +24,20 @@ export function collectLog(): { readonly log: Logger; readonly lines: readonly J
   return { log, lines };
 }
 
-/** A command for one of the servers in this folder. */
+/** A command for one of the servers in this folder, or elsewhere. */
 export function serverCommand(file: string, ...args: readonly string[]): readonly string[] {
-  const path = join(import.meta.dirname, file);
+  const path = resolve(import.meta.dirname, file);
   return [process.execPath, '--conditions=sallyport-source', '--disable-warning=ExperimentalWarning', path, ...args];
 }
 
 /** What differs from the ordinary. */
-export type ServerOverrides = Partial<StdioOptions> & { readonly modes?: readonly string[]; readonly file?: string };
+export type ServerOverrides = Partial<StdioOptions> & { readonly modes?: readonly string[] };
 
-/** A supervised server of this folder; the one without an SDK if none is named. */
-export function server({ modes = [], file = 'raw-stdio-server.ts', ...overrides }: ServerOverrides = {}): StdioServer {
+/** A supervised server; the one without an SDK if no other command is given. */
+export function server({ modes = [], ...overrides }: ServerOverrides = {}): StdioServer {
   const made = openStdio({
     service: 'raw',
-    command: serverCommand(file, ...modes),
+    command: serverCommand('raw-stdio-server.ts', ...modes),
     cwd: tmpdir(),
     env: stdioEnvironment(process.env, {}),
     isolation: 'shared',

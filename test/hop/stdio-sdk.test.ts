@@ -1,8 +1,15 @@
+import { join } from 'node:path';
 import { GatewayError, type JsonText } from '@sallyport/core';
 import { afterEach, describe, expect, it, vi } from 'vitest';
-import type { Conversation, ConversationRequest } from './conversation.ts';
-import { beginning, request } from './testing/conversation.ts';
-import { begin, call, closeServers, server } from './testing/stdio.ts';
+import type { Conversation, ConversationRequest } from '../../packages/gateway/src/upstream/mcp/conversation.ts';
+import { beginning, request } from '../../packages/gateway/src/upstream/mcp/testing/conversation.ts';
+import {
+  begin,
+  call,
+  closeServers,
+  server,
+  serverCommand,
+} from '../../packages/gateway/src/upstream/mcp/testing/stdio.ts';
 
 const eventually = <T>(check: () => T | Promise<T>) => vi.waitFor(check, 15_000);
 
@@ -16,10 +23,10 @@ function ask(conversation: Conversation, method: string, params: object, more: P
 const elicitation = '{"elicitation":{"form":{}}}' as JsonText;
 
 describe('a stdio server of the first SDK', () => {
-  const file = 'sdk-one-stdio-server.ts';
+  const command = serverCommand(join(import.meta.dirname, 'sdk-one-stdio-server.ts'));
 
   it('speaks the legacy era, with everything in it', async () => {
-    const first = server({ file });
+    const first = server({ command });
     expect(await first.begin('modern', beginning())).toBeUndefined();
     const made = await begin(first, 'legacy');
     expect(made.server.info).toMatchObject({ name: 'first', version: '1.4.2' });
@@ -39,7 +46,7 @@ describe('a stdio server of the first SDK', () => {
   });
 
   it('asks its caller, tells how far it is, and writes its log', async () => {
-    const made = await begin(server({ file }), 'legacy');
+    const made = await begin(server({ command }), 'legacy');
     const onQuestion: ConversationRequest['onQuestion'] = ({ answer }) =>
       answer('{"action":"accept","content":{"sure":true}}' as JsonText);
     expect(await call(made, 'confirm', { onQuestion })).toMatchObject({
@@ -55,7 +62,7 @@ describe('a stdio server of the first SDK', () => {
   });
 
   it('hears that a call was cancelled', async () => {
-    const made = await begin(server({ file, isolation: 'caller' }), 'legacy');
+    const made = await begin(server({ command, isolation: 'caller' }), 'legacy');
     const told: string[] = [];
     made.onNotification((_method, paramsText) => void told.push(paramsText));
     const ended = new AbortController();
@@ -67,10 +74,10 @@ describe('a stdio server of the first SDK', () => {
 });
 
 describe('a stdio server of the second SDK', () => {
-  const file = 'sdk-two-stdio-server.ts';
+  const command = serverCommand(join(import.meta.dirname, 'sdk-two-stdio-server.ts'));
 
   it('speaks the modern era, in which it asks with its answer', async () => {
-    const made = await begin(server({ file }), 'modern');
+    const made = await begin(server({ command }), 'modern');
     expect(made).toMatchObject({ version: '2026-07-28', server: { info: { name: 'second', version: '2.0.0' } } });
     const asked = await call(made, 'confirm', { capabilitiesText: elicitation });
     expect(asked).toMatchObject({
@@ -88,7 +95,7 @@ describe('a stdio server of the second SDK', () => {
   });
 
   it('is subscribed to, and unsubscribed from', async () => {
-    const made = await begin(server({ file }), 'modern');
+    const made = await begin(server({ command }), 'modern');
     const told: string[] = [];
     const ended = new AbortController();
     const listening = ask(
@@ -109,7 +116,7 @@ describe('a stdio server of the second SDK', () => {
   });
 
   it('speaks the legacy era to a caller of that era who has a process of his own', async () => {
-    const made = await begin(server({ file, isolation: 'caller' }), 'legacy', { capabilitiesText: elicitation });
+    const made = await begin(server({ command, isolation: 'caller' }), 'legacy', { capabilitiesText: elicitation });
     expect(made).toMatchObject({ era: 'legacy', version: '2025-11-25' });
     const onQuestion: ConversationRequest['onQuestion'] = ({ answer }) =>
       answer('{"action":"accept","content":{"sure":true}}' as JsonText);
