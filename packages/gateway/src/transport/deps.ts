@@ -36,4 +36,8 @@ export interface TransportDeps {
   };
   /** Where OAuth clients learn which authorization server to ask (RFC 9728), if there is one. */
   readonly resourceMetadataUrl?: string;
+  /** The address under which agents know this gateway. Default: the one that they ask. */
+  readonly publicUrl?: string;
+  /** Whether server cards and the AI catalog are served (experimental). Default: not. */
+  readonly serverCards?: boolean;
 }

@@ -8,6 +8,7 @@ import { endpointAt, webSocketEndpoint } from './http-endpoint.ts';
 import { createHttpMcp, type HttpMcp } from './http-mcp.ts';
 import { createResponder, type HttpExchange, sendJson, sendNotAllowed } from './http-response.ts';
 import { createRest } from './rest.ts';
+import { createDiscovery, type Discovery } from './rest-discovery.ts';
 import type { SessionLimits } from './session-table.ts';
 import { type TlsSettings, toSecureContext } from './tls.ts';
 import { createWs, hangUp } from './ws.ts';
@@ -44,6 +45,7 @@ interface Routing {
   readonly mcp: HttpMcp;
   /** By method and path, all other paths. */
   readonly routes: ReadonlyMap<string, Route>;
+  readonly discovery: Discovery;
 }
 
 const defaults = {
@@ -67,7 +69,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   const limits = { ...defaults, ...options };
   const ending = new AbortController();
   const server = createNodeServer(limits, options.tls);
-  const { mcp, routes } = routesOf(deps, ending.signal, options.sessions);
+  const routing = routesOf(deps, ending.signal, options.sessions);
   const ws = createWs(deps, ending.signal);
   const isTls = options.tls !== undefined;
 
@@ -79,7 +81,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
     const responder = createResponder(response, {
       ...{ isTls, sendTimeoutMs: limits.sendTimeoutMs, keepAliveMs: keepAliveCommentMs, ending: ending.signal },
     });
-    serve({ mcp, routes }, { request, response, responder }).catch((error: unknown) => {
+    serve(routing, { request, response, responder }).catch((error: unknown) => {
       deps.log.error({ err: error }, 'a request could not be answered');
       response.socket?.destroy();
     });
@@ -109,7 +111,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
       // Clients open connections ahead of need, and Node takes one on which nothing was said for one in use.
       for (const socket of connections.open) if (socket.bytesRead === 0) socket.destroy();
       await closeServer(server, connections.open, graceMs);
-      mcp.close();
+      routing.mcp.close();
     },
   };
 }
@@ -131,10 +133,10 @@ function routesOf(deps: TransportDeps, ending: AbortSignal, sessions: SessionLim
       },
     ],
   ]);
-  return { mcp, routes };
+  return { mcp, routes, discovery: createDiscovery(deps) };
 }
 
-async function serve({ mcp, routes }: Routing, exchange: HttpExchange): Promise<void> {
+async function serve({ mcp, routes, discovery }: Routing, exchange: HttpExchange): Promise<void> {
   const { request, responder } = exchange;
   const path = pathOf(request);
   const endpoint = endpointAt(path);
@@ -145,9 +147,10 @@ async function serve({ mcp, routes }: Routing, exchange: HttpExchange): Promise<
     return sendNotAllowed(responder, 'POST');
   }
   const method = request.method === 'HEAD' ? 'GET' : request.method;
-  const route = routes.get(`${method} ${path}`);
+  const found = discovery(path);
+  const route = routes.get(`${method} ${path}`) ?? (method === 'GET' ? found : undefined);
   if (route !== undefined) return route(exchange);
-  const allowed = ['GET', 'POST'].filter((other) => routes.has(`${other} ${path}`));
+  const allowed = ['GET', 'POST'].filter((other) => routes.has(`${other} ${path}`) || (other === 'GET' && found));
   if (allowed.length === 0) sendJson(responder, 404, { error: { code: 'not_found', message: 'No such path.' } });
   else sendNotAllowed(responder, allowed.join(', '));
 }

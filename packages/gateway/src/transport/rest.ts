@@ -1,24 +1,16 @@
-import type { IncomingMessage } from 'node:http';
-import {
-  type CallId,
-  type Code,
-  GatewayError,
-  type InvokeRequest,
-  type ListRequest,
-  type Tool,
-  toolCall,
-} from '@sallyport/core';
+import { type Code, GatewayError, type InvokeRequest, toolCall } from '@sallyport/core';
 import { type Envelope, isJsonObject, memberText, parseStrict } from '@sallyport/protocol';
 import { callResult, singleLine } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
 import { type BodyLimits, readBody } from './http-body.ts';
-import { originOf, presentedIn } from './http-facts.ts';
-import { bodyProblem, goneSignal, headerTrace, isWrongType, linger } from './http-mcp.ts';
+import { bodyProblem, linger } from './http-request.ts';
 import type { HttpExchange } from './http-response.ts';
 import { unreadable } from './mcp-read.ts';
-import { type Reception, toCall } from './reception.ts';
-import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
+import { toCall } from './reception.ts';
+import { traceIdHeader } from './refusal.ts';
 import { restEntry } from './rest-entry.ts';
+import { declineRest, listOrRefuse, malformed, queryOf, receiveRest, refuseRest, sendTagged } from './rest-exchange.ts';
+import { nextCursorOf, pageOf } from './rest-list.ts';
 import { readToolResult } from './tool-result.ts';
 
 /** The plain JSON face, for scripts and for programs that speak no MCP. */
@@ -29,7 +21,6 @@ export interface Rest {
   callTool(exchange: HttpExchange): Promise<void>;
 }
 
-const maxPageSize = 1000;
 const callEnvelope: Envelope = { members: ['tool', 'input'], inside: '', inner: [] };
 
 /** Makes the REST routes. Like every transport they end in the pipeline and decide nothing. */
@@ -40,52 +31,34 @@ export function createRest(deps: TransportDeps, limits: BodyLimits): Rest {
   };
 }
 
-async function listTools(deps: TransportDeps, exchange: HttpExchange): Promise<void> {
-  const { request, responder } = exchange;
-  const reception = receive(deps, exchange, 0);
-  const { callId } = reception;
-  const page = pageOf(request);
-  if (page instanceof GatewayError) {
-    const { error } = await deps.pipeline.decline(toCall(deps, reception, { verb: 'unreadable', error: page }));
-    return refuse(deps, exchange, { callId, error });
-  }
-  const outcome = await deps.pipeline.list(toCall(deps, reception, page));
-  if (outcome.kind === 'refused') return refuse(deps, exchange, { callId, error: outcome.error });
-  if (outcome.kind === 'suspended') return refuse(deps, exchange, { callId, error: new GatewayError('internal') });
-
-  const { targets, nextCursor, stale } = outcome.content;
-  const etag = outcome.content.etag();
-  const headers = {
-    'Content-Type': 'application/json',
-    'Cache-Control': 'private, no-cache',
-    Vary: 'Authorization',
-    ETag: `"${etag}"`,
-    [traceIdHeader]: callId,
-  };
-  if (matches(request.headers['if-none-match'], etag)) return responder.send({ status: 304, headers });
+async function listTools(deps: TransportDeps, http: HttpExchange): Promise<void> {
+  const exchange = receiveRest(deps, http);
+  const listing = await listOrRefuse(exchange, pageOf(deps, 'tool', queryOf(http.request)));
+  if (listing === undefined) return;
+  const { targets, nextCursor, stale } = listing;
   const body = JSON.stringify({
-    tools: (targets as readonly Tool[]).map(restEntry),
-    nextCursor,
+    tools: targets.map(restEntry),
+    nextCursor: nextCursorOf(deps, 'tool', nextCursor),
     ...(stale && { stale }),
   });
-  responder.send({ status: 200, headers, body });
+  sendTagged(exchange, { body, etag: listing.etag() });
 }
 
-async function callTool(deps: TransportDeps, exchange: HttpExchange, limits: BodyLimits): Promise<void> {
-  const { request, responder } = exchange;
+async function callTool(deps: TransportDeps, http: HttpExchange, limits: BodyLimits): Promise<void> {
+  const { request, responder } = http;
   const body = await readBody(request, limits);
   if (body.kind === 'gone') return;
-  const reception = receive(deps, exchange, body.bytes);
+  const exchange = receiveRest(deps, http, body.bytes);
+  const { reception } = exchange;
   const { callId } = reception;
   const asked = bodyProblem(request, body) ?? readCall(body.kind === 'text' ? body.text : '');
   if (asked instanceof GatewayError) {
-    const { error } = await deps.pipeline.decline(toCall(deps, reception, { verb: 'unreadable', error: asked }));
-    refuse(deps, exchange, { callId, error });
-    if (body.kind === 'too-large' || body.kind === 'too-many') linger(exchange);
+    await declineRest(exchange, asked);
+    if (body.kind === 'too-large' || body.kind === 'too-many') linger(http);
     return;
   }
   const outcome = await deps.pipeline.invoke(toCall(deps, reception, asked));
-  if (outcome.kind === 'refused') return refuse(deps, exchange, { callId, error: outcome.error });
+  if (outcome.kind === 'refused') return refuseRest(exchange, outcome.error);
 
   const headers = { 'Content-Type': 'application/json', [traceIdHeader]: callId };
   const result = readToolResult(callResult(outcome));
@@ -102,18 +75,6 @@ async function callTool(deps: TransportDeps, exchange: HttpExchange, limits: Bod
   }
 }
 
-function receive(deps: TransportDeps, exchange: HttpExchange, receivedBytes: number): Reception {
-  const { request } = exchange;
-  return {
-    callId: deps.newCallId(),
-    presented: presentedIn(request),
-    origin: { ...originOf(request, 'rest', deps.trustedProxies), era: 'none' },
-    signal: goneSignal(exchange),
-    receivedBytes,
-    ...headerTrace(request),
-  };
-}
-
 function readCall(text: string): InvokeRequest | GatewayError {
   try {
     const { value, members } = parseStrict(text, { envelope: callEnvelope });
@@ -126,50 +87,6 @@ function readCall(text: string): InvokeRequest | GatewayError {
   } catch (thrown) {
     return unreadable(thrown);
   }
-}
-
-function malformed(issue: string): GatewayError {
-  return new GatewayError('malformed_params', { issues: [issue] });
-}
-
-function pageOf(request: IncomingMessage): ListRequest | GatewayError {
-  const query = new URLSearchParams((request.url ?? '').split('?')[1] ?? '');
-  const limitText = query.get('limit') ?? String(maxPageSize);
-  const cursor = query.get('cursor');
-  const limit = /^\d{1,4}$/.test(limitText) ? Number(limitText) : 0;
-  if (limit < 1 || limit > maxPageSize) return malformed(`limit: must be a number from 1 to ${maxPageSize}`);
-  return { verb: 'list', capability: 'tool', limit, ...(cursor !== null && { cursor }) };
-}
-
-function matches(header: string | undefined, etag: string): boolean {
-  if (header === undefined) return false;
-  const tags = header.split(',').map((tag) => tag.trim().replace(/^W\//, ''));
-  return tags.includes(`"${etag}"`) || tags.includes('*');
-}
-
-function refuse(
-  deps: TransportDeps,
-  { request, responder }: HttpExchange,
-  { callId, error }: { readonly callId: CallId; readonly error: GatewayError },
-): void {
-  const { traceId, retryAfterMs, ...facts } = refusalData(error, callId);
-  const body = {
-    error: {
-      ...facts,
-      message: error.message,
-      trace_id: traceId,
-      ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
-    },
-  };
-  responder.send({
-    status: isWrongType(request, error) ? 415 : error.http,
-    headers: {
-      'Content-Type': 'application/json',
-      [traceIdHeader]: callId,
-      ...refusalHeaders(error, deps.resourceMetadataUrl),
-    },
-    body: JSON.stringify(body),
-  });
 }
 
 /**
