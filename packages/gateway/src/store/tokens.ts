@@ -23,6 +23,8 @@ export interface TokenStore extends Tokens {
   rotate(rotation: Rotation): void;
   /** Newest first, without secrets. */
   list(): readonly TokenListing[];
+  /** Changes whenever a token or an account may have changed, by this or any other process: what was read before is then old. */
+  version(): number;
   /** Removes tokens that ended before that time; returns how many. */
   prune(beforeMs: number): number;
 }
@@ -32,7 +34,7 @@ const select = `
          a.id, a.name, a.kind, a.tenant, a.disabled_at_ms
   FROM tokens t JOIN accounts a ON a.id = t.account_id`;
 
-/** Tokens in an open, migrated database. Nothing is cached: every `find` sees what any process has committed. */
+/** Tokens in an open, migrated database. Nothing is cached: every `find` and `version` sees what any process has committed. */
 export function createTokenStore(database: DatabaseSync): TokenStore {
   const byId = database.prepare(`${select} WHERE t.id = ?`);
   const newestFirst = database.prepare(`${select} ORDER BY t.created_at_ms DESC, t.id`);
@@ -64,9 +66,30 @@ export function createTokenStore(database: DatabaseSync): TokenStore {
         add(next);
       });
     },
+    version: createVersion(database),
     list: () => newestFirst.all().map((row) => withoutHash(toStoredToken(row))),
     prune: (beforeMs) => Number(prune.run(beforeMs, beforeMs).changes),
   };
+}
+
+/** Counts the changes there were between one question and the next: commits of other connections, and rows changed by this one. */
+function createVersion(database: DatabaseSync): () => number {
+  const theirs = database.prepare('PRAGMA data_version');
+  const ours = database.prepare('SELECT total_changes()');
+  theirs.setReturnArrays(true);
+  ours.setReturnArrays(true);
+  let version = 0;
+  let seen: readonly [unknown, unknown] = [undefined, undefined];
+  return () => {
+    const now = [only(theirs.get()), only(ours.get())] as const;
+    if (now[0] !== seen[0] || now[1] !== seen[1]) version++;
+    seen = now;
+    return version;
+  };
+}
+
+function only(row: unknown): unknown {
+  return Array.isArray(row) ? row[0] : undefined;
 }
 
 function toStoredToken(row: Row): StoredToken {
