@@ -2,26 +2,65 @@ import { timingSafeEqual } from 'node:crypto';
 import { GatewayError, notResponsible, type Principal, type StoredToken } from '@sallyport/core';
 import type { AuthenticationDeps, AuthenticatorKind } from './kind.ts';
 import { hashSecret, parseToken, tokenPrefix } from './token-text.ts';
+import { createVerdictCache, tokenHash } from './verdict-cache.ts';
 
 /**
- * Opaque tokens that this gateway minted: `Authorization: Bearer sp_…`.
+ * Opaque tokens that this gateway minted: `Authorization: Bearer sp_…`. Bound to no key, so they are none under `DPoP`.
  *
- * What is wrong with a token is told only to who knows its secret; to everybody else it is just not valid.
+ * What is wrong with a token is told only to who knows its secret; to everybody else it is just not valid. One that was found
+ * good is remembered until anything in the store may have changed, by whatever process; its times are looked at each time.
  */
 export const apiToken: AuthenticatorKind = {
   kind: 'api-token',
-  create: (deps) => ({
-    authenticate({ presented }) {
-      if (presented.kind !== 'bearer' || !presented.token.startsWith(tokenPrefix)) return notResponsible;
-      return check(deps, presented.token);
-    },
-  }),
+  create(deps) {
+    const recall = createRecall(deps);
+    return {
+      authenticate({ presented }) {
+        if (presented.kind !== 'bearer' || !presented.token.startsWith(tokenPrefix)) return notResponsible;
+        if (presented.scheme === 'dpop') throw new GatewayError('credential_invalid');
+        return recall(presented.token);
+      },
+    };
+  },
 };
+
+const rememberedTokens = 10_000;
+
+interface Known {
+  readonly stored: StoredToken;
+  readonly principal: Principal;
+}
+
+/** Spares the store the question about tokens that were good a moment ago, as long as it says that nothing changed. */
+function createRecall(deps: AuthenticationDeps): (text: string) => Principal | Promise<Principal> {
+  const { version } = deps.tokens;
+  if (version === undefined) return async (text) => (await check(deps, text)).principal;
+  const known = createVerdictCache<Known>(rememberedTokens);
+  let knownVersion = Number.NaN;
+  return (text) => {
+    // Before the store is asked for anything: what changes later is seen by the next call.
+    const now = version();
+    if (now !== knownVersion) {
+      known.clear();
+      knownVersion = now;
+    }
+    const key = tokenHash(text);
+    const found = known.get(key);
+    if (found !== undefined) {
+      refuseEnded(found.stored, deps);
+      return found.principal;
+    }
+    return check(deps, text).then((fresh) => {
+      if (knownVersion === now) known.set(key, fresh);
+      return fresh.principal;
+    });
+  };
+}
 
 /** Compared with when there is no such token, so that unknown ids cost what known ones do. No secret has this hash. */
 const nobodysHash = Buffer.alloc(32);
 
-async function check(deps: AuthenticationDeps, text: string): Promise<Principal> {
+async function check(deps: AuthenticationDeps, text: string): Promise<Known> {
   const parsed = parseToken(text);
   if (parsed === undefined) throw new GatewayError('credential_invalid');
   const stored = await deps.tokens.find(parsed.id);
@@ -30,7 +69,7 @@ async function check(deps: AuthenticationDeps, text: string): Promise<Principal>
   const matches = timingSafeEqual(presentedHash, storedHash);
   if (stored === undefined || !matches) throw new GatewayError('credential_invalid');
   refuseEnded(stored, deps);
-  return toPrincipal(stored);
+  return { stored, principal: toPrincipal(stored) };
 }
 
 function toHash(hex: string): Buffer {

@@ -1,0 +1,80 @@
+import type { Principal } from '@sallyport/core';
+import { actorIn, attributesIn, ClaimError, type Claims, firstTextAt, scopesAt, textAt } from './claims.ts';
+import type { IssuerSettings } from './settings.ts';
+import { tokenHash } from './verdict-cache.ts';
+
+/** The name under which principals from access tokens are known to have been let in. */
+export const jwtMethod = 'jwt';
+
+/** First parts of names that other ways in have for themselves. */
+const reservedNames: ReadonlySet<string> = new Set(['service', 'anonymous', 'certificate', 'spiffe', 'local-owner']);
+
+const plainScope = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/;
+const plainTokenId = /^[\w.:~+/=-]{1,128}$/;
+
+/** What a principal is made of. */
+export interface Verified {
+  readonly claims: Claims;
+  readonly token: string;
+  readonly settings: IssuerSettings;
+  /** Names of all issuers that are configured. */
+  readonly issuerNames: ReadonlySet<string>;
+}
+
+/**
+ * Makes the principal that verified claims speak of.
+ *
+ * Names are unique over all issuers: each has a prefix of its own, and where it is configured to have none, its subjects
+ * must not look like those of another. Scopes count as far as this issuer may give them; those of administration, and
+ * patterns, only where the configuration says so.
+ *
+ * @throws ClaimError when a claim that is needed is missing or is not what it has to be.
+ */
+export function toPrincipal({ claims, token, settings, issuerNames }: Verified): Principal {
+  const { claims: names, prefix, issuer } = settings;
+  const toName = (text: string): string => nameOf(text, prefix, issuerNames);
+  const subject = required(textAt(claims, names.subject), 'subject');
+  const client = firstTextAt(claims, names.client);
+  const session = textAt(claims, names.session);
+  const tenant = settings.tenant ?? (names.tenant && textAt(claims, names.tenant));
+  const actor = actorIn(claims, (sub, iss) => (iss === undefined || iss === issuer ? toName(sub) : `${iss}#${sub}`));
+  return {
+    subject: toName(subject),
+    ...(actor && { actor }),
+    client: client === undefined ? `issuer:${settings.name}` : toName(client),
+    ...(session !== undefined && { session }),
+    ...(tenant !== undefined && { tenant }),
+    kind: settings.kind ?? (client === subject ? 'agent' : 'person'),
+    scopes: scopesAt(claims, names.scopes).filter((scope) => mayGive(settings.scopes, scope)),
+    attributes: attributesIn(claims, names.attributes),
+    method: jwtMethod,
+    credentialId: credentialId(settings.name, claims, token),
+  };
+}
+
+function nameOf(text: string, prefix: string, issuerNames: ReadonlySet<string>): string {
+  if (prefix !== '') return prefix + text;
+  const [first = ''] = text.split(':', 1);
+  const isTaken = first !== text && (reservedNames.has(first) || issuerNames.has(first));
+  if (isTaken) throw new ClaimError('a subject that looks like that of another issuer');
+  return text;
+}
+
+function mayGive(allowed: readonly string[] | undefined, scope: string): boolean {
+  if (!plainScope.test(scope)) return false;
+  const isPlain = scope !== 'admin' && !scope.startsWith('admin:');
+  if (allowed === undefined) return isPlain && !scope.includes('*');
+  const covers = (one: string): boolean => one === scope || (one.endsWith(':*') && scope.startsWith(one.slice(0, -1)));
+  return allowed.some((one) => covers(one) || (one === '*' && isPlain));
+}
+
+/** Names the token in records: by its `jti`, or by its hash where it has none. Neither is a secret. */
+function credentialId(issuerName: string, { jti }: Claims, token: string): string {
+  const id = typeof jti === 'string' && plainTokenId.test(jti) ? jti : `sha256:${tokenHash(token)}`;
+  return `${jwtMethod}:${issuerName}/${id}`;
+}
+
+function required(text: string | undefined, what: string): string {
+  if (text === undefined) throw new ClaimError(`no ${what}`);
+  return text;
+}
