@@ -1,6 +1,5 @@
 import { GatewayError, type JsonText, type OutboundCredential } from '@sallyport/core';
 import type { Era, ServerInfo } from '@sallyport/protocol';
-import { mediated } from './outgoing.ts';
 import { beginEntry, type Entry, type Lease, unavailable } from './pool-entry.ts';
 import type { Eras } from './probe.ts';
 
@@ -35,6 +34,7 @@ export interface PoolOptions {
   readonly idleMs?: number;
 }
 
+const nothing = '{}' as JsonText;
 const beginningMs = 10_000;
 const longestSweepMs = 30_000;
 
@@ -94,9 +94,9 @@ function begin(era: Era, { capabilitiesText, credential }: Wanted, beginner: Beg
   const { eras, clientInfo, nowMs, closing, onGone } = beginner;
   const signal = AbortSignal.any([closing, AbortSignal.timeout(beginningMs)]);
   return beginEntry({
-    // A modern server is told with each call what its caller can be asked; a legacy one once.
+    // A modern server is told with each call what its caller can be asked; the gateway itself cannot be asked anything.
     begun: eras.begin(era, {
-      capabilitiesText: era === 'modern' ? mediated : capabilitiesText,
+      capabilitiesText: era === 'modern' ? nothing : capabilitiesText,
       ...{ clientInfo, credential, signal },
     }),
     nowMs,
