@@ -23,7 +23,14 @@ export async function installPeers(): Promise<string | undefined> {
     .digest('hex');
   if (existsSync(mark) && readFileSync(mark, 'utf8') === wanted) return undefined;
   try {
-    const words = ['ci', '--ignore-scripts', '--no-audit', '--no-fund'];
+    const words = [
+      'ci',
+      '--ignore-scripts',
+      '--no-audit',
+      '--no-fund',
+      '--fetch-retries=1',
+      '--fetch-retry-mintimeout=1000',
+    ];
     await promisify(execFile)('npm', words, { cwd: folder, timeout: 120_000 });
   } catch (error) {
     const [line = ''] = String((error as { readonly stderr?: string }).stderr ?? error).match(/npm error .*/g) ?? [];
