@@ -119,7 +119,12 @@ function summary(view: View, seen: (targets: readonly Target[]) => readonly Targ
     ...summaryOf(catalog, [...tools, ...prompts, ...resources, ...seen(catalog.methods)]),
     targets: [],
     etag: () => '',
-    offers: { tools: tools.length > 0, prompts: prompts.length > 0, resources: resources.length > 0 },
+    offers: {
+      tools: tools.length > 0,
+      prompts: prompts.length > 0,
+      resources: resources.length > 0,
+      tasks: tools.some((tool) => tool.capability === 'tool' && (tool.task !== undefined || tool.keptAsTask === true)),
+    },
   };
 }
 
@@ -128,7 +133,7 @@ function summaryOf(catalog: Catalog, seen: readonly Target[]): Pick<Listing, 'st
   return {
     stale: catalog.stale,
     services: catalog.services.filter(({ name }) => names.has(name)),
-    offers: { tools: false, prompts: false, resources: false },
+    offers: { tools: false, prompts: false, resources: false, tasks: false },
   };
 }
 

@@ -39,7 +39,13 @@ export interface Listing {
   /** Services that this caller sees something of. */
   readonly services: readonly ServiceStatus[];
   /** Which kinds of things this caller sees any of. */
-  readonly offers: { readonly tools: boolean; readonly prompts: boolean; readonly resources: boolean };
+  readonly offers: {
+    readonly tools: boolean;
+    readonly prompts: boolean;
+    readonly resources: boolean;
+    /** Whether calls of some tool may become tasks. */
+    readonly tasks: boolean;
+  };
 }
 
 /** Something a subscriber asked to hear of. */

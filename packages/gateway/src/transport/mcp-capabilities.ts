@@ -21,10 +21,11 @@ export interface EndpointOffer extends Offer {
  */
 export function offerAt(listing: Listing, to: OfferedTo): EndpointOffer {
   const server = to.endpoint.kind === 'mount' ? listing.services[0]?.mcp : undefined;
-  if (server === undefined) return { capabilities: inEra(together(listing), to) };
+  if (server === undefined) return { capabilities: inEra(withTasks(listing, together(listing)), to) };
   const { instructions, serverInfo } = server;
   // A server may leave out what it has been found to have.
-  const capabilities = inEra({ ...offered(listing), ...server.capabilities }, to);
+  const whole = withTasks(listing, withListNews({ ...offered(listing), ...server.capabilities }));
+  const capabilities = inEra(whole, to);
   return {
     capabilities,
     ...(instructions !== undefined && { instructions }),
@@ -52,6 +53,22 @@ function together(listing: Listing): JsonObject {
 }
 
 const listChanged: JsonObject = { listChanged: true };
+
+/** Whether or not a server tells that its lists change, the gateway notices, and tells. */
+function withListNews(capabilities: JsonObject): JsonObject {
+  const lists = ['tools', 'prompts', 'resources'].flatMap((name) => {
+    const value = capabilities[name];
+    return isJsonObject(value) ? [[name, { ...value, ...listChanged }] as const] : [];
+  });
+  return { ...capabilities, ...Object.fromEntries(lists) };
+}
+
+/** Calls of some tool may become tasks, at its service or here. */
+function withTasks({ offers }: Listing, capabilities: JsonObject): JsonObject {
+  if (!offers.tasks) return capabilities;
+  const { extensions } = capabilities;
+  return { ...capabilities, extensions: { ...(isJsonObject(extensions) && extensions), [tasksExtension]: {} } };
+}
 
 /** What there is to list. While services are still expected back, there may be anything. */
 function offered({ offers, stale }: Listing): JsonObject {
