@@ -15,8 +15,6 @@ export interface ListenOptions {
   readonly onListening?: (isAgain: boolean) => void;
 }
 
-/** Notifications about tasks are for those only who know what tasks are. */
-const capabilitiesText = '{"extensions":{"io.modelcontextprotocol/tasks":{}}}' as JsonText;
 const firstPauseMs = 250;
 const longestPauseMs = 30_000;
 
@@ -39,7 +37,7 @@ export async function keepListening(options: ListenOptions): Promise<void> {
       onListening?.(isAgain);
       isAgain = true;
     };
-    const request = { method: 'subscriptions/listen', paramsText, capabilitiesText, credential, signal };
+    const request = { method: 'subscriptions/listen', paramsText, credential, signal };
     try {
       const answer = await conversation.request({ ...request, onNotification: hear });
       if (answer.kind === 'error') return;

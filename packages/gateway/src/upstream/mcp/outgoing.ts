@@ -55,6 +55,13 @@ export function toOutgoing(permit: Permit, hop: Hop, era: Era): Outgoing {
   };
 }
 
+/**
+ * What the gateway can bring to a caller that can be asked: it claims that when it asks for itself what a modern server
+ * offers. Calls claim what their callers can.
+ */
+export const mediated =
+  '{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}' as JsonText;
+
 /** What a legacy server is told of a client: what can be brought to it, and nothing that it would have to be told of later. */
 export function legacyCapabilities(capabilitiesText: JsonText): JsonText {
   const known = legacyTexts.get(capabilitiesText);

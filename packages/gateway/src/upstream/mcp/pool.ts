@@ -1,5 +1,6 @@
 import { GatewayError, type JsonText, type OutboundCredential } from '@sallyport/core';
 import type { Era, ServerInfo } from '@sallyport/protocol';
+import { mediated } from './outgoing.ts';
 import { beginEntry, type Entry, type Lease, unavailable } from './pool-entry.ts';
 import type { Eras } from './probe.ts';
 
@@ -34,7 +35,6 @@ export interface PoolOptions {
   readonly idleMs?: number;
 }
 
-const nothing = '{}' as JsonText;
 const beginningMs = 10_000;
 const longestSweepMs = 30_000;
 
@@ -94,9 +94,9 @@ function begin(era: Era, { capabilitiesText, credential }: Wanted, beginner: Beg
   const { eras, clientInfo, nowMs, closing, onGone } = beginner;
   const signal = AbortSignal.any([closing, AbortSignal.timeout(beginningMs)]);
   return beginEntry({
-    // A modern server is told with each call what its caller can be asked; the gateway itself cannot be asked anything.
+    // A modern server is told with each call what its caller can be asked; a legacy one once.
     begun: eras.begin(era, {
-      capabilitiesText: era === 'modern' ? nothing : capabilitiesText,
+      capabilitiesText: era === 'modern' ? mediated : capabilitiesText,
       ...{ clientInfo, credential, signal },
     }),
     nowMs,
