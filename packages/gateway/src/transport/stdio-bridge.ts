@@ -132,14 +132,14 @@ async function carry(bridge: Bridge, line: Buffer): Promise<void> {
 
 /** Carries what gets no answer: notifications, the host's answers to questions, and what is no message at all. */
 async function tell(bridge: Bridge, carried: Carried): Promise<void> {
-  const { method, params, id } = carried.message;
-  const isMessage = method !== undefined || id !== undefined;
+  const { method, params, id, result, error } = carried.message;
+  const isMessage = method !== undefined || result !== undefined || error !== undefined;
   const cancelled = method === 'notifications/cancelled' ? named(bridge, params) : undefined;
   if (cancelled?.isBound) return cancelled.cancelled.abort();
   try {
     const response = await post(bridge, carried);
     if (isMessage) await response.body?.cancel();
-    else await bridge.link.read(response, (text) => bridge.write(withId(text, undefined)));
+    else await bridge.link.read(response, (text) => bridge.write(withId(text, id)));
     if (method === 'notifications/initialized' && response.ok) bridge.session.start();
   } finally {
     cancelled?.cancelled.abort();
