@@ -32,7 +32,7 @@ export function createServiceCalls(deps: ServiceCallDeps): ServiceCalls {
       const outcome = await pipeline.invoke(toCall(deps, invocation));
       switch (outcome.kind) {
         case 'answered':
-          return { ok: outcome.content.text };
+          return outcome.content.shape === 'error' ? { told: outcome.content.text } : { ok: outcome.content.text };
         case 'suspended':
           // Nobody can be asked on behalf of a service that waits inside another call.
           return { error: new GatewayError('approval_unavailable') };

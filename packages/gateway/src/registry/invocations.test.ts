@@ -30,6 +30,18 @@ beforeEach(async () => {
 afterEach(() => harness.end());
 
 describe('a service that calls another through the gateway', () => {
+  it('hears what the other one says of why it failed, as an error', async () => {
+    const told = ['{"code":-32602,"message":"No such page.","data":{"page":7}}', '[]'];
+    await harness.start({ onInvoke: async () => ({ told: told.shift() ?? '' }) });
+    const posts = await harness.service('posts');
+    const invoke = { tool: 'web.fetch', arguments: {} };
+    expect(await posts.request('s1', 'invoke', invoke)).toMatchObject({
+      kind: 'error',
+      error: { code: -32602, message: 'No such page.', data: { page: 7, code: 'unknown', reason: 'told' } },
+    });
+    expect(await posts.request('s2', 'invoke', invoke)).toMatchObject({ error: { code: -32603 } });
+  });
+
   it('acts for the principal of the call it serves, in its trace, and only while it serves it', async () => {
     const seen: ServiceInvocation[] = [];
     await harness.start({

@@ -30,8 +30,8 @@ export interface ServiceInvocation {
   readonly signal: AbortSignal;
 }
 
-/** What became of it: the `CallToolResult` as text, or the refusal. */
-export type InvocationEnd = { readonly ok: string } | { readonly error: GatewayError };
+/** What became of it: the `CallToolResult` as text, the other service's own JSON-RPC error as text, or the refusal. */
+export type InvocationEnd = { readonly ok: string } | { readonly told: string } | { readonly error: GatewayError };
 
 /** Sends a service's request down the one path. */
 export type OnInvoke = (request: ServiceInvocation) => Promise<InvocationEnd>;
@@ -88,7 +88,8 @@ export function createInvocations(options: InvocationsOptions): Invocations {
     if (!isOneTooMany) running.set(id, controller);
     try {
       const end = await (isOneTooMany ? decline(new GatewayError('peer_limited')) : work(controller));
-      return 'ok' in end ? resultFrame(id, end.ok) : errorFrame(id, toHopError(end.error));
+      if ('ok' in end) return resultFrame(id, end.ok);
+      return errorFrame(id, 'told' in end ? readTold(end.told) : toHopError(end.error));
     } catch (thrown) {
       return errorFrame(id, toHopError(GatewayError.from(thrown, 'read')));
     } finally {
@@ -163,6 +164,16 @@ function chooseTrace(said: JsonValue | undefined, served: TraceContext | undefin
 
 function malformed(issue: string): GatewayError {
   return new GatewayError('malformed_params', { issues: [issue] });
+}
+
+/** What another service says of why it failed is for its caller: a service, here. */
+function readTold(text: string): HopError {
+  const { code, message, data } = members(JSON.parse(text) as JsonValue);
+  return {
+    code: typeof code === 'number' ? code : -32603,
+    message: typeof message === 'string' ? message : 'The service failed.',
+    data: { ...members(data), code: 'unknown', reason: 'told' },
+  };
 }
 
 function toHopError({ jsonRpc, message, code, reason, details }: GatewayError): HopError {
