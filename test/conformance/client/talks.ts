@@ -7,8 +7,6 @@ export interface Talk {
   readonly revision: string;
   /** What the scenario adds: the calls to make, for some. */
   readonly context: { readonly toolCalls?: readonly ToolCall[] };
-  /** What the client says it can do; everything it has an answer for when absent. */
-  readonly capabilities?: ClientCapabilities;
 }
 
 interface ToolCall {
@@ -16,7 +14,7 @@ interface ToolCall {
   readonly arguments: Readonly<Record<string, unknown>>;
 }
 
-const everything: ClientCapabilities = {
+const capabilities: ClientCapabilities = {
   elicitation: { form: { applyDefaults: true } },
   sampling: {},
   roots: { listChanged: true },
@@ -39,8 +37,7 @@ export const talks: Readonly<Record<string, (talk: Talk) => Promise<void>>> = {
       const echo = tools.find(({ name }) => name !== 'json_schema_2020_12_tool')?.name;
       if (echo !== undefined) await client.callTool({ name: echo, arguments: { schema } });
     }),
-  // Without capabilities: a gateway declares those of its caller when it passes a call on, and here is nothing to call.
-  'request-metadata': (talk) => withClient({ ...talk, capabilities: {} }, listTools),
+  'request-metadata': (talk) => withClient(talk, listTools),
   'json-schema-ref-no-deref': (talk) => withClient(talk, listTools),
   'sep-2322-client-request-state': (talk) =>
     callsOf(talk, ['test_mrtr_echo_state', 'test_mrtr_no_state', 'test_mrtr_unrelated', 'test_mrtr_no_result_type']),
@@ -76,14 +73,13 @@ function callsOf(talk: Talk, names: readonly string[]): Promise<void> {
   });
 }
 
-async function withClient(talk: Talk, body: (client: Client) => Promise<void>): Promise<void> {
-  const { url, revision, capabilities = everything } = talk;
+async function withClient({ url, revision }: Talk, body: (client: Client) => Promise<void>): Promise<void> {
   const isModern = revision >= '2026';
   const client = new Client(
     { name: 'sallyport-conformance-client', version: '1.0.0' },
     { capabilities, versionNegotiation: { mode: isModern ? 'auto' : 'legacy' } },
   );
-  if (capabilities === everything) answerQuestions(client);
+  answerQuestions(client);
   await client.connect(new StreamableHTTPClientTransport(url));
   try {
     await body(client);
