@@ -53,7 +53,7 @@ function resultFor(request: McpRequest, { text, service, resultType }: Answer): 
   }
   if (!protocolMethods.has(method)) return named;
   const isWrapped = method === 'tools/call' && isListedWrapped(request, request.params.name ?? '');
-  return isWrapped || !isLegacyAlready(named) ? toLegacyResult(method, named, { isWrapped }) : named;
+  return isWrapped || !isLegacyAlready(method, named) ? toLegacyResult(method, named, { isWrapped }) : named;
 }
 
 /** Results of other methods are their servers' business, whatever members they have. */
@@ -70,16 +70,12 @@ function isComplete(method: string, text: string): boolean {
 }
 
 /** The same for legacy clients: there is nothing in it that they may not see. */
-function isLegacyAlready(text: string): boolean {
-  return (
-    !text.includes('"resultType"') &&
-    !text.includes('"io.modelcontextprotocol/') &&
-    !text.includes('"ttlMs"') &&
-    !text.includes('"cacheScope"') &&
-    !/"structuredContent"\s*:\s*[^\s{]/.test(text) &&
-    !/\\[u/]/.test(text)
-  );
+function isLegacyAlready(method: string, text: string): boolean {
+  return method === 'tools/call' && !notLegacy.test(text);
 }
+
+/** What only newer clients know, structured content that is no object, and escapes, which may hide either. One search is enough. */
+const notLegacy = /\\[u/]|"(?:resultType"|io\.modelcontextprotocol\/|structuredContent"\s*:\s*[^\s{])/;
 
 /** An error in a server's own words, with the code that a caller of this era may get. */
 function serverError({ era, endpoint }: McpRequest, { text, status, service }: Answer): WireError {
