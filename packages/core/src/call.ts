@@ -127,6 +127,8 @@ export interface InvokeRequest {
    * `{"uri"}` of a resource, `{"argument","context"}` of a completion, the params of anything else.
    */
   readonly argumentsText: JsonText;
+  /** Members of the params that the method is not known to have, as an object: the service gets them, policy sees them. */
+  readonly restText?: JsonText;
   readonly retry?: Retry;
   readonly client: ClientSide;
   /** `Mcp-Param-*` headers (lower-case suffix → decoded value); empty for transports without headers. */

@@ -28,6 +28,8 @@ export interface AccessRequest {
     readonly transport: string;
     /** Absent for `discover`: whether a tool is visible may not depend on arguments. */
     readonly arguments?: JsonObject;
+    /** Other members of the params that go to the service. */
+    readonly rest?: JsonObject;
   };
 }
 

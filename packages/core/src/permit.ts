@@ -11,6 +11,8 @@ interface PermitFacts {
   readonly method: ServiceMethod;
   /** The only argument text that may leave. */
   readonly argumentsText: JsonText;
+  /** The only other members of the params that may leave. */
+  readonly restText: JsonText | undefined;
   /** The only answers to earlier questions that may leave. */
   readonly retry: Retry | undefined;
   readonly policyRevision: string;
@@ -29,6 +31,7 @@ export class Permit implements PermitFacts {
   readonly target: Target;
   readonly method: ServiceMethod;
   readonly argumentsText: JsonText;
+  readonly restText: JsonText | undefined;
   readonly retry: Retry | undefined;
   readonly policyRevision: string;
   readonly #granted = true;
@@ -41,6 +44,7 @@ export class Permit implements PermitFacts {
     this.target = Object.freeze(facts.target);
     this.method = facts.method;
     this.argumentsText = facts.argumentsText;
+    this.restText = facts.restText;
     this.retry = facts.retry;
     this.policyRevision = facts.policyRevision;
     Object.freeze(this);
@@ -70,9 +74,9 @@ export interface Grounds {
 /** Turns a permitting decision into a permit. For the pipeline only: the package does not export it. */
 export function grantPermit({ call, principal, target, input, decision }: Grounds): Permit {
   if (decision.effect !== 'permit') throw new Error('a permit needs a permitting decision');
-  const { method, retry } = call.request;
+  const { method, restText, retry } = call.request;
   const permit = new Permit(grantKey, {
-    ...{ callId: call.id, principal, target, method, retry },
+    ...{ callId: call.id, principal, target, method, restText, retry },
     argumentsText: input.text,
     policyRevision: decision.revision,
   });

@@ -1,3 +1,4 @@
+import type { JsonObject } from '@sallyport/protocol';
 import type { AnyRequest, Call } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import { GatewayError } from './error.ts';
@@ -188,12 +189,13 @@ async function held<T>(hold: Hold, trail: Trail, body: () => Promise<T>): Promis
 
 /** The complete question for policy: everything it may look at, and nothing it may not. */
 function accessRequest({ call, principal, target, input }: Omit<Grounds, 'decision'>): AccessRequest {
-  const { method } = call.request;
+  const { method, restText } = call.request;
+  const rest = restText === undefined ? {} : { rest: JSON.parse(restText) as JsonObject };
   return {
     subject: accessSubject(principal),
     action: 'invoke',
     resource: accessResource(target),
-    context: { method, timeMs: call.receivedAtMs, transport: call.origin.transport, arguments: input.value },
+    context: { method, timeMs: call.receivedAtMs, transport: call.origin.transport, arguments: input.value, ...rest },
   };
 }
 

@@ -72,6 +72,7 @@ async function answerInvoke(request: McpRequest, named: Named): Promise<McpAnswe
     ...named,
     ...telling.hooks,
     ...(retry && { retry }),
+    ...(request.params.restText !== undefined && { restText: singleLine(request.params.restText) }),
     paramHeaders: request.paramHeaders,
     client: clientOf(request),
   });

@@ -30,6 +30,12 @@ describe('the params of a request', () => {
     });
   });
 
+  it('never hold the token of a message, wherever it would go', () => {
+    expect(JSON.stringify(split('tools/call', '{"name":"a","_token":"secret","x":1}'))).not.toContain('secret');
+    expect(JSON.stringify(split('tasks/get', '{"taskId":"a","_token":"secret"}'))).not.toContain('secret');
+    expect(JSON.stringify(split('vendor/x', '{"a":1,"_token":"secret"}'))).not.toContain('secret');
+  });
+
   it('are on one line each, whatever lines they were sent on', () => {
     const text = '{"name":"a",\r\n"arguments":{\n"x":\r"\\n"},"_meta":{"v":\n1},"more":[\n]}';
     expect(split('tools/call', text)).toMatchObject({

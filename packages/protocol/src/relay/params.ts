@@ -199,12 +199,17 @@ function argumentsOf(json: StrictJson, method: string): string {
       return `{"argument":${text('argument') ?? '{}'}${context === undefined ? '' : `,"context":${context}`}}`;
     }
     default:
-      return removeMembers(memberText(json.text, json.members, 'params') ?? '{}', (key) => key === '_meta');
+      return removeMembers(memberText(json.text, json.members, 'params') ?? '{}', isEnvelope);
   }
 }
 
+/** What is for the gateway and never for a service: a token for one message (`_token`) least of all. */
+function isEnvelope(key: string): boolean {
+  return key === '_meta' || key === '_token';
+}
+
 function restOf(json: StrictJson, shape: Readonly<Record<string, Kind>>): string | undefined {
-  const isKnown = (key: string) => key === '_meta' || Object.hasOwn(shape, key);
+  const isKnown = (key: string) => isEnvelope(key) || Object.hasOwn(shape, key);
   if (json.inner.every(({ key }) => isKnown(key))) return undefined;
   return removeMembers(memberText(json.text, json.members, 'params') ?? '{}', isKnown);
 }

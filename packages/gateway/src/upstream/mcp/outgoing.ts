@@ -38,6 +38,7 @@ export function toOutgoing(permit: Permit, hop: Hop, era: Era): Outgoing {
     ...(ref ? { ref } : { name: target.remoteName }),
     // Only modern servers ask in this way.
     ...(isModern && { inputResponsesText: retry?.inputResponsesText, requestState: retry?.requestState }),
+    restText: permit.restText,
     metaText: client.metaText,
   });
   const name = nameFor(permit.method, hop, target.remoteName);
