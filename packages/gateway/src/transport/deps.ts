@@ -1,4 +1,5 @@
-import type { CallId, Endpoint, JsonText, Pipeline, Target } from '@sallyport/core';
+import type { X509Certificate } from 'node:crypto';
+import type { CallId, Endpoint, JsonText, PeerCertificate, Pipeline, Target } from '@sallyport/core';
 import type { JsonObject, JsonValue, ServerInfo, TraceContext } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 
@@ -6,6 +7,16 @@ import type { Logger } from 'pino';
 export interface Readiness {
   readonly ready: boolean;
   readonly [more: string]: JsonValue;
+}
+
+/** What a connection shows of certificates. */
+export interface ConnectionCertificate {
+  /** The other end of the socket itself. */
+  readonly address: string;
+  /** Of the other end of the socket, verified by TLS against the configured authorities. */
+  readonly verified?: X509Certificate;
+  /** Values of `X-Forwarded-Client-Cert` headers: anybody can write one. */
+  readonly forwarded: readonly string[];
 }
 
 /** All that transports lean on. They decide nothing: every message ends in the pipeline. */
@@ -24,6 +35,8 @@ export interface TransportDeps {
   readonly pageSize: number;
   /** Whether an address belongs to a proxy whose forwarded headers are believed. */
   readonly trustedProxies: (address: string) => boolean;
+  /** Reads the client certificate of a connection, or what a proxy says it was. Absent: certificates say nothing. */
+  readonly certificateOf?: (connection: ConnectionCertificate) => PeerCertificate | undefined;
   readonly ready: () => Readiness;
   /** The entry of a target in MCP's lists, as JSON text, named as the endpoint names things. */
   readonly entryText: (target: Target, style: 'full' | 'own' | 'safe') => JsonText;

@@ -1,7 +1,10 @@
+import type { X509Certificate } from 'node:crypto';
 import type { IncomingMessage } from 'node:http';
-import { isIP } from 'node:net';
-import type { Origin, Presented } from '@sallyport/core';
+import { isIP, type Socket } from 'node:net';
+import { TLSSocket } from 'node:tls';
+import type { Origin, PeerCertificate, Presented } from '@sallyport/core';
 import type { WireHeaders } from '@sallyport/protocol';
+import type { TransportDeps } from './deps.ts';
 
 const token68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 
@@ -9,31 +12,36 @@ const token68 = /^[A-Za-z0-9\-._~+/]+=*$/;
 const badToken: Presented = { kind: 'bearer', token: '' };
 
 /**
- * What a request presents: the one bearer token of the one `Authorization` header (RFC 6750 §2.1). A token in the URL or the
- * body is not looked at. Two headers are a bad token: proxies do not agree on which of them counts.
+ * What a request presents: the one token of the one `Authorization` header, under `Bearer` (RFC 6750 §2.1) or `DPoP`
+ * (RFC 9449 §7.1). A token in the URL or the body is not looked at; in both URL and header it is a bad one, as a client must not
+ * use two ways at once. Two headers are a bad token: proxies do not agree on which of them counts.
  */
 export function presentedIn(request: IncomingMessage): Presented {
   const values = rawValues(request, 'authorization');
   const [value] = values;
   if (value === undefined) return { kind: 'none' };
   if (values.length > 1) return badToken;
-  const [, token] = /^bearer(?: +(.*))?$/i.exec(value.trim()) ?? [];
-  if (token === undefined) return /^bearer$/i.test(value.trim()) ? badToken : { kind: 'none' };
-  return token68.test(token) ? { kind: 'bearer', token } : badToken;
+  const [, scheme, token] = /^(bearer|dpop)(?: +(.*))?$/i.exec(value.trim()) ?? [];
+  if (scheme === undefined) return { kind: 'none' };
+  if (token === undefined || !token68.test(token) || hasTokenInQuery(request)) return badToken;
+  return { kind: 'bearer', token, ...(scheme.toLowerCase() === 'dpop' && { scheme: 'dpop' as const }) };
 }
 
-/** The peer, the `Host` and the browser's `Origin` of a request. */
+/** The peer, the `Host` and the browser's `Origin` of a request; its certificate, and what a proof of possession names. */
 export function originOf(
   request: IncomingMessage,
   transport: Origin['transport'],
-  trustedProxies: (address: string) => boolean,
+  deps: Pick<TransportDeps, 'trustedProxies' | 'certificateOf'>,
 ): Omit<Origin, 'era'> {
   const { host, origin } = request.headers;
+  const certificate = certificateOf(request, deps);
   return {
     transport,
-    peer: peerOf(request, trustedProxies),
+    peer: peerOf(request, deps.trustedProxies),
     ...(host !== undefined && { host }),
     ...(origin !== undefined && { browserOrigin: origin }),
+    ...(certificate && { certificate }),
+    http: { method: request.method ?? '', path: pathOf(request), proofs: rawValues(request, 'dpop') },
   };
 }
 
@@ -72,6 +80,40 @@ function peerOf(request: IncomingMessage, trustedProxies: (address: string) => b
     if (!trustedProxies(peer)) return peer;
   }
   return peer;
+}
+
+/** The certificate of whoever sent the request, as far as whoever wired this transport knows how to read it. */
+function certificateOf(
+  request: IncomingMessage,
+  { certificateOf }: Pick<TransportDeps, 'certificateOf'>,
+): PeerCertificate | undefined {
+  if (certificateOf === undefined) return undefined;
+  const verified = verifiedCertificate(request.socket);
+  return certificateOf({
+    address: plainAddress(request.socket.remoteAddress ?? 'unknown'),
+    ...(verified && { verified }),
+    forwarded: rawValues(request, 'x-forwarded-client-cert'),
+  });
+}
+
+const certificates = new WeakMap<Socket, X509Certificate>();
+
+/** What TLS verified against the configured authorities; looked up once for each connection. */
+function verifiedCertificate(socket: Socket): X509Certificate | undefined {
+  if (!(socket instanceof TLSSocket) || !socket.authorized) return undefined;
+  const certificate = certificates.get(socket) ?? socket.getPeerX509Certificate();
+  if (certificate !== undefined) certificates.set(socket, certificate);
+  return certificate;
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '';
+}
+
+/** RFC 6750 §2.3, which nobody should use and OAuth 2.1 has taken out. */
+function hasTokenInQuery({ url = '' }: IncomingMessage): boolean {
+  const query = url.indexOf('?');
+  return query >= 0 && new URLSearchParams(url.slice(query)).has('access_token');
 }
 
 /** IPv4 addresses on a dual-stack socket come as `::ffff:1.2.3.4`. */

@@ -28,7 +28,7 @@ export function arrivalOf(deps: TransportDeps, request: IncomingMessage, endpoin
   return {
     callId: deps.newCallId(),
     presented: presentedIn(request),
-    origin: originOf(request, 'http', deps.trustedProxies),
+    origin: originOf(request, 'http', deps),
     endpoint,
     ...headerTrace(request),
   };

@@ -21,7 +21,7 @@ export function receiveRest(deps: TransportDeps, http: HttpExchange, receivedByt
   const reception: Reception = {
     callId: deps.newCallId(),
     presented: presentedIn(request),
-    origin: { ...originOf(request, 'rest', deps.trustedProxies), era: 'none' },
+    origin: { ...originOf(request, 'rest', deps), era: 'none' },
     signal: goneSignal(http),
     receivedBytes,
     ...headerTrace(request),

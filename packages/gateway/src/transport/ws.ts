@@ -67,7 +67,7 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
     });
   };
   const upgrade = async ({ request, socket, head, endpoint }: Upgrading): Promise<void> => {
-    const caller = { presented: presentedIn(request), origin: originOf(request, 'ws', deps.trustedProxies), endpoint };
+    const caller = { presented: presentedIn(request), origin: originOf(request, 'ws', deps), endpoint };
     const refusal = await greet(deps, request, { caller, socket });
     if (!hasOneHost(request)) socket.destroy();
     else if (refusal === undefined || (refusal.error.reason === 'credential_missing' && anonymous < maxAnonymous)) {
