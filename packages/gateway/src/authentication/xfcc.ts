@@ -1,5 +1,43 @@
-import { hash, X509Certificate } from 'node:crypto';
+import { X509Certificate } from 'node:crypto';
 import type { PeerCertificate } from '@sallyport/core';
+import { toPeerCertificate } from './peer-certificate.ts';
+
+/** What a connection shows of certificates, as a transport sees it. */
+export interface ShownCertificates {
+  /** The other end of the socket. */
+  readonly address: string;
+  /** Of the other end of the socket, verified by TLS against the configured authorities. */
+  readonly verified?: X509Certificate;
+  /** Values of `X-Forwarded-Client-Cert` headers. */
+  readonly forwarded: readonly string[];
+}
+
+/** What reading certificates needs. */
+export interface CertificateOptions {
+  /** Whether this is a proxy that is named for saying what certificates its callers have. */
+  readonly isNamedProxy: (address: string) => boolean;
+  readonly nowMs: () => number;
+}
+
+/**
+ * Reads whose certificate a request comes with: that of the connection, while it has not expired; or, if the other end is a
+ * proxy named for it, what that one says, and never the proxy's own. From everybody else the header counts for nothing.
+ */
+export function createCertificateOf({ isNamedProxy, nowMs }: CertificateOptions) {
+  return ({ address, verified, forwarded }: ShownCertificates): PeerCertificate | undefined => {
+    if (isNamedProxy(address)) {
+      const [header, ...more] = forwarded;
+      return header === undefined || more.length > 0 ? undefined : certificateFromXfcc(header);
+    }
+    if (verified === undefined || !isValidAt(verified, nowMs())) return undefined;
+    return toPeerCertificate(verified);
+  };
+}
+
+/** TLS looked at the dates when the connection was made, which may be long ago. */
+function isValidAt({ validFrom, validTo }: X509Certificate, nowMs: number): boolean {
+  return Date.parse(validFrom) <= nowMs && nowMs < Date.parse(validTo);
+}
 
 const longestHeader = 16 * 1024;
 const thumbprintHex = /^[0-9a-fA-F]{64}$/;
@@ -25,30 +63,6 @@ export function certificateFromXfcc(header: string): PeerCertificate | undefined
   if (certificate !== undefined) return certificate.thumbprint === thumbprint ? certificate : undefined;
   const [subject = ''] = fields.get('subject') ?? [];
   return { thumbprint, subject, uris: fields.get('uri') ?? [], dnsNames: fields.get('dns') ?? [] };
-}
-
-/** What is to be known of a certificate: its thumbprint (RFC 8705 §3.1) and its names. */
-export function toPeerCertificate(certificate: X509Certificate): PeerCertificate {
-  const names = alternativeNames(certificate.subjectAltName ?? '');
-  return {
-    thumbprint: hash('sha256', certificate.raw, 'base64url'),
-    subject: rfc2253(certificate.subject),
-    uris: names.flatMap(([type, value]) => (type === 'URI' ? [value] : [])),
-    dnsNames: names.flatMap(([type, value]) => (type === 'DNS' ? [value] : [])),
-  };
-}
-
-/** Node writes one attribute to a line, the most general first; RFC 2253 §2.1 has them the other way round, with commas. */
-export function rfc2253(subject: string): string {
-  return subject.split('\n').reverse().join(',');
-}
-
-/** `URI:a, DNS:"b, c"`: Node quotes what could be mistaken for another name, as JSON. */
-function alternativeNames(text: string): readonly (readonly [type: string, value: string])[] {
-  return [...text.matchAll(/(?:^|, )([A-Za-z ]+):("(?:[^"\\]|\\.)*"|[^,]*)/g)].map(([, type = '', value = '']) => [
-    type,
-    value.startsWith('"') ? String(JSON.parse(value)) : value,
-  ]);
 }
 
 function certificateFromPem(escaped: string): PeerCertificate | undefined {
