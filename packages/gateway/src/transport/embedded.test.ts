@@ -3,6 +3,7 @@ import { describe, expect, it } from 'vitest';
 import { createEmbedded } from './embedded.ts';
 import { serveStdio } from './stdio.ts';
 import { call } from './testing/client.ts';
+import { answer, createRelay } from './testing/relay.ts';
 import { createRig } from './testing/rig.ts';
 
 describe('the embedded gateway', () => {
@@ -39,6 +40,35 @@ describe('the embedded gateway', () => {
     const slow = gateway.call({ token: 'good', tool: 'blog.Posts.Slow', signal: abort.signal });
     setTimeout(() => abort.abort(), 5);
     await expect(slow).rejects.toMatchObject({ reason: 'cancelled' });
+  });
+});
+
+describe('prompts and resources of an embedded gateway', () => {
+  it('are listed, filled in and read', async () => {
+    const relay = createRelay();
+    const gateway = createEmbedded(relay.deps);
+    expect((await gateway.listPrompts({ token: 'good' })).map(({ name }) => name)).toEqual(['docs.prompts/greet']);
+    expect((await gateway.listResources({ token: 'good' })).map(({ remoteName }) => remoteName)).toEqual(['file:///a']);
+    relay.respond(({ argumentsText }) => answer(`{"messages":[],"asked":${argumentsText}}`));
+    const filled = await gateway.getPrompt({ token: 'good', prompt: 'docs.greet', arguments: { who: 'x' } });
+    expect(filled).toMatchObject({ result: { messages: [], asked: { who: 'x' } }, isError: false });
+    const read = await gateway.readResource({ token: 'good', uri: 'docs+file:///b' });
+    expect(read.result).toMatchObject({ asked: { uri: 'file:///b' } });
+    await expect(gateway.readResource({ token: 'good', uri: 'file:///b' })).rejects.toMatchObject({
+      reason: 'unknown_resource',
+    });
+  });
+
+  it('may fail in the words of their service', async () => {
+    const relay = createRelay();
+    relay.respond(() => answer('{"code":-32602,"message":"No such page."}', { shape: 'error', isError: true }));
+    const gateway = createEmbedded(relay.deps);
+    expect(await gateway.readResource({ token: 'good', uri: 'docs+file:///b' })).toMatchObject({
+      ...{ isError: true, code: 'invalid_argument', result: 'No such page.' },
+    });
+    expect(await gateway.call({ token: 'good', tool: 'docs.Search' })).toMatchObject({ code: 'invalid_argument' });
+    relay.respond(() => answer('{"resultType":"task","taskId":"t"}', { resultType: 'task' }));
+    expect(await gateway.call({ token: 'good', tool: 'docs.Search' })).toMatchObject({ code: 'failed_precondition' });
   });
 });
 
