@@ -1,4 +1,4 @@
-import { type Endpoint, GatewayError, type Origin, type Presented } from '@sallyport/core';
+import { type Endpoint, GatewayError, type Origin, type Pipeline, type Presented } from '@sallyport/core';
 import type { JsonRpcMessage } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 import { createMcpAnswerer, presentedBy } from './mcp-message.ts';
@@ -16,6 +16,8 @@ export interface ConnectionOptions {
   readonly send: (message: string) => void;
   /** Hears how each message ended, after its answer was sent, and whether it stood on the connection's own credential. */
   readonly onAnswered?: (answer: McpAnswer, isOwnCredential: boolean) => void;
+  /** Hears that a subscription ended since the connection's own credential is no longer good. */
+  readonly onRevoked?: () => void;
   /** Asked to stop reading while too many messages wait, and to go on. */
   readonly onBusy?: (isBusy: boolean) => void;
   readonly ending?: AbortSignal;
@@ -43,7 +45,8 @@ const maxPending = 64;
  * Makes the part of a connection that knows messages. Each one is authenticated anew: a revoked token is seen at once. For
  * clients of the old era the connection is one session, from `initialize` on; those of the new era need none.
  */
-export function createConnection(deps: TransportDeps, options: ConnectionOptions): McpConnection {
+export function createConnection(common: TransportDeps, options: ConnectionOptions): McpConnection {
+  const deps = { ...common, pipeline: noticing(common.pipeline, options) };
   const answer = createMcpAnswerer(deps);
   const requests = createRequests();
   const pending = new Set<Promise<void>>();
@@ -102,6 +105,20 @@ export function createConnection(deps: TransportDeps, options: ConnectionOptions
       seats.close();
     },
   };
+}
+
+/** The same pipeline, but for what it says of the connection's own credential in the course of a subscription. */
+function noticing(pipeline: Pipeline, { presented, onRevoked }: ConnectionOptions): Pipeline {
+  if (onRevoked === undefined) return pipeline;
+  const listen: Pipeline['listen'] = (call) => {
+    const { request } = call;
+    const onClosed = (): void => {
+      request.onClosed();
+      if (call.presented === presented && presented.kind !== 'none') onRevoked();
+    };
+    return pipeline.listen({ ...call, request: { ...request, onClosed } });
+  };
+  return { ...pipeline, listen };
 }
 
 /** The session of one connection. */

@@ -65,7 +65,12 @@ export function createSessionStreams({ limits, isPrimed, nowMs }: SessionStreams
   let isClosed = false;
 
   return {
-    tell: (message) => send(state, unrequested, message),
+    tell(message) {
+      // What waits to be read says no more by being there twice: lists that changed, resources that did.
+      const { number: stream, connection, written: sequence } = unrequested;
+      const isWaiting = !connection && log.after({ stream, sequence }).some((event) => event.message === message);
+      if (!isWaiting) send(state, unrequested, message);
+    },
     open: (connection) => openAnswer(state, connection),
     listen(connection, place = { stream: unrequested.number, sequence: unrequested.written }) {
       if (isClosed) return connection.close();

@@ -1,5 +1,5 @@
 import type { Readable, Writable } from 'node:stream';
-import { GatewayError, type Presented } from '@sallyport/core';
+import { type Endpoint, GatewayError, type Presented } from '@sallyport/core';
 import { createLineSplitter } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 import { createConnection } from './mcp-connection.ts';
@@ -10,22 +10,28 @@ export interface StdioOptions {
   readonly stdout: Writable;
   /** Who is on the other end: whoever started this process, usually. */
   readonly presented: Presented;
+  /** What is offered; default: everything. */
+  readonly endpoint?: Endpoint;
   readonly signal?: AbortSignal;
 }
 
 /**
  * Serves MCP over newline-delimited JSON-RPC (2026-07-28, stdio), for programs that embed the gateway. Resolves when the
- * input ends or the signal fires, after what was in flight is answered.
+ * input ends or the signal fires, after what was in flight is answered; or when the reader takes nothing and lets too much wait.
  */
 export async function serveStdio(deps: TransportDeps, options: StdioOptions): Promise<void> {
-  const { stdin, stdout, presented, signal } = options;
+  const { stdin, stdout, presented, endpoint, signal } = options;
+  const maxWaitingBytes = deps.maxRequestBytes * 4;
+  const left = new AbortController();
   const connection = createConnection(deps, {
     presented,
     origin: { transport: 'stdio', peer: 'local' },
     send: (message) => {
-      stdout.write(`${message.replace(/[\r\n]+/g, ' ')}\n`);
+      if (stdout.writableLength > maxWaitingBytes) left.abort();
+      else stdout.write(`${message.replace(/[\r\n]+/g, ' ')}\n`);
     },
     onBusy: (isBusy) => (isBusy ? stdin.pause() : stdin.resume()),
+    ...(endpoint && { endpoint }),
     ...(signal && { ending: signal }),
   });
   const lines = createLineSplitter(deps.maxRequestBytes, (line) => {
@@ -49,8 +55,10 @@ export async function serveStdio(deps: TransportDeps, options: StdioOptions): Pr
     });
     stdin.once('end', () => finish());
     stdin.once('error', () => finish());
-    signal?.addEventListener('abort', () => finish(), { once: true });
+    for (const ending of [signal, left.signal]) ending?.addEventListener('abort', () => finish(), { once: true });
   });
+  // Who reads nothing gets nothing more: its calls would only pile up what nobody takes.
+  if (left.signal.aborted) connection.close();
   await connection.settled();
   connection.close();
 }

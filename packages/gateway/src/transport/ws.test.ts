@@ -273,6 +273,18 @@ describe('the token of a WebSocket', () => {
     expect(rig.dispatched).toHaveLength(1);
   });
 
+  it('is checked before anything is told: a revoked one closes a socket on which nothing is sent', async () => {
+    const { url, rig } = await start();
+    const { ws, ask, closed, received } = await dial(url);
+    await ask(introduce(1));
+    ws.send(initialized);
+    await expect.poll(() => rig.records.some(({ verb }) => verb === 'listen')).toBe(true);
+    rig.tokens.delete('good');
+    rig.changeCatalog();
+    expect(await closed).toBe(4401);
+    expect(received.map(({ method }) => method).filter(Boolean)).toEqual([]);
+  });
+
   it('may come with each message instead, but not against that of the connection', async () => {
     const { url } = await start();
     const withToken = (token: string, id: number) =>

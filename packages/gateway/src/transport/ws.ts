@@ -157,6 +157,7 @@ function serveSocket(
       else if (refusal?.code === 'unauthenticated' && isOwnCredential && presented.kind !== 'none')
         ws.close(unauthenticatedClose, refusal.reason);
     },
+    onRevoked: () => ws.close(unauthenticatedClose, 'credential_revoked'),
     onBusy: (isBusy) => (isBusy ? ws.pause() : ws.resume()),
   });
   const probation = setTimeout(() => ws.close(unauthenticatedClose, 'credential_missing'), anonymousMs);
