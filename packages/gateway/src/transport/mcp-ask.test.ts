@@ -55,7 +55,10 @@ describe('the questions of a service', () => {
     expect(body.result.content).toEqual([]);
     expect(asked).toEqual([
       questions.name,
-      { method: 'elicitation/create', params: { ...questions.page.params, elicitationId: 'page' } },
+      {
+        method: 'elicitation/create',
+        params: { ...questions.page.params, elicitationId: expect.stringMatching(/^.+\/page$/) },
+      },
       questions.folders,
       {
         method: 'sampling/createMessage',

@@ -82,7 +82,8 @@ async function answersTo(
   if (ask === undefined && questions.length > 0) throw new GatewayError('client_cannot');
   signal.throwIfAborted();
   const answers = questions.map(async ({ key, method, paramsText }) => {
-    const question = { method, paramsText: legacyQuestion(method, paramsText, key) as JsonText };
+    const id = `${exchange.callId}/${key}`;
+    const question = { method, paramsText: legacyQuestion(method, paramsText, id) as JsonText };
     const reply = await ask?.(question, signal);
     return `${JSON.stringify(key)}:${reply === undefined ? 'null' : answerText(method, reply)}`;
   });
