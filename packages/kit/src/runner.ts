@@ -33,37 +33,21 @@ const ignore: Cancel = () => undefined;
 
 /** Makes the runner of a service. */
 export function createRunner(options: RunnerOptions): Runner {
-  const { table, concurrency, instance, tasks } = options;
-  const { service, log, nowMs } = options;
+  const { table, instance, tasks, service, log, nowMs } = options;
   const parked = createParkedCalls<RunningCall>(instance);
-  let inFlight = 0;
-  let drained: (() => void) | undefined;
-  let draining: Promise<void> | undefined;
-
-  const refusal = (timeoutMs: number): Answer | undefined => {
-    if (draining !== undefined) return failure('draining');
-    if (inFlight >= concurrency) return failure('overloaded');
-    return timeoutMs > 0 ? undefined : failure('expired');
-  };
-  const onBusy = (busy: boolean): void => {
-    inFlight += busy ? 1 : -1;
-    if (inFlight === 0) drained?.();
-  };
-  const shared = { service, log, nowMs, parked, onBusy };
+  const places = createPlaces(options.concurrency);
+  const shared = { service, log, nowMs, parked, onBusy: places.onBusy };
 
   const begin = (incoming: IncomingCall, done: Done): Answer | Cancel => {
     const found = table.find(incoming);
     if ('kind' in found) return found;
-    const refused = refusal(incoming.timeoutMs);
+    const refused = places.refusal(incoming.timeoutMs);
     if (refused !== undefined) return refused;
-    if (found.task !== undefined) {
-      const answer = tasks?.start(found, incoming);
-      if (answer !== undefined) return answer;
-    }
-    return new RunningCall(incoming, shared).start(found.run, done);
+    const asTask = found.task === undefined ? undefined : tasks?.start(found, incoming);
+    return asTask ?? new RunningCall(incoming, shared).start(found.run, done);
   };
   const goOn = (incoming: IncomingCall, done: Done): Answer | Cancel => {
-    const refused = refusal(incoming.timeoutMs);
+    const refused = places.refusal(incoming.timeoutMs);
     if (refused !== undefined) return refused;
     const call = parked.take(incoming.retry?.requestState ?? '', ownerOf(incoming));
     return call === undefined ? failure('state_invalid') : call.resume(incoming, done);
@@ -82,19 +66,42 @@ export function createRunner(options: RunnerOptions): Runner {
       done(started);
       return ignore;
     },
-    drain() {
+    async drain() {
       parked.clear();
-      draining ??= Promise.all([
-        new Promise<void>((resolve) => {
-          drained = resolve;
-          if (inFlight === 0) resolve();
-        }),
-        tasks?.ended(),
-      ]).then(() => undefined);
-      return draining;
+      await Promise.all([places.drain(), tasks?.ended()]);
     },
     get inFlight() {
-      return inFlight;
+      return places.taken;
+    },
+  };
+}
+
+/** The places of handlers at work. */
+function createPlaces(concurrency: number) {
+  let taken = 0;
+  let drained: (() => void) | undefined;
+  let draining: Promise<void> | undefined;
+  return {
+    get taken() {
+      return taken;
+    },
+    /** Why there is none for one more call. */
+    refusal(timeoutMs: number): Answer | undefined {
+      if (draining !== undefined) return failure('draining');
+      if (taken >= concurrency) return failure('overloaded');
+      return timeoutMs > 0 ? undefined : failure('expired');
+    },
+    onBusy(busy: boolean): void {
+      taken += busy ? 1 : -1;
+      if (taken === 0) drained?.();
+    },
+    /** Gives none away any more. Resolves when all are free. */
+    drain(): Promise<void> {
+      draining ??= new Promise((resolve) => {
+        drained = resolve;
+        if (taken === 0) resolve();
+      });
+      return draining;
     },
   };
 }

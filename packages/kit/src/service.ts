@@ -10,7 +10,7 @@ import { readEnvironment } from './environment.ts';
 import { type InvokeOptions, invoke, request } from './invoke.ts';
 import { type Listening, type ListenOptions, listen } from './listen.ts';
 import { createLog } from './log.ts';
-import { createDraftTable } from './offers/drafts.ts';
+import { createDraftTable, type DraftTable } from './offers/drafts.ts';
 import type {
   PromptArgument,
   PromptHandler,
@@ -23,7 +23,7 @@ import type {
 import { type Prepared, prepare } from './prepare.ts';
 import type { Schema } from './schema.ts';
 import type { Handler, ToolDescription, ToolOptions } from './tool-options.ts';
-import { createToolTable } from './tool-table.ts';
+import { createToolTable, type ToolTable } from './tool-table.ts';
 
 /** What a service says of itself. */
 export interface ServiceOptions {
@@ -108,54 +108,26 @@ export function service(name: string, options: ServiceOptions): Service {
   if (!semanticVersion.test(version))
     throw new TypeError(`${name} needs a semantic version, not ${JSON.stringify(version)}`);
   const environment = readEnvironment();
+  const { nowMs } = environment;
   const log = options.log ?? createLog(name, environment.logLevel);
   const tools = createToolTable({ service: name, version, ...(owner !== undefined && { owner }) });
   const drafts = createDraftTable(name);
-  const { nowMs } = environment;
-  let listening: Promise<Listening> | undefined;
   let built: Promise<Prepared> | undefined;
   const ready = () => {
     built ??= prepare({ tools, drafts, service: name, log, nowMs, concurrency, tasks: options.tasks ?? {} });
     return built;
   };
+  const running = runs(name, (listenOptions) =>
+    ready().then((parts) => listen({ ...parts, log, environment }, listenOptions)),
+  );
 
   const self: Service = {
-    tool(toolName: string, description: ToolDescription, handler?: Handler<never, never>) {
-      tools.add(toolName, handler === undefined ? description : { ...description, handler });
-      return self;
-    },
-    describe(toolName, description) {
-      tools.add(toolName, description);
-      return self;
-    },
-    prompt(promptName, promptOptions, handler) {
-      drafts.prompt({ name: promptName, options: promptOptions, handler });
-      return self;
-    },
-    resource(uri, resourceOptions, read) {
-      drafts.resource({ uri, options: resourceOptions, read });
-      return self;
-    },
-    resourceTemplate(uriTemplate, templateOptions, read) {
-      drafts.template({ uriTemplate, options: templateOptions, read });
-      return self;
-    },
+    ...offers(tools, drafts, () => self),
+    ...running,
     resourceUpdated(uri) {
       // Before it listens there is nobody to tell.
       void built?.then(
         ({ updated }) => updated(uri),
-        () => undefined,
-      );
-    },
-    async listen(listenOptions = {}) {
-      if (listening !== undefined) throw new Error(`${name} listens already`);
-      listening = ready().then((parts) => listen({ ...parts, log, environment }, listenOptions));
-      return listening;
-    },
-    async close() {
-      await listening?.then(
-        (open) => open.close(),
-        // It never ran: whoever called `listen` was told why.
         () => undefined,
       );
     },
@@ -170,4 +142,51 @@ export function service(name: string, options: ServiceOptions): Service {
     },
   };
   return self;
+}
+
+type Offers = Pick<Service, 'tool' | 'describe' | 'prompt' | 'resource' | 'resourceTemplate'>;
+
+/** The part of a service in which it says what it offers. */
+function offers(tools: ToolTable, drafts: DraftTable, self: () => Service): Offers {
+  return {
+    tool(name: string, description: ToolDescription, handler?: Handler<never, never>) {
+      tools.add(name, handler === undefined ? description : { ...description, handler });
+      return self();
+    },
+    describe(name, description) {
+      tools.add(name, description);
+      return self();
+    },
+    prompt(name, options, handler) {
+      drafts.prompt({ name, options, handler });
+      return self();
+    },
+    resource(uri, options, read) {
+      drafts.resource({ uri, options, read });
+      return self();
+    },
+    resourceTemplate(uriTemplate, options, read) {
+      drafts.template({ uriTemplate, options, read });
+      return self();
+    },
+  };
+}
+
+/** The part in which it runs, once. */
+function runs(name: string, open: (options: ListenOptions) => Promise<Listening>): Pick<Service, 'listen' | 'close'> {
+  let listening: Promise<Listening> | undefined;
+  return {
+    async listen(options = {}) {
+      if (listening !== undefined) throw new Error(`${name} listens already`);
+      listening = open(options);
+      return listening;
+    },
+    async close() {
+      await listening?.then(
+        (opened) => opened.close(),
+        // It never ran: whoever called `listen` was told why.
+        () => undefined,
+      );
+    },
+  };
 }

@@ -58,38 +58,24 @@ export interface KitInstanceOptions {
 /** Keeps the calls of one connection apart by their sequence numbers, which only ever increase. */
 export function createKitInstance(options: KitInstanceOptions): KitInstance {
   const { id, line } = options;
-  let lastSeq = 0;
-  let suspected = false;
-  let draining = false;
-
-  const setSuspected = (value: boolean): void => {
-    const changed = suspected !== value;
-    suspected = value;
-    if (changed) options.onStatus();
-  };
-  const drain = (): void => {
-    draining = true;
-    options.onStatus();
-  };
-
+  const status = createStatus(options.onStatus);
+  const background = createBackgroundCalls(options.nowMs);
   const pending = createPendingCalls((seq, why) => {
     line.send(notificationFrame('cancel', { id: seq }));
-    if (why === 'upstream_timeout') setSuspected(true);
+    if (why === 'upstream_timeout') status.suspect(true);
   });
+  let lastSeq = 0;
 
-  const background = createBackgroundCalls(options.nowMs);
   const hear = ({ method, params }: Extract<HopFrame, { kind: 'notification' }>): void => {
     if (method === 'progress') pending.relay(params);
     else if (method === 'log') pending.relayLog(params);
-    else if (method === 'draining') drain();
+    else if (method === 'draining') status.drain();
     else if (method === 'updated' || method === 'task') options.onNews(method, params);
     if (method === 'task') background.hear(params);
   };
-  const receive = (frame: HopFrame): void => {
-    if (frame.kind === 'notification') hear(frame);
-    if (frame.kind === 'notification' || frame.kind === 'request' || typeof frame.id !== 'number') return;
-    if (frame.kind === 'error' && frame.error.data?.reason === 'draining') drain();
-    const call = pending.take(frame.id);
+  const settle = (frame: Settling): void => {
+    if (frame.kind === 'error' && frame.error.data?.reason === 'draining') status.drain();
+    const call = typeof frame.id === 'number' ? pending.take(frame.id) : undefined;
     const answer = call && end(call, frame, id);
     if (call && answer?.resultType === 'task') background.add(call, answer.text);
   };
@@ -100,10 +86,10 @@ export function createKitInstance(options: KitInstanceOptions): KitInstance {
       return pending.size;
     },
     get suspected() {
-      return suspected;
+      return status.suspected;
     },
     get draining() {
-      return draining;
+      return status.draining;
     },
     get full() {
       return pending.size >= options.maxInFlight || line.bufferedBytes >= options.maxBufferedBytes;
@@ -118,20 +104,44 @@ export function createKitInstance(options: KitInstanceOptions): KitInstance {
       line.send(frame);
       return answer;
     },
-    receive,
+    receive(frame) {
+      if (frame.kind === 'notification') hear(frame);
+      else if (frame.kind !== 'request') settle(frame);
+    },
     inFlight: (callId) => pending.find(callId) ?? background.find(callId),
-    suspect: () => setSuspected(true),
-    trust: () => setSuspected(false),
+    suspect: () => status.suspect(true),
+    trust: () => status.suspect(false),
     lost: pending.lose,
   };
 }
 
+/** Whether an instance is trusted to answer, and takes new calls. */
+function createStatus(onStatus: () => void) {
+  let suspected = false;
+  let draining = false;
+  return {
+    get suspected() {
+      return suspected;
+    },
+    get draining() {
+      return draining;
+    },
+    suspect(value: boolean): void {
+      const changed = suspected !== value;
+      suspected = value;
+      if (changed) onStatus();
+    },
+    drain(): void {
+      draining = true;
+      onStatus();
+    },
+  };
+}
+
+type Settling = Extract<HopFrame, { kind: 'result' | 'error' }>;
+
 /** An answer of any kind is a sign of life: whatever it says, it casts no suspicion on the instance. */
-function end(
-  call: PendingCall,
-  frame: Extract<HopFrame, { kind: 'result' | 'error' }>,
-  instance: string,
-): Answer | undefined {
+function end(call: PendingCall, frame: Settling, instance: string): Answer | undefined {
   const read = frame.kind === 'result' ? readResult(frame.resultText, call.method) : toldAnswer(frame.error);
   if (read !== undefined) {
     const answer = { ...read, instance };

@@ -101,21 +101,8 @@ export function createPendingCalls(onGivenUp: (seq: number, why: GivenUp) => voi
       for (const call of calls.values()) if (call.callId === callId) return call;
       return undefined;
     },
-    relay(params) {
-      const told = readProgress(params);
-      if (told === undefined) return;
-      const call = calls.get(told.id);
-      // Progress must grow (MCP basic/patterns/progress); what does not is dropped.
-      if (call === undefined || told.progress.progress <= call.lastProgress) return;
-      call.lastProgress = told.progress.progress;
-      call.hop.onProgress?.(told.progress);
-    },
-    relayLog(params) {
-      const { id } = (params ?? {}) as { readonly id?: unknown };
-      const hop = typeof id === 'number' ? calls.get(id)?.hop : undefined;
-      const paramsText = readLog(params, hop?.client.logLevel);
-      if (paramsText !== undefined) hop?.onNotification?.('notifications/message', paramsText);
-    },
+    relay: (params) => relayProgress(calls, params),
+    relayLog: (params) => relayLog(calls, params),
     lose() {
       for (const seq of [...calls.keys()]) {
         take(seq)?.reject(
@@ -124,4 +111,21 @@ export function createPendingCalls(onGivenUp: (seq: number, why: GivenUp) => voi
       }
     },
   };
+}
+
+function relayProgress(calls: ReadonlyMap<number, Waiting>, params: unknown): void {
+  const told = readProgress(params);
+  if (told === undefined) return;
+  const call = calls.get(told.id);
+  // Progress must grow (MCP basic/patterns/progress); what does not is dropped.
+  if (call === undefined || told.progress.progress <= call.lastProgress) return;
+  call.lastProgress = told.progress.progress;
+  call.hop.onProgress?.(told.progress);
+}
+
+function relayLog(calls: ReadonlyMap<number, Waiting>, params: unknown): void {
+  const { id } = (params ?? {}) as { readonly id?: unknown };
+  const hop = typeof id === 'number' ? calls.get(id)?.hop : undefined;
+  const paramsText = readLog(params, hop?.client.logLevel);
+  if (paramsText !== undefined) hop?.onNotification?.('notifications/message', paramsText);
 }

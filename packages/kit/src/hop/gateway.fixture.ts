@@ -88,6 +88,16 @@ function createInbox() {
   };
 }
 
+function ping({ socket, send, closed }: GatewayEnd): void {
+  const pings = setInterval(() => socket.writable && send(requestFrame('ping', 'ping')), 1_000).unref();
+  void closed.then(() => clearInterval(pings));
+}
+
+/** Without the members that are not there. */
+function present<Value extends object>(value: Value): { [Key in keyof Value]?: NonNullable<Value[Key]> } {
+  return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
+}
+
 /** Takes over a stream as a gateway would, on either side of the proof. */
 export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: HopCredential): GatewayEnd {
   const acceptor = createAcceptor(nodeCrypto, (id) => (id === credential.id ? credential : undefined));
@@ -111,13 +121,9 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
         ...claims,
       };
       const answer = end.next((frame) => 'id' in frame && frame.id === all.seq && frame.kind !== 'request');
-      const texts = {
-        argumentsText: JSON.stringify(args),
-        ...(capabilitiesText !== undefined && { capabilitiesText }),
-        ...(logLevel !== undefined && { logLevel }),
-        ...(retry && { retry }),
-      };
-      end.send(callFrame(all, texts));
+      end.send(
+        callFrame(all, { argumentsText: JSON.stringify(args), ...present({ capabilitiesText, logLevel, retry }) }),
+      );
       return answer;
     },
     send: (text) => void socket.write(text),
@@ -149,8 +155,7 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
   };
   socket.setEncoding('utf8').on('data', (chunk) => splitter.push(String(chunk)));
   socket.on('error', () => undefined);
-  const pings = setInterval(() => socket.writable && end.send(requestFrame('ping', 'ping')), 1_000).unref();
-  void end.closed.then(() => clearInterval(pings));
+  ping(end);
   if (prove === 'accept') end.send(acceptor.challenge);
   return end;
 }
