@@ -11,7 +11,9 @@ import {
   type Registration,
   type Stages,
   spendPermit,
+  type Target,
   type Topic,
+  type Upstream,
 } from '@sallyport/core';
 import type { ServiceManifest } from '@sallyport/protocol';
 import { fakePrincipal, fakeStages, plainSealer } from '@sallyport/testkit';
@@ -50,8 +52,6 @@ export interface Relay {
   /** Tells whoever listens. */
   emit(topic: Topic, paramsText: string): void;
   change(...services: readonly string[]): void;
-  /** Hears of changes of what is registered. */
-  register(registrations: readonly Registration[]): void;
 }
 
 /** An answer, parsed. */
@@ -122,45 +122,11 @@ export function createRelay(
   registrations: readonly Registration[] = [registered(docs), registered(shop)],
   overrides: Partial<TransportDeps> = {},
 ): Relay {
-  let current = buildOf(registrations);
-  let respond = plain;
-  const listeners = new Set<Parameters<Stages['onCatalogChange']>[0]>();
-  const watchers = new Set<{ readonly key: string; readonly onEvent: (paramsText: JsonText) => void }>();
-  const dispatched: { permit: Permit; hop: Hop }[] = [];
+  const services = createServices(registrations);
   const records: AuditRecord[] = [];
-  const sealing = createSealing({ sealer: plainSealer, nowMs: () => 1_000, gatewayId: 'g1' });
-  const tasks = createTaskKeeper({ nowMs: () => 1_000 });
-  const dispatch = createDispatch({
-    ...{ sealing, tasks },
-    find: () => ({
-      ...upstream,
-      open: async (permit, hop) => {
-        spendPermit(permit);
-        hop.sent();
-        dispatched.push({ permit, hop });
-        return respond(permit, hop);
-      },
-    }),
-  });
-  const watch: Feed['watch'] = (topic, onEvent) => {
-    const watcher = { key: JSON.stringify(topic), onEvent };
-    watchers.add(watcher);
-    return () => watchers.delete(watcher);
-  };
   const { stages } = fakeStages({
+    ...services.stages,
     authenticate: () => fakePrincipal(),
-    view: (_principal, endpoint) => {
-      const isHere = (service: string) => endpoint.kind !== 'mount' || endpoint.service === service;
-      const has = (target: { service: string }) => isHere(target.service);
-      return { catalog: current, has, admits: has };
-    },
-    toolOfTask: (principal, taskId) => sealing.openTask(principal, taskId)?.tool,
-    dispatch,
-    onCatalogChange: (listener) => {
-      listeners.add(listener);
-      return () => listeners.delete(listener);
-    },
-    watch: createWatch({ sealing, tasks, feedOf: () => ({ watch }) }),
     record: async (record) => void records.push(record),
   });
   const deps: TransportDeps = {
@@ -172,37 +138,88 @@ export function createRelay(
     ...overrides,
   };
   const told: unknown[] = [];
-  const answerMessage = createMcpAnswerer(deps);
+  const { dispatched, respond, emit, change } = services;
   return {
-    ...{ deps, records, dispatched },
+    ...{ deps, records, dispatched, respond, emit, change },
     told: told as Relay['told'],
-    say: async (message, said = {}) => {
-      const text = typeof message === 'string' ? message : JSON.stringify(message);
-      const exchange: McpExchange = {
-        callId: deps.newCallId(),
-        presented: { kind: 'bearer', token: 'good' },
-        origin: { transport: 'http', peer: '127.0.0.1' },
-        signal: new AbortController().signal,
-        receivedBytes: text.length,
-        endpoint: everything,
-        notify: (sent) => void told.push(JSON.parse(sent)),
-        ...said,
-      };
-      const { status, headers, body } = await answerMessage(exchange, readMcp(text));
-      return { status, headers, text: body, body: body === undefined ? undefined : JSON.parse(body) };
-    },
+    say: createSay(deps, (message) => told.push(JSON.parse(message))),
+  };
+}
+
+function createSay(deps: TransportDeps, notify: (message: string) => void): Relay['say'] {
+  const answerMessage = createMcpAnswerer(deps);
+  return async (message, said = {}) => {
+    const text = typeof message === 'string' ? message : JSON.stringify(message);
+    const exchange: McpExchange = {
+      callId: deps.newCallId(),
+      presented: { kind: 'bearer', token: 'good' },
+      origin: { transport: 'http', peer: '127.0.0.1' },
+      signal: new AbortController().signal,
+      receivedBytes: text.length,
+      endpoint: everything,
+      notify,
+      ...said,
+    };
+    const { status, headers, body } = await answerMessage(exchange, readMcp(text));
+    return { status, headers, text: body, body: body === undefined ? undefined : JSON.parse(body) };
+  };
+}
+
+type Services = Pick<Relay, 'dispatched' | 'respond' | 'emit' | 'change'> & {
+  readonly stages: Pick<Stages, 'view' | 'toolOfTask' | 'dispatch' | 'watch' | 'onCatalogChange'>;
+};
+
+/** The stages that lead to services, with a test in the place of each service. */
+function createServices(registrations: readonly Registration[]): Services {
+  const catalog = buildOf(registrations);
+  let respond = plain;
+  const listeners = new Set<Parameters<Stages['onCatalogChange']>[0]>();
+  const feed = createFeed();
+  const dispatched: { permit: Permit; hop: Hop }[] = [];
+  const sealing = createSealing({ sealer: plainSealer, nowMs: () => 1_000, gatewayId: 'g1' });
+  const tasks = createTaskKeeper({ nowMs: () => 1_000 });
+  const open: Upstream['open'] = async (permit, hop) => {
+    spendPermit(permit);
+    hop.sent();
+    dispatched.push({ permit, hop });
+    return respond(permit, hop);
+  };
+  return {
+    dispatched,
     respond: (next) => {
       respond = next;
+    },
+    emit: feed.emit,
+    change: (...services) => {
+      for (const tell of listeners) tell({ tools: services, prompts: services, resources: services });
+    },
+    stages: {
+      view: (_principal, endpoint) => {
+        const has = (target: Target) => endpoint.kind !== 'mount' || endpoint.service === target.service;
+        return { catalog, has, admits: has };
+      },
+      toolOfTask: (principal, taskId) => sealing.openTask(principal, taskId)?.tool,
+      dispatch: createDispatch({ sealing, tasks, find: () => ({ ...upstream, open }) }),
+      watch: createWatch({ sealing, tasks, feedOf: () => feed }),
+      onCatalogChange: (listener) => {
+        listeners.add(listener);
+        return () => listeners.delete(listener);
+      },
+    },
+  };
+}
+
+function createFeed(): Feed & Pick<Relay, 'emit'> {
+  const watchers = new Set<{ readonly key: string; readonly onEvent: (paramsText: JsonText) => void }>();
+  return {
+    watch: (topic, onEvent) => {
+      const watcher = { key: JSON.stringify(topic), onEvent };
+      watchers.add(watcher);
+      return () => watchers.delete(watcher);
     },
     emit: (topic, paramsText) => {
       const key = JSON.stringify(topic);
       for (const watcher of watchers) if (watcher.key === key) watcher.onEvent(paramsText as JsonText);
-    },
-    change: (...services) => {
-      for (const tell of listeners) tell({ tools: services, prompts: services, resources: services });
-    },
-    register: (next) => {
-      current = buildOf(next);
     },
   };
 }
