@@ -1,5 +1,5 @@
 import { type AnyRequest, type CallId, GatewayError } from '@sallyport/core';
-import { errorMessage, legacyRevisions, mcpHeaders } from '@sallyport/protocol';
+import { commentText, errorMessage, legacyRevisions, mcpHeaders } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 import { hasOneHost } from './http-facts.ts';
 import { type Arrival, acceptsStream, arrivalOf, goneSignal, type HttpMcpRoute } from './http-request.ts';
@@ -78,6 +78,8 @@ async function read(asked: Asked): Promise<void> {
 
   connection = http.responder.openStream({ [traceIdHeader]: asked.exchange.callId });
   if (connection === undefined) return;
+  // Headers travel with the first bytes, and it may be long before there is anything else to say.
+  connection.write(commentText('open'));
   const closed = new Promise<void>((resolve) => connection?.onClose(resolve));
   if (place === undefined || place.isUnrequested) session.streams.listen(connection, place);
   else session.streams.resume(connection, place);

@@ -190,6 +190,19 @@ describe('MCP 2025-11-25 over HTTP', () => {
     expect(ids.size).toBe(5);
   });
 
+  it('L8: a stream is open at once, also when there is nothing to say on it yet', async () => {
+    const { mcp, running } = await start();
+    const [old, client] = [await connect(mcp, { version: '2025-06-18' }), await connect(mcp)];
+    const news = await old.get();
+    await expect.poll(() => news.comments).toEqual([' open']);
+    const before = client.stream(slow());
+    await expect.poll(() => running.length).toBe(1);
+    running[0]?.hop.onPause?.(1);
+    const after = await client.get({ 'last-event-id': (await before).events[0]?.id ?? '' });
+    await expect.poll(() => after.comments).toEqual([' open']);
+    expect(after.events).toEqual([]);
+  });
+
   it('L8: a second GET takes the stream over and misses nothing', async () => {
     const { mcp, rig } = await start();
     const client = await connect(mcp);
