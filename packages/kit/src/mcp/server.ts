@@ -65,7 +65,7 @@ export function createMcpServer(options: McpEndpointOptions, session?: ClientSes
     return start(method, paramsOf(request), { server, context, session });
   };
   answersTasks(server, manifest, (method, params, context) => start(method, params, { server, context, session }));
-  if (session !== undefined) keepSession(server, session);
+  if (session !== undefined) keepSession(server, session, manifest);
   return server;
 }
 
@@ -177,11 +177,12 @@ function logTo({ mcpReq }: ServerContext): NonNullable<IncomingCall['onLog']> {
 /** More than this nobody needs to be told of in one session. */
 const maxSubscriptions = 1_000;
 
-function keepSession(server: Server, session: ClientSession): void {
+function keepSession(server: Server, session: ClientSession, { mcp }: ServiceManifest): void {
   server.setRequestHandler('logging/setLevel', ({ params }) => {
     session.logLevel = params.level;
     return {};
   });
+  if (mcp?.capabilities.resources === undefined) return;
   server.setRequestHandler('resources/subscribe', ({ params }) => {
     if (session.subscriptions.size >= maxSubscriptions) throw new ProtocolError(-32603, 'Too many subscriptions');
     session.subscriptions.add(params.uri);
