@@ -65,5 +65,10 @@ function startStdio(
     random: Math.random,
   });
   const { begin, close } = server;
-  return createMcpService({ ...common, service, kind: 'mcp-stdio', instance: service, begin, close });
+  // Where each conversation is a process, the least recently used one ends when another one is needed.
+  const own = { perCaller: true, maxConversations: processes.max, idleMs: processes.idleMs };
+  return createMcpService({
+    ...{ ...common, service, kind: 'mcp-stdio', instance: service, begin, close },
+    ...(isolation === 'caller' && own),
+  });
 }

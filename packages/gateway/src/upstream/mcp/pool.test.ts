@@ -54,6 +54,12 @@ describe('the conversations with one server', () => {
     for (const { close } of begun) expect(close).toHaveBeenCalledOnce();
   });
 
+  it('are one for each client in the modern era too where callers are kept apart', async () => {
+    const { begun, lease } = pooling(undefined, { perCaller: true });
+    await Promise.all(['a', 'b', 'a'].map((conversation) => lease({ conversation, era: 'modern' })));
+    expect(begun.map(({ era }) => era)).toEqual(['modern', 'modern']);
+  });
+
   it('are of the other era when the server does not speak the one that is preferred', async () => {
     const { lease } = pooling(['legacy']);
     expect((await lease({ era: 'modern' })).conversation.era).toBe('legacy');

@@ -33,17 +33,20 @@ export interface PoolOptions {
   readonly maxConversations?: number;
   /** How long one is kept that nobody uses, in milliseconds. Default 10 minutes. */
   readonly idleMs?: number;
+  /** Whether callers are kept apart in the modern era too: where a conversation is a process, its memory is. Default false. */
+  readonly perCaller?: boolean;
 }
 
 const beginningMs = 10_000;
 const longestSweepMs = 30_000;
 
 /**
- * Keeps the conversations with one server: a single one of the modern era, which has no memory, and of the legacy era one
- * per client and what it can be asked. Those that nobody used for long are closed, the least recently used first.
+ * Keeps the conversations with one server: a single one of the modern era, which has no memory (with `perCaller` one per
+ * client), and of the legacy era one per client and what it can be asked. Those that nobody used for long are closed, the
+ * least recently used first.
  */
 export function createPool(options: PoolOptions): Pool {
-  const { nowMs, maxConversations = 1_024, idleMs = 600_000 } = options;
+  const { nowMs, maxConversations = 1_024, idleMs = 600_000, perCaller = false } = options;
   const table = createTable(maxConversations);
   const closing = new AbortController();
   const sweep = (): void => {
@@ -52,7 +55,7 @@ export function createPool(options: PoolOptions): Pool {
   const clock = setInterval(sweep, Math.min(idleMs, longestSweepMs)).unref();
 
   const entryFor = (era: Era, wanted: Wanted): Entry => {
-    const key = keyOf(era, wanted);
+    const key = keyOf(era, wanted, perCaller);
     const known = table.touch(key);
     if (known) return known;
     table.makeRoom();
@@ -152,6 +155,7 @@ function createTable(maxEntries: number): Table {
   };
 }
 
-function keyOf(era: Era, { conversation, capabilitiesText }: Wanted): string {
-  return era === 'modern' ? 'modern' : `legacy\n${conversation}\n${capabilitiesText}`;
+function keyOf(era: Era, { conversation, capabilitiesText }: Wanted, perCaller: boolean): string {
+  if (era === 'modern') return perCaller ? `modern\n${conversation}` : 'modern';
+  return `legacy\n${conversation}\n${capabilitiesText}`;
 }

@@ -56,6 +56,8 @@ export interface McpServiceOptions {
   /** Conversations at the same time, and how long one is kept that nobody uses. Default 1,024 and 10 minutes. */
   readonly maxConversations?: number;
   readonly idleMs?: number;
+  /** Whether callers are kept apart in the modern era too. Default false. */
+  readonly perCaller?: boolean;
   readonly parking?: Omit<ParkingOptions, 'nowMs'>;
   /** Ends what `begin` needs, at the very end. */
   readonly close?: () => Promise<void>;
@@ -65,9 +67,9 @@ export interface McpServiceOptions {
 export function createMcpService(options: McpServiceOptions): McpService {
   const { service, kind, instance, clientInfo, log, nowMs = () => performance.now() } = options;
   const { connectWaitMs = 1_000, maxInFlight = 1_024, refreshMs = 60_000, credential = { kind: 'none' } } = options;
-  const { maxConversations, idleMs } = options;
+  const { maxConversations, idleMs, perCaller = false } = options;
   const pool = createPool({
-    ...{ eras: createEras({ begin: options.begin, nowMs }), clientInfo, nowMs },
+    ...{ eras: createEras({ begin: options.begin, nowMs }), clientInfo, nowMs, perCaller },
     ...(maxConversations !== undefined && { maxConversations }),
     ...(idleMs !== undefined && { idleMs }),
   });

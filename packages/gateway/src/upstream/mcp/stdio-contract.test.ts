@@ -32,6 +32,7 @@ async function start(era: Era, isolation: 'shared' | 'caller'): Promise<Upstream
     clientInfo: { name: 'sallyport', version: '0.1.0' },
     log: pino({ level: 'silent' }),
     connectWaitMs: 200,
+    perCaller: isolation === 'caller',
   });
   await eventually(() => expect(manifest()).toBeDefined());
   // A caller's process takes longer to start than the contract has time for.
@@ -54,7 +55,23 @@ async function start(era: Era, isolation: 'shared' | 'caller'): Promise<Upstream
 describe.each([
   ['modern', 'shared'],
   ['legacy', 'shared'],
+  ['modern', 'caller'],
   ['legacy', 'caller'],
 ] as const)('an MCP server over stdio of the %s era (%s)', (era, isolation) => {
   for (const { name, run } of upstreamContract) it(name, () => run(() => start(era, isolation)));
 });
+
+it.each(['modern', 'legacy'] as const)(
+  'callers have processes of their own under isolation, in the %s era',
+  async (era) => {
+    const { upstream, tool, close } = await start(era, 'caller');
+    const pidFor = async (conversation: string): Promise<string> => {
+      const client = { conversation };
+      return (await callUpstream(upstream, { tool: tool('Contract.Process'), client })).text;
+    };
+    const pids = await Promise.all(['ada', 'bob', 'ada'].map(pidFor));
+    expect(new Set(pids).size).toBe(2);
+    expect(pids[0]).toBe(pids[2]);
+    await close();
+  },
+);
