@@ -24,7 +24,12 @@ export const malformedMessages: readonly MessageAttack[] = [
     text: `{"jsonrpc":"2.0","id":1,${call},"params":[]}`,
     reason: 'malformed_request',
   },
-  { name: 'an answer to nothing', text: '{"jsonrpc":"2.0","id":1,"result":{}}', reason: 'malformed_request' },
+  {
+    name: 'an answer to nothing',
+    text: '{"jsonrpc":"2.0","id":1,"result":{}}',
+    reason: 'unknown_question',
+    unanswered: true,
+  },
   {
     name: 'a call without an id',
     text: `{"jsonrpc":"2.0",${call},"params":{"name":"x"}}`,
