@@ -1,4 +1,5 @@
 import { type JsonText, type Permit, spendPermit } from '@sallyport/core';
+import { fakeCatalog } from '@sallyport/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
 import { WebSocket } from 'ws';
 import type { HttpTransport } from './http.ts';
@@ -246,6 +247,16 @@ describe('WebSockets at other endpoints', () => {
     await expect(at('/mcp/Nothing/ws')).rejects.toThrow('404');
     await expect(at('/mcp/tools/ws')).rejects.toThrow('404');
     await expect(at('/mcp/blog')).rejects.toThrow('405');
+  });
+
+  it('are not there for who may see nothing there', async () => {
+    const catalog = fakeCatalog([]);
+    const rig = createRig({}, { view: async () => ({ catalog, has: () => false, admits: () => false }) });
+    const { url } = await start(rig);
+    for (const path of ['/mcp/hidden/ws', '/mcp/views/hidden/ws']) {
+      await expect(dial(url.replace('/mcp/ws', path))).rejects.toThrow('404');
+      expect(rig.records.at(-1)).toMatchObject({ reason: 'unknown_endpoint', origin: { transport: 'ws' } });
+    }
   });
 });
 
