@@ -51,9 +51,14 @@ export interface Listing {
 /** Something a subscriber asked to hear of. */
 export type ListenEvent =
   | { readonly kind: 'tools' | 'prompts' | 'resources' }
-  /** `uri` as the subscriber named it; `paramsText`: the server's params, under the server's names. */
-  | { readonly kind: 'resource'; readonly uri: string; readonly paramsText: JsonText }
-  | { readonly kind: 'task'; readonly taskId: string; readonly paramsText: JsonText };
+  /** `service`: whose it is. `uri` as the subscriber named it; `paramsText`: the server's params, under the server's names. */
+  | {
+      readonly kind: 'resource';
+      readonly service: string;
+      readonly uri: string;
+      readonly paramsText: JsonText;
+    }
+  | { readonly kind: 'task'; readonly service: string; readonly taskId: string; readonly paramsText: JsonText };
 
 /** An open subscription. */
 export interface Subscription {

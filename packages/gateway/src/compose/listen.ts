@@ -25,11 +25,22 @@ export interface AgentListener {
 /** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
 export async function listenForAgents(listener: AgentListener): Promise<URL> {
   const { config, plane, registry, nowMs, log, life, sealer, nameStyle } = listener;
-  const { limits, listen, trustedProxies } = config;
+  const { limits, listen, trustedProxies, publicUrl } = config;
+  const { serverCards } = config.catalog;
   const { maxRequestBytes } = limits;
   const tls = listen.tls && (await loadTls(listen.tls, nowMs()));
   const http = createHttp(
-    transportDeps(plane, { registry, log, nowMs, maxRequestBytes, trustedProxies, sealer, nameStyle }),
+    transportDeps(plane, {
+      registry,
+      log,
+      nowMs,
+      maxRequestBytes,
+      trustedProxies,
+      sealer,
+      nameStyle,
+      publicUrl,
+      serverCards,
+    }),
     {
       maxConnections: limits.maxConnections,
       headersTimeoutMs: limits.headersTimeoutMs,

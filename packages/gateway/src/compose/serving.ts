@@ -19,6 +19,8 @@ export interface ServingOptions {
   readonly sealer: Sealer;
   /** How endpoints name things. Default: mounted alone a service uses its own names, everywhere else in full. */
   readonly nameStyle?: TransportDeps['nameStyle'];
+  readonly publicUrl?: string | undefined;
+  readonly serverCards?: boolean;
 }
 
 const pageSize = 200;
@@ -42,5 +44,7 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
     entryText,
     nameStyle,
     sealer,
+    ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
+    serverCards: options.serverCards ?? false,
   };
 }

@@ -91,7 +91,7 @@ function honoredOf(filter: ListenFilter, { resourceUris, taskIds }: Subscription
 }
 
 function taggedMessage(request: McpRequest, event: ListenEvent): string {
-  const { method, paramsText } = eventMessage(request, event);
+  const { method, paramsText } = eventMessage(request.endpoint, event);
   return notificationMessage(method, addToResult(paramsText, { defaults: {}, meta: tag(request.request.id) }));
 }
 

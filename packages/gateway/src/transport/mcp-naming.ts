@@ -23,8 +23,3 @@ export function remoteUri(endpoint: Endpoint, uri: string): string | undefined {
   const service = serviceOfUri(uri);
   return service === undefined ? undefined : namingAt(endpoint, service).uriIn(uri);
 }
-
-/** The service that a URI at an endpoint belongs to. */
-export function serviceAt(endpoint: Endpoint, uri: string): string | undefined {
-  return endpoint.kind === 'mount' ? endpoint.service : serviceOfUri(uri);
-}

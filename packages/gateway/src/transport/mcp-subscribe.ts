@@ -85,7 +85,7 @@ async function listen(received: McpReceived, { session, key, filter }: Listening
   if (kept.stops.size >= maxSubscriptions && !kept.stops.has(key)) return new GatewayError('rate_limited');
   const { deps, endpoint } = received;
   const onEvent = (event: ListenEvent): void => {
-    const { method, paramsText } = eventMessage({ deps, endpoint }, event);
+    const { method, paramsText } = eventMessage(endpoint, event);
     session.tell(notificationMessage(method, paramsText));
   };
   const onClosed = (): void => void kept.stops.delete(key);
