@@ -51,6 +51,9 @@ interface Down {
 /** How much earlier or later than noted a kill may be felt, in milliseconds: three processes take turns on few cores. */
 const blurMs = 250;
 
+/** How long a service of the kit stays listed without an instance, in milliseconds: after that its tools are unknown. */
+const lingerMs = 500;
+
 /** Four clients of each SDK call while a server is killed every second, or as often as it comes back. */
 export async function storm({ kind, seconds, instances = 1 }: StormOptions): Promise<StormReport> {
   const world = await startFaultWorld(kind, { instances });
@@ -112,7 +115,9 @@ function findFaults({ world, fates, downs, callers, instances }: Evidence): Stor
   const known = new Set(fates.map(({ callId }) => callId));
   const isHit = ({ startedMs, endedMs }: NonceFate): boolean =>
     downs.some(({ fromMs, toMs }) => startedMs <= toMs + blurMs && endedMs >= fromMs - blurMs);
-  const allowed = new Set(['answered', 'upstream_failed', ...(instances > 1 ? [] : ['upstream_unavailable'])]);
+  const isUnlisted = downs.some(({ fromMs, toMs }) => toMs - fromMs >= lingerMs) && upstream.kind === 'kit';
+  const whileAlone = ['upstream_unavailable', ...(isUnlisted ? ['unknown_tool'] : [])];
+  const allowed = new Set(['answered', 'upstream_failed', ...(instances > 1 ? [] : whileAlone)]);
   const told = (where: (fate: NonceFate) => boolean): readonly string[] =>
     fates.filter(where).map(({ nonce, end, callId = '-', words = '' }) => `${nonce} ${end} ${callId} ${words}`);
   return {

@@ -1,0 +1,92 @@
+import { afterEach, describe, expect, it } from 'vitest';
+import { endAll, pause, until } from './support/program.ts';
+import { connectFirstCaller, connectSecondCaller } from './support/upstream-callers.ts';
+import { countNoted } from './support/upstream-ledger.ts';
+import { startFaultWorld } from './support/upstream-world.ts';
+
+afterEach(endAll);
+
+/** What a call waits for a server that is away, in milliseconds. */
+const connectWaitMs = 1_000;
+/** Clocks of two processes, and timers that are a little early. */
+const slackMs = 50;
+
+const startCallers = async (world: Awaited<ReturnType<typeof startFaultWorld>>) => {
+  const target = { url: world.mount, token: world.token };
+  return [await connectFirstCaller(target), await connectSecondCaller(target)] as const;
+};
+
+describe('a server whose only instance is away', () => {
+  it.each(['first', 'second'] as const)(
+    '%s: calls wait as long as they may, then are told to try again; nothing is done twice when it is back',
+    async (kind) => {
+      const world = await startFaultWorld(kind);
+      const callers = await startCallers(world);
+      const { echo } = world.upstream.tools;
+      for (const caller of callers) expect((await caller.call(echo, crypto.randomUUID())).end).toBe('answered');
+      await world.upstream.crash();
+      const nonces: string[] = [];
+      // At once, and long after it is known to be away.
+      for (const restMs of [0, 2_000]) {
+        await pause(restMs);
+        const fates = await Promise.all(callers.map((caller) => caller.call(echo, crypto.randomUUID())));
+        nonces.push(...fates.map(({ nonce }) => nonce));
+        expect(fates.map(({ end }) => end)).toEqual(['upstream_unavailable', 'upstream_unavailable']);
+        for (const { startedMs, endedMs, words } of fates) {
+          expect(endedMs - startedMs).toBeGreaterThan(connectWaitMs - slackMs);
+          expect(words).toContain('The service does not answer.');
+        }
+      }
+      await world.upstream.start();
+      for (const caller of callers) {
+        await until(async () => (await caller.call(echo, crypto.randomUUID())).end === 'answered', 'it is back');
+        expect(caller.notFound).toBe(0);
+        expect(caller.introductions).toBe(caller.era === 'legacy' ? 1 : 0);
+        await caller.close();
+      }
+      const done = countNoted(world.upstream.ledger, 'done');
+      expect(nonces.filter((nonce) => done.has(nonce))).toEqual([]);
+    },
+  );
+
+  it('kit: calls wait for as long as the service stays listed; after that it is as if it had never been there', async () => {
+    const world = await startFaultWorld('kit');
+    const callers = await startCallers(world);
+    const { echo } = world.upstream.tools;
+    const nonces: string[] = [];
+    const callAll = async () => {
+      const fates = await Promise.all(callers.map((caller) => caller.call(echo, crypto.randomUUID())));
+      nonces.push(...fates.map(({ nonce }) => nonce));
+      return fates.map(({ end }) => end);
+    };
+    await world.upstream.crash();
+    expect(await callAll()).toEqual(['upstream_unavailable', 'upstream_unavailable']);
+    await until(async () => (await world.gateway.services()).length === 0, 'it is off the list');
+    expect(await callAll()).toEqual(['unknown_tool', 'unknown_tool']);
+    await world.upstream.start();
+    for (const caller of callers) {
+      await until(async () => (await caller.call(echo, crypto.randomUUID())).end === 'answered', 'it is back');
+      expect(caller.introductions).toBe(caller.era === 'legacy' ? 1 : 0);
+      await caller.close();
+    }
+    const done = countNoted(world.upstream.ledger, 'done');
+    expect(nonces.filter((nonce) => done.has(nonce))).toEqual([]);
+  });
+
+  it('a call that came while it was away is answered when it is back in time', async () => {
+    const world = await startFaultWorld('second');
+    const callers = await startCallers(world);
+    const { echo } = world.upstream.tools;
+    let answered = 0;
+    // A slow machine may take longer than a call waits to start a server: then there is another chance.
+    await until(async () => {
+      await world.upstream.crash();
+      const back = world.upstream.start();
+      const fates = await Promise.all(callers.map((caller) => caller.call(echo, crypto.randomUUID())));
+      await back;
+      answered += fates.filter(({ end }) => end === 'answered').length;
+      return answered > 0;
+    }, 'one was back in time');
+    await Promise.all(callers.map((caller) => caller.close()));
+  });
+});
