@@ -15,6 +15,7 @@ export {
 } from './audit/index.ts';
 export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kind.ts';
 export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';
+export { type McpServerAddress, mcpRegistry } from './compose/mcp-registry.ts';
 export { type RunningGateway, type StartOptions, startGateway } from './compose/start.ts';
 export { auditHeadKey, auditKeys, dataPaths } from './compose/stores.ts';
 export { version } from './compose/version.ts';

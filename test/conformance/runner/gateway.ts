@@ -8,10 +8,9 @@ import {
   createLogger,
   type LoadedConfig,
   loadConfig,
+  mcpRegistry,
   startGateway,
 } from '@sallyport/gateway';
-import { foreignServices } from '../../../packages/gateway/src/compose/foreign.ts';
-import { createForeignRegistry } from '../../../packages/gateway/src/registry/foreign.ts';
 
 /** Services of a gateway under test: the address of each by its name. */
 export type Services = Readonly<Record<string, string>>;
@@ -45,9 +44,8 @@ const everybody: Principal = {
 
 /** A gateway inside this program whose authenticator lets everybody in. */
 export async function startOpenGateway(services: Services): Promise<TestedGateway> {
-  const { loaded, remove } = await configOf(services);
-  const nowMs = Date.now;
-  const registry = createForeignRegistry({ services: foreignServices(loaded.config, { log, nowMs }), log });
+  const addresses = Object.entries(services).map(([name, url]) => [name, { url }] as const);
+  const registry = mcpRegistry(Object.fromEntries(addresses), { log });
   const authenticator: Authenticator = { authenticate: () => everybody };
   const gateway = createGateway({
     registry,
@@ -59,7 +57,6 @@ export async function startOpenGateway(services: Services): Promise<TestedGatewa
   const close = async (): Promise<void> => {
     await gateway.close();
     await registry.close();
-    remove();
   };
   try {
     const url = await gateway.listen({ port: 0 });
