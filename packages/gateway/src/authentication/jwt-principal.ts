@@ -7,7 +7,9 @@ import { tokenHash } from './verdict-cache.ts';
 export const jwtMethod = 'jwt';
 
 /** First parts of names that other ways in have for themselves. */
-const reservedNames: ReadonlySet<string> = new Set(['service', 'anonymous', 'certificate', 'spiffe', 'local-owner']);
+export const reservedNames: ReadonlySet<string> = new Set([
+  ...['anonymous', 'certificate', 'issuer', 'local-owner', 'service', 'spiffe'],
+]);
 
 const plainScope = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/;
 const plainTokenId = /^[\w.:~+/=-]{1,128}$/;
@@ -17,27 +19,29 @@ export interface Verified {
   readonly claims: Claims;
   readonly token: string;
   readonly settings: IssuerSettings;
-  /** Names of all issuers that are configured. */
-  readonly issuerNames: ReadonlySet<string>;
+  /** What stands in front of the names of each issuer that is configured. */
+  readonly prefixes: readonly string[];
 }
 
 /**
  * Makes the principal that verified claims speak of.
  *
- * Names are unique over all issuers: each has a prefix of its own, and where it is configured to have none, its subjects
- * must not look like those of another. Scopes count as far as this issuer may give them; those of administration, and
+ * Names are unique over all issuers: each has a prefix of its own, and where it is configured to have none, or one that another
+ * could be made from, its subjects must not look like those of another. Scopes count as far as this issuer may give them; those of administration, and
  * patterns, only where the configuration says so.
  *
  * @throws ClaimError when a claim that is needed is missing or is not what it has to be.
  */
-export function toPrincipal({ claims, token, settings, issuerNames }: Verified): Principal {
+export function toPrincipal({ claims, token, settings, prefixes }: Verified): Principal {
   const { claims: names, prefix, issuer } = settings;
-  const toName = (text: string): string => nameOf(text, prefix, issuerNames);
+  const toName = (text: string): string => nameOf(text, prefix, prefixes);
   const subject = required(textAt(claims, names.subject), 'subject');
   const client = firstTextAt(claims, names.client);
   const session = textAt(claims, names.session);
   const tenant = settings.tenant ?? (names.tenant && textAt(claims, names.tenant));
-  const actor = actorIn(claims, (sub, iss) => (iss === undefined || iss === issuer ? toName(sub) : `${iss}#${sub}`));
+  const actor = actorIn(claims, (sub, iss) =>
+    iss === undefined || iss === issuer ? toName(sub) : nameOf(sub, `${iss}#`, prefixes),
+  );
   return {
     subject: toName(subject),
     ...(actor && { actor }),
@@ -52,12 +56,14 @@ export function toPrincipal({ claims, token, settings, issuerNames }: Verified):
   };
 }
 
-function nameOf(text: string, prefix: string, issuerNames: ReadonlySet<string>): string {
-  if (prefix !== '') return prefix + text;
-  const [first = ''] = text.split(':', 1);
-  const isTaken = first !== text && (reservedNames.has(first) || issuerNames.has(first));
-  if (isTaken) throw new ClaimError('a subject that looks like that of another issuer');
-  return text;
+function nameOf(text: string, prefix: string, prefixes: readonly string[]): string {
+  const name = prefix + text;
+  const [first = ''] = name.split(':', 1);
+  const isReserved = first !== name && reservedNames.has(first);
+  if (isReserved || prefixes.some((one) => one !== '' && one !== prefix && name.startsWith(one))) {
+    throw new ClaimError('a name that looks like that of somebody else');
+  }
+  return name;
 }
 
 function mayGive(allowed: readonly string[] | undefined, scope: string): boolean {

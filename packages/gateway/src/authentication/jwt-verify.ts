@@ -18,7 +18,8 @@ export interface Issuer {
 export interface TokenToVerify {
   readonly token: string;
   readonly issuer: Issuer;
-  readonly issuerNames: ReadonlySet<string>;
+  /** What stands in front of the names of each issuer that is configured. */
+  readonly prefixes: readonly string[];
   readonly nowMs: number;
 }
 
@@ -40,7 +41,7 @@ export interface VerifiedJwt {
  * @throws GatewayError `credential_invalid`; `credential_expired`, which only who shows a token that was once good is told;
  * `issuer_unavailable`.
  */
-export async function verifyJwt({ token, issuer, issuerNames, nowMs }: TokenToVerify): Promise<VerifiedJwt> {
+export async function verifyJwt({ token, issuer, prefixes, nowMs }: TokenToVerify): Promise<VerifiedJwt> {
   const { settings, keys } = issuer;
   const header = readHeader(token);
   if (header === undefined || !settings.types.includes(header.type)) throw new GatewayError('credential_invalid');
@@ -58,7 +59,7 @@ export async function verifyJwt({ token, issuer, issuerNames, nowMs }: TokenToVe
     if (audiences === undefined) throw new ClaimError('aud: not an audience');
     const claims = payload as Claims;
     return {
-      principal: frozen(toPrincipal({ claims, token, settings, issuerNames })),
+      principal: frozen(toPrincipal({ claims, token, settings, prefixes })),
       tokenId: payload.jti,
       audiences,
       binding: bindingIn(claims),

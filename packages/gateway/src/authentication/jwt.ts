@@ -30,6 +30,7 @@ export const jwt: AuthenticatorKind = { kind: jwtMethod, create };
 /** What a token turned out to be, and under which circumstances that holds. */
 interface Verdict extends VerifiedJwt {
   readonly issuer: Issuer;
+  readonly prefixes: readonly string[];
   readonly generation: number;
   readonly epoch: number;
 }
@@ -78,11 +79,13 @@ function authenticate(judging: Judging, evidence: Evidence): Principal | typeof 
   return verify(judging, { token, key, issuer }).then((verdict) => admit(judging, { evidence, verdict, key }));
 }
 
-function stillHolds({ issuer, generation, epoch, endsAtMs }: Verdict, { deps, issuers }: Judging): boolean {
+function stillHolds({ issuer, prefixes, generation, epoch, endsAtMs }: Verdict, { deps, issuers }: Judging): boolean {
   const { settings, keys } = issuer;
+  const configured = issuers();
   return (
     deps.nowMs() < endsAtMs &&
-    issuers().byUrl.get(settings.issuer) === issuer &&
+    configured.byUrl.get(settings.issuer) === issuer &&
+    configured.prefixes === prefixes &&
     epoch === (deps.revocations ?? noRevocations).epoch() &&
     generation === keys.generation() &&
     keys.areCurrent()
@@ -100,10 +103,10 @@ function verify(judging: Judging, { token, key, issuer }: ToVerify): Promise<Ver
   const running = pending.get(key);
   if (running !== undefined) return running;
   const revocations = deps.revocations ?? noRevocations;
-  const circumstances = { issuer, generation: issuer.keys.generation(), epoch: revocations.epoch() };
+  const { prefixes } = judging.issuers();
+  const circumstances = { issuer, prefixes, generation: issuer.keys.generation(), epoch: revocations.epoch() };
   const work = async (): Promise<Verdict> => {
-    const { names: issuerNames } = judging.issuers();
-    const verified = await verifyJwt({ token, issuer, issuerNames, nowMs: deps.nowMs() });
+    const verified = await verifyJwt({ token, issuer, prefixes, nowMs: deps.nowMs() });
     const { principal, tokenId, issuedAtMs } = verified;
     const { subject, client, session } = principal;
     const about = { issuer: issuer.settings.name, subject, client, issuedAtMs };
@@ -140,14 +143,14 @@ function admit({ deps, proofs }: Judging, { evidence, verdict, key }: Admission)
 
 interface Issuers {
   readonly byUrl: ReadonlyMap<string, Issuer>;
-  readonly names: ReadonlySet<string>;
+  readonly prefixes: readonly string[];
 }
 
 /** The issuers as they are configured now. One that stays as it was keeps its keys. */
 function createIssuers(deps: AuthenticationDeps): () => Issuers {
   let made: { readonly from: AuthSettings | undefined; readonly issuers: Issuers } = {
     from: undefined,
-    issuers: { byUrl: new Map(), names: new Set() },
+    issuers: { byUrl: new Map(), prefixes: [] },
   };
   const refuseToFetch = () => Promise.reject(new Error('no way to ask issuers was given'));
   return () => {
@@ -160,8 +163,8 @@ function createIssuers(deps: AuthenticationDeps): () => Issuers {
       const keys = () => createIssuerKeys(settings, { ...deps, fetch: deps.fetch ?? refuseToFetch });
       byUrl.set(settings.issuer, before !== undefined && isSame ? before : { settings, keys: keys() });
     }
-    const names = new Set([...byUrl.values()].map(({ settings }) => settings.name));
-    made = { from, issuers: { byUrl, names } };
+    const prefixes = [...byUrl.values()].map(({ settings }) => settings.prefix);
+    made = { from, issuers: { byUrl, prefixes } };
     return made.issuers;
   };
 }
