@@ -47,13 +47,13 @@ export interface ServiceTableOptions {
   readonly log: Logger;
   /**
    * How long a version stays listed after its last instance left, in milliseconds: a restart must not make its tools
-   * flicker. Calls in that time wait for the next instance. Default 500.
+   * flicker. Calls in that time wait for the next instance. Default 900.
    */
   readonly lingerMs?: number;
 }
 
 /** Lists services by name, each with the one of its versions that new calls go to. */
-export function createServiceTable({ createPool, log, lingerMs = 500 }: ServiceTableOptions): ServiceTable {
+export function createServiceTable({ createPool, log, lingerMs = 900 }: ServiceTableOptions): ServiceTable {
   let registrations: readonly Registration[] = [];
   const feeds = createServiceFeeds();
   const changes = createChanges(() => {
