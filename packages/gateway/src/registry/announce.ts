@@ -38,7 +38,7 @@ export interface AnnounceOptions {
 export interface AnnounceTiming extends HopTiming {
   /** How long services of before a restart are expected back. Default 10,000. */
   readonly settleMs?: number;
-  /** How long a version stays listed without instances. Default 500. */
+  /** How long a version stays listed without instances. Default 900. */
   readonly lingerMs?: number;
 }
 
