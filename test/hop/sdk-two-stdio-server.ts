@@ -23,6 +23,11 @@ serveStdio(() => {
     });
   });
 
+  server.registerTool('wait', { inputSchema: z.object({}) }, async (_args, { mcpReq }) => {
+    await new Promise((resolve) => mcpReq.signal.addEventListener('abort', resolve, { once: true }));
+    return text('never seen');
+  });
+
   server.registerTool('grow', { inputSchema: z.object({}) }, async () => {
     server.registerTool(`extra-${Date.now()}`, { inputSchema: z.object({}) }, async () => text('extra'));
     return text('grown');

@@ -22,6 +22,14 @@ function ask(conversation: Conversation, method: string, params: object, more: P
 
 const elicitation = '{"elicitation":{"form":{}}}' as JsonText;
 
+/** Gives a call up that the server never answers. */
+async function giveUp(conversation: Conversation, owner: string): Promise<void> {
+  const ended = new AbortController();
+  const answer = call(conversation, 'wait', { owner, signal: ended.signal });
+  ended.abort(new GatewayError('cancelled'));
+  await expect(answer).rejects.toMatchObject({ reason: 'cancelled' });
+}
+
 describe('a stdio server of the first SDK', () => {
   const command = serverCommand(join(import.meta.dirname, 'sdk-one-stdio-server.ts'));
 
@@ -61,6 +69,22 @@ describe('a stdio server of the first SDK', () => {
     expect(seen).toEqual([[1, 3], [2, 3], [3, 3], 'notifications/message']);
   });
 
+  it('asks a caller of a shared process who gave a call up before, and nobody else', async () => {
+    const made = await begin(server({ command }), 'legacy');
+    const asked: string[] = [];
+    const confirm = (owner: string) => {
+      const onQuestion: ConversationRequest['onQuestion'] = ({ answer }) => {
+        asked.push(owner);
+        answer('{"action":"accept","content":{"sure":true}}' as JsonText);
+      };
+      return call(made, 'confirm', { owner, onQuestion });
+    };
+    await giveUp(made, 'ada');
+    expect(await confirm('ada')).toMatchObject({ value: { content: [{ text: expect.stringContaining('accept') }] } });
+    expect(await confirm('bob')).toMatchObject({ value: { isError: true } });
+    expect(asked).toEqual(['ada']);
+  });
+
   it('hears that a call was cancelled', async () => {
     const made = await begin(server({ command, isolation: 'caller' }), 'legacy');
     const told: string[] = [];
@@ -92,6 +116,15 @@ describe('a stdio server of the second SDK', () => {
     );
     expect(again).toMatchObject({ value: { resultType: 'complete', content: [{ text: '{"sure":true}' }] } });
     expect(await call(made, 'confirm')).toMatchObject({ kind: 'error', code: -32021 });
+  });
+
+  it('asks whoever called, whatever others gave up before', async () => {
+    const made = await begin(server({ command }), 'modern');
+    await giveUp(made, 'ada');
+    for (const owner of ['ada', 'bob']) {
+      const asked = await call(made, 'confirm', { owner, capabilitiesText: elicitation });
+      expect(asked).toMatchObject({ value: { resultType: 'input_required' } });
+    }
   });
 
   it('is subscribed to, and unsubscribed from', async () => {

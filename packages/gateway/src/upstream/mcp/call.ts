@@ -57,9 +57,9 @@ function proceed(departure: Departure, parking: Parking, waiting: Waiting): Prom
 
 type Leased = Departure & { readonly lease: Lease };
 
-async function callModern({ permit, hop, lease, onStart }: Leased, waiting: Waiting): Promise<Came> {
+async function callModern({ permit, hop, owner, lease, onStart }: Leased, waiting: Waiting): Promise<Came> {
   try {
-    const request = { ...toOutgoing(permit, hop, 'modern'), ...waiting, onStart };
+    const request = { ...toOutgoing(permit, hop, 'modern'), ...waiting, owner, onStart };
     return { kind: 'answered', answer: await lease.conversation.request(request) };
   } finally {
     lease.release();
@@ -77,7 +77,7 @@ async function callLegacy(departure: Leased, parking: Parking, waiting: Waiting)
     release();
     throw error;
   }
-  const outgoing = toOutgoing(permit, hop, 'legacy');
+  const outgoing = { ...toOutgoing(permit, hop, 'legacy'), owner };
   const { capabilitiesText } = hop.client;
   if (!canBeAsked(capabilitiesText)) {
     return conversation

@@ -32,6 +32,8 @@ export interface ConversationRequest {
   readonly headers?: Readonly<Record<string, string>>;
   /** What the caller may be asked, as MCP `ClientCapabilities`; modern requests carry it. Default: nothing. */
   readonly capabilitiesText?: JsonText;
+  /** Whose request it is (`principalKey`), where several callers share a process. Absent: of nobody known. */
+  readonly owner?: string;
   readonly credential: OutboundCredential;
   /** Fires with the error to end with. The server is told, in its era's way. */
   readonly signal: AbortSignal;

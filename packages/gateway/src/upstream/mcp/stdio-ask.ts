@@ -33,7 +33,8 @@ const nobodyToAsk = { code: -1, message: 'Nobody can be asked now: it is not cle
  * Takes the questions of a stdio server to whoever is to answer them. The server does not say in the course of which
  * request it asks (MCP 2025-11-25 knows that only over HTTP). On a process of one caller it is the latest that takes
  * questions; on a shared one it must be the only one that can be meant, or the question is declined: no caller sees a
- * question of another, nor answers it.
+ * question of another, nor answers it. One that its caller gave up, and the server perhaps did not, can be meant too; but
+ * then the question is no other caller's if both are the same one's.
  */
 export function createQuestions({ inFlight, isShared, send }: QuestionsOptions): Questions {
   /** How to forget each, by the text of its id. */
@@ -44,7 +45,7 @@ export function createQuestions({ inFlight, isShared, send }: QuestionsOptions):
     const suspects = inFlight.suspects();
     if (!isShared) return suspects.findLast(({ request }) => request.onQuestion);
     const [only, another] = suspects;
-    return another === undefined && !inFlight.hasLingering ? only : undefined;
+    return another === undefined && !inFlight.lingersOfOther(only?.request.owner) ? only : undefined;
   };
 
   const refuse = ({ idText }: Asked, error: object): void => respond(idText, `"error":${JSON.stringify(error)}`);

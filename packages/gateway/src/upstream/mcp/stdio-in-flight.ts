@@ -31,13 +31,14 @@ export interface RequestsInFlight {
   all(): readonly InFlight[];
   /** A request was given up, but its server may go on with it, and ask. */
   linger(entry: InFlight): void;
-  /** Whether a request that was given up may still be worked on. */
-  readonly hasLingering: boolean;
+  /** Whether a request of another owner that was given up may still be worked on; without an owner, any counts as such. */
+  lingersOfOther(owner: string | undefined): boolean;
 }
 
 /** What a request was given up for so long ago is not worked on any more, in milliseconds. */
 const lingersMs = 300_000;
 const mostLingering = 1_024;
+const tooMany = Symbol('too many');
 
 /** In the course of these, servers ask nothing and log nothing of a caller's. */
 const quiet: ReadonlySet<string> = new Set([
@@ -49,8 +50,8 @@ const quiet: ReadonlySet<string> = new Set([
 /** Makes an empty set. */
 export function createRequestsInFlight(nowMs: () => number): RequestsInFlight {
   const requests = new Map<unknown, InFlight>();
-  /** Until when each counts. */
-  const lingering = new Map<unknown, number>();
+  /** Whose each is, and until when it counts. */
+  const lingering = new Map<unknown, { readonly owner: string | undefined; readonly untilMs: number }>();
 
   return {
     get size() {
@@ -74,13 +75,14 @@ export function createRequestsInFlight(nowMs: () => number): RequestsInFlight {
     all: () => [...requests.values()],
     linger({ id, request, isModern }) {
       if (isModern || quiet.has(request.method)) return;
-      lingering.set(id, nowMs() + lingersMs);
-      const [oldest] = lingering.keys();
-      if (lingering.size > mostLingering) lingering.delete(oldest);
+      const untilMs = nowMs() + lingersMs;
+      if (lingering.size < mostLingering) lingering.set(id, { owner: request.owner, untilMs });
+      // Whose they are is not kept any more: together they count as those of nobody that is known.
+      else lingering.set(tooMany, { owner: undefined, untilMs });
     },
-    get hasLingering() {
-      for (const [id, untilMs] of lingering) if (untilMs <= nowMs()) lingering.delete(id);
-      return lingering.size > 0;
+    lingersOfOther(owner) {
+      for (const [id, { untilMs }] of lingering) if (untilMs <= nowMs()) lingering.delete(id);
+      return [...lingering.values()].some((each) => owner === undefined || each.owner !== owner);
     },
   };
 }

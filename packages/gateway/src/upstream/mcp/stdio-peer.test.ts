@@ -197,6 +197,51 @@ describe('questions over stdio', () => {
     expect(next.questions).toHaveLength(1);
   });
 
+  it('of a call that was given up go to the next one if both are of one owner', async () => {
+    for (const [owner, expected] of [
+      ['ada', 1],
+      ['bob', 0],
+      [undefined, 0],
+    ] as const) {
+      const { made, receive } = peer();
+      const gone = asking({ owner: 'ada' });
+      const answer = made.request(gone.made).catch(() => undefined);
+      gone.ended.abort(new GatewayError('cancelled'));
+      await answer;
+      const next = asking(owner === undefined ? {} : { owner });
+      void made.request(next.made);
+      receive(logLine);
+      receive(question);
+      expect([next.questions.length, next.notes.length]).toEqual([expected, expected]);
+    }
+  });
+
+  it('of a call of no known owner that was given up go to nobody', async () => {
+    const { made, receive } = peer();
+    const gone = asking();
+    const answer = made.request(gone.made).catch(() => undefined);
+    gone.ended.abort(new GatewayError('cancelled'));
+    await answer;
+    const next = asking({ owner: 'ada' });
+    void made.request(next.made);
+    receive(question);
+    expect(next.questions).toHaveLength(0);
+  });
+
+  it('of a call that was given up are not shown to others, however many of theirs they give up', async () => {
+    const { made, receive } = peer();
+    for (const owner of ['ada', ...Array.from({ length: 1_200 }, () => 'bob')]) {
+      const gone = asking({ owner });
+      const answer = made.request(gone.made).catch(() => undefined);
+      gone.ended.abort(new GatewayError('cancelled'));
+      await answer;
+    }
+    const next = asking({ owner: 'bob' });
+    void made.request(next.made);
+    receive(question);
+    expect(next.questions).toHaveLength(0);
+  });
+
   it('of a call that was given up and then answered hinder nobody', async () => {
     const { made, receive } = peer();
     const gone = asking();

@@ -31,7 +31,8 @@ export function createRouter({ inFlight, isShared, tell, withdraw, log, service 
     const suspects = inFlight.suspects();
     const asking = suspects.filter(({ wantsLogs }) => wantsLogs);
     const [only, another] = asking.length > 0 ? asking : suspects;
-    const isOurs = only !== undefined && another === undefined && !(isShared && inFlight.hasLingering);
+    const isOurs =
+      only !== undefined && another === undefined && !(isShared && inFlight.lingersOfOther(only.request.owner));
     if (isOurs && only.request.onNotification) only.request.onNotification(method, paramsText);
     else if (!isShared || suspects.length === 0) tell(method, paramsText);
     else log.debug({ service }, 'a log message of the server may be for several callers; nobody is told');
