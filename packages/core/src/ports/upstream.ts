@@ -3,12 +3,46 @@ import type { CancelSignal, ClientSide, JsonText, Origin, Retry } from '../call.
 import type { Answer, Progress } from '../outcome.ts';
 import type { Permit } from '../permit.ts';
 
+/** What an upstream said when it did not take what it was shown (RFC 6750 §3, RFC 9449 §9). */
+export interface CredentialRefusal {
+  readonly status: 401 | 403;
+  /** `WWW-Authenticate`; several of them joined by commas. */
+  readonly challenge?: string;
+  /** What the next proof of possession has to hold. */
+  readonly nonce?: string;
+}
+
+/** A credential that another one may be had for, once the upstream has refused it. */
+export interface Renewable {
+  /** `undefined`: there is no other one, and the refusal stands. It ends by its own time. */
+  readonly renew?: (refusal: CredentialRefusal) => Promise<OutboundCredential | undefined>;
+}
+
 /** What the gateway shows to the upstream. Never the caller's own credential. */
-export type OutboundCredential = { readonly kind: 'none' } | { readonly kind: 'bearer'; readonly token: string };
+export type OutboundCredential =
+  | ({ readonly kind: 'none' } & Renewable)
+  | ({ readonly kind: 'bearer'; readonly token: string } & Renewable)
+  /** A header of the upstream's own: an API key. */
+  | { readonly kind: 'header'; readonly name: string; readonly value: string }
+  /** A token bound to a key of the gateway's (RFC 9449): each request has a proof of its own. */
+  | ({
+      readonly kind: 'dpop';
+      readonly token: string;
+      /** @param url of the request, without query and fragment. */
+      readonly prove: (request: { readonly method: string; readonly url: string }) => Promise<string>;
+      /** Told of the nonces that answers bring. */
+      readonly onNonce: (nonce: string) => void;
+    } & Renewable)
+  /** Found out when it is needed: for what the gateway asks for itself, long after it was started. */
+  | { readonly kind: 'deferred'; readonly find: () => Promise<OutboundCredential> }
+  /** There is none until the user has agreed, at a page of the gateway's. Dispatch asks for that; no upstream sees it. */
+  | { readonly kind: 'consent'; readonly url: string; readonly message: string };
 
 /** Everything about one crossing that is not in the permit. */
 export interface Hop {
   readonly credential: OutboundCredential;
+  /** Makes a signed statement of what was permitted, for upstreams that are to check it: a new one for each request. */
+  readonly assertion?: () => Promise<string>;
   readonly trace: TraceContext;
   readonly signal: CancelSignal;
   readonly transport: Origin['transport'];
