@@ -166,6 +166,9 @@ export function authShape(field: ConfigFields) {
         error: `expected a name that is none of ${[...reservedNames].join(', ')}`,
       })
       .describe('OAuth and OpenID Connect issuers whose access tokens are good here, by name.'),
+    issuerNetworks: list(field.cidr, 'address ranges')
+      .prefault([])
+      .describe('Address ranges of the own network where issuers may be; others are looked for on the internet only.'),
     dpop: dpop(field).prefault({}),
     certificates: list(certificate(field), 'rules')
       .prefault([])

@@ -114,7 +114,7 @@ describe('a challenge', () => {
   it('cannot be broken out of by what a scope is called', () => {
     fc.assert(
       fc.property(fc.array(fc.string({ unit: 'binary' })), (scopes) => {
-        const text = authenticate(new GatewayError('insufficient_scope', { scopes })) ?? '';
+        const text = String(authenticate(new GatewayError('insufficient_scope', { scopes })));
         const rest = text.replace(/[a-z_]+="[\x20\x21\x23-\x5b\x5d-\x7e]*"(, )?/g, '');
         expect(rest).toBe('Bearer ');
       }),
