@@ -21,7 +21,7 @@ export interface MatrixGateway {
 }
 
 /** The servers of the matrix, by the name of their service. */
-export const servers = ['first', 'second', 'stdio', 'kit'] as const;
+export const servers = ['first', 'second', 'both', 'stdio', 'kit'] as const;
 
 const generous = { rate: 100_000, burst: 100_000 };
 
@@ -44,11 +44,12 @@ export async function startMatrix(): Promise<MatrixGateway> {
       announce: { credentials: [{ file: credentialFile }] },
       services: {
         first: { address: await serve(firstListener(), closers) },
-        second: { address: await serve(secondListener(closers), closers) },
+        second: { address: await serve(secondListener({ isModernOnly: true }, closers), closers) },
+        both: { address: await serve(secondListener({ isModernOnly: false }, closers), closers) },
         stdio: { stdio: [process.execPath, join(import.meta.dirname, 'stdio-server.ts')] },
       },
       // These know no tasks: the gateway keeps them.
-      tools: { 'first.echo': { task: true }, 'second.echo': { task: true }, 'stdio.echo': { task: true } },
+      tools: Object.fromEntries(['first', 'second', 'both', 'stdio'].map((name) => [`${name}.echo`, { task: true }])),
       limits: { presets: { read: generous, write: generous } },
     }),
   );
@@ -125,8 +126,11 @@ function firstListener(): RequestListener {
   };
 }
 
-function secondListener(closers: (() => unknown)[]): RequestListener {
-  const handler = createSecondHandler();
+function secondListener(
+  options: Parameters<typeof createSecondHandler>[0],
+  closers: (() => unknown)[],
+): RequestListener {
+  const handler = createSecondHandler(options);
   closers.push(() => handler.close());
   const node = toNodeHandler(handler);
   return (request, response) => void node(request as NodeIncomingMessageLike, response);

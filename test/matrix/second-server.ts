@@ -10,8 +10,11 @@ import {
 import { z } from 'zod';
 import { form, greeting, note, sampling, text } from './features.ts';
 
-/** A server of the second SDK, modern only, with every feature of the matrix: one for each request. */
-export function createSecondHandler() {
+/**
+ * A server of the second SDK with every feature of the matrix: one for each request. It speaks the modern era; without
+ * `isModernOnly` the legacy one too, as the SDK has it by default: without sessions, so that it can ask nothing there.
+ */
+export function createSecondHandler({ isModernOnly }: { readonly isModernOnly: boolean }) {
   const bus = new InMemoryServerEventBus();
   const shared = { cancelled: 0, grown: 0 };
   const create = (): McpServer => {
@@ -66,5 +69,5 @@ export function createSecondHandler() {
     server.registerResource('any', notes, {}, ({ href }, { id }) => ({ contents: [{ uri: href, text: String(id) }] }));
     return server;
   };
-  return createMcpHandler(create, { legacy: 'reject', bus });
+  return createMcpHandler(create, { bus, ...(isModernOnly && { legacy: 'reject' }) });
 }

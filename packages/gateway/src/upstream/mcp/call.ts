@@ -4,7 +4,7 @@ import { undeclared } from '../questions.ts';
 import type { Control } from './control.ts';
 import type { Question } from './conversation.ts';
 import { toAnswer } from './incoming.ts';
-import { toOutgoing } from './outgoing.ts';
+import { canBeAsked, toOutgoing } from './outgoing.ts';
 import type { Came, Parking } from './parking.ts';
 import type { Lease } from './pool-entry.ts';
 import type { Waiting } from './run.ts';
@@ -91,10 +91,6 @@ async function callLegacy(departure: Leased, parking: Parking, waiting: Waiting)
     mayAsk: (question) => undeclared(asResult(question), capabilitiesText) === undefined,
     start: (hooks) => conversation.request({ ...outgoing, ...hooks, onStart }).finally(release),
   });
-}
-
-function canBeAsked(capabilitiesText: string): boolean {
-  return ['"elicitation"', '"sampling"', '"roots"'].some((name) => capabilitiesText.includes(name));
 }
 
 function asResult({ method, paramsText }: Question): string {

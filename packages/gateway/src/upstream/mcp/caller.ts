@@ -117,9 +117,9 @@ interface Course {
   readonly signal: AbortSignal;
 }
 
-/** The era of the caller, so that nothing has to be translated; but tasks and states of the modern era are known there only. */
+/** The era of the caller, so that nothing has to be translated; but tasks, and answers to questions, are of the modern era. */
 function preferredEra({ method }: Permit, { era, retry }: Hop): Era {
-  return era === 'legacy' && !method.startsWith('tasks/') && retry?.requestState === undefined ? 'legacy' : 'modern';
+  return era === 'legacy' && !method.startsWith('tasks/') && retry === undefined ? 'legacy' : 'modern';
 }
 
 function isUnavailable(error: unknown): boolean {

@@ -72,6 +72,8 @@ export interface Conversation {
   readonly era: Era;
   readonly version: string;
   readonly server: ServerFacts;
+  /** The server keeps no memory of it although its era needs that to ask in the course of a call: it can ask nothing. */
+  readonly isMute?: boolean;
   /**
    * @throws GatewayError `upstream_unavailable` when nothing was sent, `upstream_failed` when nobody knows what became of
    * it, or the reason of the signal.

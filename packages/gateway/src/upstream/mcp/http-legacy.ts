@@ -88,6 +88,8 @@ function toConversation(session: LegacySession, server: ServerFacts): Conversati
     era: 'legacy',
     version: session.version,
     server,
+    // Answers to what it asked would reach it without a word of whose they are.
+    isMute: session.sessionId === undefined,
     async request(request) {
       session.credential = request.credential;
       const wantsMore = request.onQuestion ?? request.onProgress ?? request.onNotification;

@@ -63,6 +63,11 @@ export function toOutgoing(permit: Permit, hop: Hop, era: Era): Outgoing {
 export const mediated =
   '{"elicitation":{"form":{},"url":{}},"sampling":{},"roots":{},"extensions":{"io.modelcontextprotocol/tasks":{}}}' as JsonText;
 
+/** Whether there is anything that a server may ask a caller who can do this. */
+export function canBeAsked(capabilitiesText: string): boolean {
+  return ['"elicitation"', '"sampling"', '"roots"'].some((name) => capabilitiesText.includes(name));
+}
+
 /** What a legacy server is told of a client: what can be brought to it, and nothing that it would have to be told of later. */
 export function legacyCapabilities(capabilitiesText: JsonText): JsonText {
   const known = legacyTexts.get(capabilitiesText);

@@ -12,7 +12,10 @@ interface Begun extends Conversation {
   lose(): void;
 }
 
-function pooling(spoken: readonly Era[] = ['modern', 'legacy'], options: Partial<PoolOptions> = {}) {
+function pooling(
+  spoken: readonly Era[] = ['modern', 'legacy'],
+  options: Partial<PoolOptions> & { readonly isMute?: boolean } = {},
+) {
   let now = 0;
   const begun: Begun[] = [];
   const eras = createEras({
@@ -21,7 +24,8 @@ function pooling(spoken: readonly Era[] = ['modern', 'legacy'], options: Partial
       if (!spoken.includes(era)) return undefined;
       const lost = createListeners<[]>();
       const close = vi.fn(async () => undefined);
-      const made = { era, beginning, close, onLost: lost.add, lose: lost.tell } as unknown as Begun;
+      const isMute = options.isMute === true && era === 'legacy';
+      const made = { era, isMute, beginning, close, onLost: lost.add, lose: lost.tell } as unknown as Begun;
       begun.push(made);
       return made;
     },
@@ -64,6 +68,16 @@ describe('the conversations with one server', () => {
     const { lease } = pooling(['legacy']);
     expect((await lease({ era: 'modern' })).conversation.era).toBe('legacy');
     await expect(pooling([]).lease({})).rejects.toMatchObject({ reason: 'upstream_unavailable' });
+  });
+
+  it('are of the other era when the server could ask nothing in the one that is preferred, for who can be asked', async () => {
+    const capabilitiesText = '{"elicitation":{}}' as JsonText;
+    const { begun, lease } = pooling(undefined, { isMute: true });
+    expect((await lease({ capabilitiesText })).conversation.era).toBe('modern');
+    expect((await lease({ capabilitiesText, conversation: 'b' })).conversation.era).toBe('modern');
+    expect(begun).toHaveLength(2);
+    expect((await lease({ conversation: 'c' })).conversation.era).toBe('legacy');
+    expect((await pooling(['legacy'], { isMute: true }).lease({ capabilitiesText })).conversation.era).toBe('legacy');
   });
 
   it('are closed when there are too many, the least recently used first, but for those in use', async () => {

@@ -1,12 +1,15 @@
 import { GatewayError, type JsonText, type OutboundCredential } from '@sallyport/core';
 import type { Era, ServerInfo } from '@sallyport/protocol';
-import { mediated } from './outgoing.ts';
+import { canBeAsked, mediated } from './outgoing.ts';
 import { beginEntry, type Entry, type Lease, unavailable } from './pool-entry.ts';
 import type { Eras } from './probe.ts';
 
 /** Which conversation a call needs. */
 export interface Wanted {
-  /** The era to prefer; the other one is taken when the server does not speak it. */
+  /**
+   * The era to prefer; the other one is taken when the server does not speak it, or can ask only in the other one what its
+   * caller can be asked.
+   */
   readonly era: Era;
   /** Whose conversation it is: in the legacy era a server knows its client by it. */
   readonly conversation: string;
@@ -64,21 +67,30 @@ export function createPool(options: PoolOptions): Pool {
     return entry;
   };
 
+  const leaseAny = async (wanted: Wanted, isToAsk: boolean): Promise<Lease> => {
+    let fault: unknown;
+    for (const era of options.eras.order(wanted.era, isToAsk)) {
+      if (closing.signal.aborted) throw unavailable('closed');
+      try {
+        const leased = await entryFor(era, wanted).lease(wanted.signal);
+        if (leased) return leased;
+      } catch (error) {
+        // A server may choke on what it does not know: the other era may still be spoken.
+        if (wanted.signal.aborted) throw error;
+        fault ??= error;
+      }
+    }
+    throw fault ?? unavailable('it speaks no known revision of MCP');
+  };
+
   return {
     async lease(wanted) {
-      let fault: unknown;
-      for (const era of options.eras.order(wanted.era)) {
-        if (closing.signal.aborted) throw unavailable('closed');
-        try {
-          const leased = await entryFor(era, wanted).lease(wanted.signal);
-          if (leased) return leased;
-        } catch (error) {
-          // A server may choke on what it does not know: the other era may still be spoken.
-          if (wanted.signal.aborted) throw error;
-          fault ??= error;
-        }
-      }
-      throw fault ?? unavailable('it speaks no known revision of MCP');
+      const isToAsk = canBeAsked(wanted.capabilitiesText);
+      const leased = await leaseAny(wanted, isToAsk);
+      if (!isToAsk || !leased.conversation.isMute) return leased;
+      leased.release();
+      // Now that this is known, the other era comes first, if there is one.
+      return leaseAny(wanted, isToAsk);
     },
     async close() {
       clearInterval(clock);

@@ -5,7 +5,7 @@ import type { Conversation } from './conversation.ts';
 import { createEras } from './probe.ts';
 import { beginning } from './testing/conversation.ts';
 
-function memory(spoken: Record<Era, boolean | GatewayError>) {
+function memory(spoken: Record<Era, boolean | GatewayError>, isMute = false) {
   let now = 0;
   const asked: Era[] = [];
   const eras = createEras({
@@ -15,7 +15,7 @@ function memory(spoken: Record<Era, boolean | GatewayError>) {
       asked.push(era);
       const verdict = spoken[era];
       if (verdict instanceof GatewayError) throw verdict;
-      return verdict ? ({ era } as Conversation) : undefined;
+      return verdict ? ({ era, isMute: isMute && era === 'legacy' } as Conversation) : undefined;
     },
   });
   const pass = (ms: number): void => {
@@ -29,6 +29,16 @@ describe('what eras a server speaks', () => {
     const { eras } = memory({ modern: true, legacy: true });
     expect(eras.order('modern')).toEqual(['modern', 'legacy']);
     expect(eras.order('legacy')).toEqual(['legacy', 'modern']);
+  });
+
+  it('ends with one in which the server can ask nothing, for those who can be asked', async () => {
+    const { eras } = memory({ modern: true, legacy: true }, true);
+    expect(eras.order('legacy', true)).toEqual(['legacy', 'modern']);
+    await eras.begin('legacy', beginning());
+    expect(eras.order('legacy', true)).toEqual(['modern', 'legacy']);
+    expect(eras.order('legacy')).toEqual(['legacy', 'modern']);
+    eras.forget();
+    expect(eras.order('legacy', true)).toEqual(['legacy', 'modern']);
   });
 
   it('is remembered for a while, and learnt again after it', async () => {

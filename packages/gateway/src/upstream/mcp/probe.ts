@@ -12,8 +12,11 @@ export interface Eras {
    * remembered.
    */
   begin(era: Era, beginning: Beginning): Promise<Conversation | undefined>;
-  /** Eras to try, the one to begin with first; those that the server is known not to speak are left out. */
-  order(preferred: Era): readonly Era[];
+  /**
+   * Eras to try, the one to begin with first; those that the server is known not to speak are left out, and the one in
+   * which it is known to be mute comes last if it is to be able to ask.
+   */
+  order(preferred: Era, isToAsk?: boolean): readonly Era[];
   /** The server may be another one now: nothing is known. */
   forget(): void;
 }
@@ -30,22 +33,30 @@ export interface ErasOptions {
 export function createEras({ begin, nowMs, rememberMs = 300_000 }: ErasOptions): Eras {
   /** Until when an era counts as not spoken. */
   const missing = new Map<Era, number>();
+  /** In which era it could ask nothing when it was spoken to last. */
+  const mute = new Set<Era>();
   const isMissing = (era: Era): boolean => (missing.get(era) ?? 0) > nowMs();
   return {
     async begin(era, beginning) {
       if (isMissing(era)) return undefined;
       const conversation = await begin(era, beginning);
+      if (conversation?.isMute) mute.add(era);
+      else mute.delete(era);
       if (conversation) missing.delete(era);
       else missing.set(era, nowMs() + rememberMs);
       return conversation;
     },
-    order(preferred) {
+    order(preferred, isToAsk = false) {
       const eras: readonly Era[] = preferred === 'modern' ? ['modern', 'legacy'] : ['legacy', 'modern'];
       const left = eras.filter((era) => !isMissing(era));
       // A server that spoke neither may just have been starting.
       if (left.length === 0) missing.clear();
-      return left.length === 0 ? eras : left;
+      const tried = left.length === 0 ? eras : left;
+      return isToAsk ? [...tried].sort((one, other) => Number(mute.has(one)) - Number(mute.has(other))) : tried;
     },
-    forget: () => missing.clear(),
+    forget() {
+      missing.clear();
+      mute.clear();
+    },
   };
 }
