@@ -24,6 +24,32 @@ const steps: readonly string[] = [
      revoked_at_ms INTEGER
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX tokens_by_account ON tokens (account_id);`,
+  `CREATE TABLE users (
+     account_id TEXT PRIMARY KEY REFERENCES accounts (id),
+     password_hash TEXT NOT NULL,
+     scopes TEXT NOT NULL CHECK (json_type(scopes) = 'array'),
+     totp TEXT,
+     totp_step INTEGER NOT NULL DEFAULT 0,
+     changed_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE oauth_records (
+     model TEXT NOT NULL,
+     id TEXT NOT NULL,
+     grant_id TEXT,
+     uid TEXT,
+     payload TEXT NOT NULL,
+     consumed_at_ms INTEGER,
+     expires_at_ms INTEGER,
+     PRIMARY KEY (model, id)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX oauth_records_by_grant ON oauth_records (grant_id) WHERE grant_id IS NOT NULL;
+   CREATE INDEX oauth_records_by_uid ON oauth_records (model, uid) WHERE uid IS NOT NULL;
+   CREATE INDEX oauth_records_by_end ON oauth_records (expires_at_ms) WHERE expires_at_ms IS NOT NULL;
+   CREATE TABLE oauth_keys (
+     kid TEXT PRIMARY KEY,
+     sealed TEXT NOT NULL,
+     created_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The newest schema this program knows. */

@@ -3,12 +3,17 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Accounts, createAccounts } from './accounts.ts';
 import { migrate } from './migrations.ts';
+import { createOAuthStore, type OAuthStore } from './oauth.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
+import { createUsers, type Users } from './users.ts';
 
 /** What the gateway remembers between starts. Several processes may have the same one open. */
 export interface State {
   readonly accounts: Accounts;
   readonly tokens: TokenStore;
+  readonly users: Users;
+  /** What the authorization server keeps. */
+  readonly oauth: OAuthStore;
   close(): void;
 }
 
@@ -38,7 +43,13 @@ export function openState({ path, nowMs }: StateOptions): State {
     database.exec('PRAGMA trusted_schema = OFF');
     migrate(database, path);
     const accounts = createAccounts(database, nowMs);
-    return { accounts, tokens: createTokenStore(database), close: () => database.close() };
+    return {
+      accounts,
+      tokens: createTokenStore(database),
+      users: createUsers(database, nowMs),
+      oauth: createOAuthStore(database),
+      close: () => database.close(),
+    };
   } catch (error) {
     database.close();
     throw error;
