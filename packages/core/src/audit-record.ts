@@ -12,7 +12,7 @@ export const auditSchemaVersion = 1;
  */
 export interface AuditRecord {
   readonly schema: typeof auditSchemaVersion;
-  /** `outcome`: how a call ended. `intent`: written before dispatch where the tool demands it. */
+  /** `outcome`: how a call ended. `intent`: that it is about to leave, written before dispatch where the tool demands it. */
   readonly kind: 'outcome' | 'intent';
   readonly callId: CallId;
   readonly traceId: string;
@@ -30,6 +30,8 @@ export interface AuditRecord {
   readonly tenant?: string;
   readonly method?: string;
   readonly credentialId?: string;
+  /** What it was done for, where the credential was given for something: the intent's id and the user's message. */
+  readonly intent?: { readonly id: string; readonly messageDigest: string };
   /** The target's name if it resolved, else what was asked for; `service` and the rest only if it resolved. */
   readonly tool?: string;
   /** The MCP method, where it is not `tools/call`. */

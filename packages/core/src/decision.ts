@@ -1,5 +1,6 @@
 import type { JsonObject } from '@sallyport/protocol';
 import type { ServiceMethod } from './call.ts';
+import type { GatewayError } from './error.ts';
 import type { Principal } from './principal.ts';
 import type { Capability } from './tool.ts';
 
@@ -7,7 +8,7 @@ import type { Capability } from './tool.ts';
 export interface AccessRequest {
   readonly subject: Pick<
     Principal,
-    'subject' | 'actor' | 'client' | 'session' | 'tenant' | 'kind' | 'scopes' | 'attributes'
+    'subject' | 'actor' | 'client' | 'session' | 'tenant' | 'kind' | 'scopes' | 'attributes' | 'intent'
   >;
   readonly action: 'invoke' | 'discover';
   readonly resource: {
@@ -40,6 +41,8 @@ export interface Decision {
   readonly policies: readonly string[];
   /** For the people who own the policy; never told to the caller. */
   readonly explanation?: string;
+  /** For a deny that the caller may know more of than that there was one. */
+  readonly refusal?: GatewayError;
   /** Revisions of all policy engines asked, joined. */
   readonly revision: string;
 }

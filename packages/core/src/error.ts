@@ -64,6 +64,8 @@ export const reasons = {
   rate_limited: row('resource_exhausted', [429, 429], 'Too many calls.'),
   invalid_input: row('invalid_argument', [400, -32602], 'The arguments do not match the schema of the tool.'),
   policy_denied: row('permission_denied', [403, 403], 'Policy does not permit this call.'),
+  intent_exceeded: row('permission_denied', [403, 403], 'This is not what the token was given for.'),
+  intent_spent: row('permission_denied', [403, 403], 'All calls that the token was given for were made.'),
   approval_rejected: row('permission_denied', [403, 403], 'A person rejected this call.'),
   approval_unavailable: row('unavailable', [503, 503], 'The call needs an approval and nobody can be asked.'),
   quota_exhausted: row('resource_exhausted', [429, 429], 'The quota is used up.'),
@@ -106,6 +108,8 @@ export type StageName = (typeof stageNames)[number];
 
 /** What a refusal may carry besides its reason; all of it is safe to tell the caller. */
 export interface ErrorDetails {
+  /** For `intent_exceeded` and `intent_spent`: the intent's id. */
+  readonly intent?: string;
   /** For `insufficient_scope`: any one of these is enough. */
   readonly scopes?: readonly string[];
   /** For limits: when to try again. */

@@ -38,7 +38,11 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
     }),
   );
   for (const { target, topic, told } of watched) {
-    stops.push(stages.watch({ principal, target, topic }, (paramsText) => tell({ ...told, service: target.service, paramsText }, target)));
+    stops.push(
+      stages.watch({ principal, target, topic }, (paramsText) =>
+        tell({ ...told, service: target.service, paramsText }, target),
+      ),
+    );
   }
   const named = (kind: 'resource' | 'task'): string[] =>
     watched.flatMap(({ told }) => (told.kind === kind ? [told.kind === 'resource' ? told.uri : told.taskId] : []));

@@ -59,6 +59,12 @@ export class Permit implements PermitFacts {
 function frozen(principal: Principal): Principal {
   Object.freeze(principal.scopes);
   Object.freeze(principal.attributes);
+  const { intent } = principal;
+  if (intent !== undefined) {
+    for (const allowance of intent.allows ?? []) Object.freeze(allowance);
+    Object.freeze(intent.allows);
+    Object.freeze(intent);
+  }
   return Object.freeze(principal);
 }
 

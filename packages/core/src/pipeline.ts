@@ -59,7 +59,7 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   trail.request = request;
   const decision = await stages.authorize(request);
   trail.decision = decision;
-  if (decision.effect !== 'permit') throw new GatewayError('policy_denied');
+  if (decision.effect !== 'permit') throw decision.refusal ?? new GatewayError('policy_denied');
   const permit = grantPermit({ call, principal, target, input, decision });
 
   trail.stage = 'approve';
@@ -71,7 +71,7 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
     const reservation = await stages.budget(permit);
     return held(reservation, trail, async () => {
       const answer = await send(stages, { call, permit, trail });
-      trail.fate = 'answered';
+      trail.fate = answer.resultType === 'input_required' ? 'asked' : 'answered';
       return { kind: 'answered', content: answer };
     });
   });
@@ -104,7 +104,7 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
       trail.fate = 'unknown';
     },
     transport: origin.transport,
-    timeoutMs: Math.min(timeoutMs ?? permit.target.timeoutMs, permit.target.timeoutMs),
+    timeoutMs: Math.min(timeoutMs ?? permit.target.timeoutMs, permit.target.timeoutMs, timeLeft(stages, permit)),
     ...(onProgress && { onProgress }),
     ...(onNotification && {
       onNotification: (method, paramsText) => onNotification({ service: permit.target.service, method, paramsText }),
@@ -118,6 +118,14 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
   if (typeof cleaned?.text !== 'string') throw new Error('the output filters returned no answer');
   trail.answer = cleaned;
   return cleaned;
+}
+
+/** What was allowed until a deadline does not go on after it. In milliseconds. @throws GatewayError `credential_expired` */
+function timeLeft({ nowMs }: Stages, { principal: { intent } }: Permit): number {
+  if (intent === undefined) return Number.POSITIVE_INFINITY;
+  const leftMs = intent.expiresAtMs - nowMs();
+  if (!(leftMs > 0)) throw new GatewayError('credential_expired');
+  return leftMs;
 }
 
 async function list(stages: Stages, call: CallOf<'list'>, trail: Trail): Promise<Answered<Listing>> {
@@ -201,7 +209,7 @@ function accessRequest({ call, principal, target, input }: Omit<Grounds, 'decisi
 
 /** The policy-relevant part of a principal. */
 export function accessSubject(principal: Principal): AccessRequest['subject'] {
-  const { subject, client, kind, scopes, attributes, actor, session, tenant } = principal;
+  const { subject, client, kind, scopes, attributes, actor, session, tenant, intent } = principal;
   return {
     subject,
     client,
@@ -211,12 +219,14 @@ export function accessSubject(principal: Principal): AccessRequest['subject'] {
     ...(actor && { actor }),
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(intent && { intent }),
   };
 }
 
 /** Tells principals apart: what is kept for one is found by this key, and by nobody else's. */
-export function principalKey({ subject, actor, client, session, tenant, method }: Principal): string {
-  return JSON.stringify([method, subject, actor ?? null, client, session ?? null, tenant ?? null]);
+export function principalKey({ subject, actor, client, session, tenant, method, intent }: Principal): string {
+  const key = [method, subject, actor ?? null, client, session ?? null, tenant ?? null];
+  return JSON.stringify(intent === undefined ? key : [...key, intent.id]);
 }
 
 /** The policy-relevant part of a target. */

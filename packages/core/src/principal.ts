@@ -1,3 +1,5 @@
+import type { Intent } from './intent.ts';
+
 /** A plain value that policies may read. */
 export type AttributeValue = string | number | boolean | readonly string[];
 
@@ -5,6 +7,18 @@ export type AttributeValue = string | number | boolean | readonly string[];
 export interface Actor {
   readonly subject: string;
   readonly actor?: Actor;
+}
+
+/** What a narrower credential has to inherit. */
+export interface CredentialFacts {
+  readonly issuer: string;
+  readonly tokenId?: string;
+  /** Milliseconds since the epoch. */
+  readonly issuedAtMs: number;
+  readonly expiresAtMs: number;
+  /** Thumbprint of the key that its proofs are made with (RFC 9449), of the certificate it is bound to (RFC 8705). */
+  readonly jkt?: string;
+  readonly certificate?: string;
 }
 
 /**
@@ -26,4 +40,8 @@ export interface Principal {
   readonly method: string;
   /** Names the credential itself, for revocation and audit. Not a secret. */
   readonly credentialId: string;
+  /** What the credential was given for. Absent: it is not limited so. */
+  readonly intent?: Intent;
+  /** Where the authenticator knows it, for whoever makes a narrower credential of this one. */
+  readonly credential?: CredentialFacts;
 }

@@ -80,6 +80,7 @@ function identityFacts(principal: Principal): Partial<AuditRecord> {
     client: principal.client,
     method: principal.method,
     credentialId: principal.credentialId,
+    ...(principal.intent && { intent: { id: principal.intent.id, messageDigest: principal.intent.messageDigest } }),
     ...(principal.actor && { actor: principal.actor }),
     ...(principal.session !== undefined && { session: principal.session }),
     ...(principal.tenant !== undefined && { tenant: principal.tenant }),

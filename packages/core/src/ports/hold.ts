@@ -4,6 +4,8 @@ export type Fate =
   | 'unsent'
   /** It left and the answer came. */
   | 'answered'
+  /** It left and a question came back: the caller goes on with another call. */
+  | 'asked'
   /** It left and nobody knows: keep it spent. */
   | 'unknown';
 

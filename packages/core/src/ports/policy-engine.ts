@@ -1,10 +1,13 @@
 import type { AccessRequest } from '../decision.ts';
+import type { GatewayError } from '../error.ts';
 
 /** One engine's part of a decision. `abstain`: no policy of this engine applies. */
 export interface Verdict {
   readonly effect: 'permit' | 'deny' | 'abstain';
   readonly policies: readonly string[];
   readonly explanation?: string;
+  /** What to refuse with instead of `policy_denied`, where the caller may know: the limits of its own credential. */
+  readonly refusal?: GatewayError;
 }
 
 /**

@@ -18,12 +18,15 @@ export function createAuthorize(engines: readonly PolicyEngine[]): Stages['autho
 function combine(verdicts: readonly Verdict[], revision: string): Decision {
   const denies = verdicts.filter((verdict) => verdict.effect === 'deny');
   const deciding = denies.length > 0 ? denies : verdicts.filter((verdict) => verdict.effect === 'permit');
+  // Where another engine denies as well, its silence counts.
+  const [refusal] = denies.every((verdict) => verdict.refusal !== undefined) ? denies.map((one) => one.refusal) : [];
   const explanation = denies.find((verdict) => verdict.explanation !== undefined)?.explanation;
   return {
     effect: denies.length === 0 && verdicts.every(isVerdict) ? 'permit' : 'deny',
     policies: deciding.flatMap((verdict) => verdict.policies),
     revision,
     ...(explanation !== undefined && { explanation }),
+    ...(refusal && { refusal }),
   };
 }
 

@@ -1,7 +1,6 @@
-import type { Endpoint, Target } from '@sallyport/core';
+import { compilePattern, type Endpoint, type Target } from '@sallyport/core';
 import type { NameStyle } from '../catalog/entry-text.ts';
 import type { GatewayConfig } from '../config/index.ts';
-import { compilePattern } from '../limits/index.ts';
 
 /** What each named view of a configuration takes in. A name that is none takes in nothing: `undefined`. */
 export function compileViews({ views }: GatewayConfig): (name: string) => ((target: Target) => boolean) | undefined {

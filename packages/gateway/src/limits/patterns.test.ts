@@ -1,6 +1,7 @@
+import { compilePattern } from '@sallyport/core';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
-import { compileOverrides, compilePattern } from './patterns.ts';
+import { compileOverrides } from './patterns.ts';
 
 test.each([
   ['posts.*', 'posts.PostService.Create', true],

@@ -184,6 +184,7 @@ function toHopError({ jsonRpc, message, code, reason, details }: GatewayError): 
       code,
       reason,
       ...(details.scopes && { scopes: details.scopes }),
+      ...(details.intent !== undefined && { intent: details.intent }),
       ...(details.retryAfterMs !== undefined && { retryAfterMs: details.retryAfterMs }),
       ...(details.issues && { issues: details.issues }),
     },

@@ -6,13 +6,14 @@ export const traceIdHeader = 'Mcp-Trace-Id';
 
 /** What programs need of a refusal beside its message. Nothing in it depends on what exists. */
 export function refusalData(error: GatewayError, callId: string): JsonObject {
-  const { scopes, retryAfterMs, issues, supported, requested, requiredCapabilities } = error.details;
+  const { scopes, intent, retryAfterMs, issues, supported, requested, requiredCapabilities } = error.details;
   return {
     code: error.code,
     reason: error.reason,
     retryable: error.retryable,
     traceId: callId,
     ...(scopes && { scopes }),
+    ...(intent !== undefined && { intent }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(issues && { issues }),
     ...(supported && { supported }),

@@ -1,0 +1,57 @@
+import {
+  type Fate,
+  GatewayError,
+  type Hold,
+  type Intent,
+  type Intents,
+  noHold,
+  type Permit,
+  type Quota,
+} from '@sallyport/core';
+
+/** What counting the calls of intents needs. */
+export interface IntentCallsOptions {
+  /** Absent: none can be counted, so nothing is let through under an intent that limits calls. */
+  readonly intents?: Intents;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+}
+
+/**
+ * Counts the calls made under intents, each before it leaves. One that never left is given back; one of which nobody knows
+ * stays spent. A service that asked something has not done what it was called for: the call that goes on with it takes
+ * its place, once.
+ */
+export function createIntentCalls({ intents, nowMs }: IntentCallsOptions): Quota {
+  return {
+    reserve(permit) {
+      const { intent } = permit.principal;
+      if (intent?.allows === undefined || isFollowUp(permit)) return noHold;
+      if (intents === undefined) throw new Error('a call under an intent, and no way to count it');
+      return reserve(intents, intent.allows, { nowMs: nowMs(), goesOn: permit.retry?.requestState !== undefined });
+    },
+  };
+}
+
+/** What is asked about a task is no call of its own: the call that made it was counted. */
+function isFollowUp({ method }: Permit): boolean {
+  return method.startsWith('tasks/');
+}
+
+function reserve(intents: Intents, allows: NonNullable<Intent['allows']>, call: Parameters<Intents['take']>[1]): Hold {
+  const ids = allows.map(({ intent }) => intent);
+  const result = intents.take(ids, call);
+  if (!result.taken) {
+    if (result.why === 'ended') throw new GatewayError('credential_expired');
+    throw new GatewayError('intent_spent', { intent: result.intent });
+  }
+  const { from } = result;
+  let isSettled = false;
+  const settle = (fate: Fate): void => {
+    if (isSettled) return;
+    isSettled = true;
+    if (fate === 'unsent') intents.giveBack(ids, from);
+    else if (fate === 'asked') intents.asked(ids);
+  };
+  return { settle };
+}
