@@ -38,13 +38,16 @@ export function addFirstTools(server: FirstServer, ledger: Ledger): void {
   server.registerTool('stay', { inputSchema: given }, (args, { signal }) =>
     work(ledger, { ...args, ms: 3_600_000 }, signal),
   );
-  server.registerTool('ask', { inputSchema: given }, async ({ nonce }, { sendRequest, signal }) => {
-    ledger.note(`done ${nonce}`);
-    signal.addEventListener('abort', () => ledger.note(`cancelled ${nonce}`));
-    const { content } = await sendRequest({ method: 'elicitation/create', params: form }, ElicitResultSchema, {
-      timeout: 3_600_000,
-    });
-    return text(`${nonce} ${JSON.stringify(content)}`);
+  server.registerTool('ask', { inputSchema: given }, async ({ nonce, ms }, { sendRequest, signal }) => {
+    const asking = { timeout: 3_600_000 };
+    const answer = await sendRequest({ method: 'elicitation/create', params: form }, ElicitResultSchema, asking).catch(
+      (error: unknown) => {
+        ledger.note(`declined ${nonce}`);
+        throw error;
+      },
+    );
+    await work(ledger, { nonce, ms }, signal);
+    return text(`${nonce} ${JSON.stringify(answer.content)}`);
   });
 }
 

@@ -11,8 +11,10 @@ import { countNoted } from './upstream-ledger.ts';
 /** Kinds of servers that can be behind a gateway: SDKs of both generations, over HTTP and stdio, and the kit. */
 export const upstreamKinds = ['first', 'second', 'stdio-first', 'stdio-second', 'kit'] as const;
 
-/** One of them; also the name of its service. */
-export type UpstreamKind = (typeof upstreamKinds)[number];
+/** One of them; also the name of its service. Two more mean no good: `hostile-legacy` and `hostile-modern`. */
+export type UpstreamKind = (typeof upstreamKinds)[number] | HostileKind;
+
+type HostileKind = 'hostile-legacy' | 'hostile-modern';
 
 /** A server that can be killed and started again, as often as one likes. */
 export interface Upstream {
@@ -99,6 +101,9 @@ function createUpstream(kind: UpstreamKind, folder: string): Promise<Created> {
     case 'first':
     case 'second':
       return overHttp(kind, ledger);
+    case 'hostile-legacy':
+    case 'hostile-modern':
+      return ofHostile(kind, ledger);
     case 'stdio-first':
     case 'stdio-second':
       return overStdio(kind, ledger);
@@ -121,6 +126,17 @@ async function overHttp(kind: 'first' | 'second', ledger: string): Promise<Creat
   return {
     upstream: { kind, ledger, tools: sdkTools, ...crowd },
     services: { [kind]: { address: `http://127.0.0.1:${port}/mcp` } },
+    announce: {},
+  };
+}
+
+async function ofHostile(kind: HostileKind, ledger: string): Promise<Created> {
+  const program = join(here, 'upstream-hostile.ts');
+  const one = startNode([program, kind.slice('hostile-'.length), ledger]);
+  const crowd = createCrowd(() => Promise.reject(new Error('it is started once')), [one]);
+  return {
+    upstream: { kind, ledger, tools: { ...sdkTools, stay: 'silent' }, ...crowd },
+    services: { [kind]: { address: await one.firstLine() } },
     announce: {},
   };
 }
@@ -157,8 +173,11 @@ async function ofKit(folder: string, ledger: string): Promise<Created> {
   };
 }
 
-function createCrowd(startOne: () => Promise<Program>): Pick<Upstream, 'pids' | 'start' | 'crash'> {
-  const crowd: Program[] = [];
+function createCrowd(
+  startOne: () => Promise<Program>,
+  started: readonly Program[] = [],
+): Pick<Upstream, 'pids' | 'start' | 'crash'> {
+  const crowd = [...started];
   return {
     pids: () => crowd.map(({ pid }) => pid),
     async start() {
