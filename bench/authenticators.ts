@@ -132,12 +132,12 @@ async function measure({ evidence, chain: use = authenticate, isRefused = false 
   return spent;
 }
 
-const table: Record<string, { thread: number; process: number; ratio?: number }> = {};
-for (const row of rows) table[row.name] = await measure(row);
-const unit = table['own token, warm']?.process ?? 1;
-for (const row of Object.values(table)) row.ratio = Math.round((row.process / unit) * 10) / 10;
-if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ rows: table })}\n`);
-else console.table(table);
+const table = new Map<string, { thread: number; process: number; ratio?: number }>();
+for (const row of rows) table.set(row.name, await measure(row));
+const unit = table.get('own token, warm')?.process ?? 1;
+for (const row of table.values()) row.ratio = Math.round((row.process / unit) * 10) / 10;
+if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ rows: Object.fromEntries(table) })}\n`);
+else console.table(Object.fromEntries(table));
 await issuer.close();
 state.close();
 rmSync(folder, { recursive: true, force: true });

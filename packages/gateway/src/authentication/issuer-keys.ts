@@ -35,16 +35,19 @@ interface Known {
   readonly atMs: number;
 }
 
-/**
- * Keeps the keys of an issuer: asks at the first need, again after `refreshMs`, and when a token names a key that is not
- * known, but then at most every `cooldownMs`, so that made-up key ids cannot be used to flood the issuer. While it does not
- * answer, the keys that were known stay good for `keepMs` and no longer.
- *
- * Asking is done once for all who wait for it. `createRemoteJWKSet` of jose would forget its keys during an outage, does
- * not tell when one was taken away, and has a clock of its own; choosing and importing keys is jose's here too.
- */
-export function createIssuerKeys(settings: IssuerSettings, { fetch, nowMs, log }: IssuerKeysDeps): IssuerKeys {
-  const { refreshMs, keepMs, cooldownMs, timeoutMs } = settings.keys;
+/** When an issuer is asked, and what it last said. One asking serves all who wait for it. */
+interface Source {
+  /** What was said last, and how often a key was taken away since the start. */
+  state(): { readonly known: Known | undefined; readonly generation: number; readonly hasFailed: boolean };
+  ageMs(): number;
+  mayAsk(): boolean;
+  /** The asking that is under way, or a new one. Never fails: `hasFailed` tells. */
+  ask(): Promise<void>;
+  isAsking(): boolean;
+}
+
+function createSource(settings: IssuerSettings, { fetch, nowMs, log }: IssuerKeysDeps): Source {
+  const { cooldownMs, timeoutMs } = settings.keys;
   const source = { ...settings, fetch, timeoutMs };
   let known: Known | undefined;
   let generation = 0;
@@ -52,11 +55,6 @@ export function createIssuerKeys(settings: IssuerSettings, { fetch, nowMs, log }
   let hasFailed = false;
   let asking: Promise<void> | undefined;
 
-  const ageMs = (): number => (known === undefined ? Number.POSITIVE_INFINITY : Math.abs(nowMs() - known.atMs));
-  const mayAsk = (): boolean => {
-    const waitMs = hasFailed ? Math.min(cooldownMs, longestRetryMs) : cooldownMs;
-    return Math.abs(nowMs() - askedAtMs) >= waitMs;
-  };
   async function askOnce(): Promise<void> {
     askedAtMs = nowMs();
     try {
@@ -70,17 +68,38 @@ export function createIssuerKeys(settings: IssuerSettings, { fetch, nowMs, log }
       log?.warn({ err: error, issuer: settings.issuer }, 'the keys of an issuer cannot be had');
     }
   }
-  const ask = (): Promise<void> => {
-    asking ??= askOnce().finally(() => {
-      asking = undefined;
-    });
-    return asking;
+
+  return {
+    state: () => ({ known, generation, hasFailed }),
+    ageMs: () => (known === undefined ? Number.POSITIVE_INFINITY : Math.abs(nowMs() - known.atMs)),
+    mayAsk: () => Math.abs(nowMs() - askedAtMs) >= (hasFailed ? Math.min(cooldownMs, longestRetryMs) : cooldownMs),
+    ask() {
+      asking ??= askOnce().finally(() => {
+        asking = undefined;
+      });
+      return asking;
+    },
+    isAsking: () => asking !== undefined,
   };
+}
+
+/**
+ * Keeps the keys of an issuer: asks at the first need, again after `refreshMs`, and when a token names a key that is not
+ * known, but then at most every `cooldownMs`, so that made-up key ids cannot be used to flood the issuer. While it does not
+ * answer, the keys that were known stay good for `keepMs` and no longer.
+ *
+ * `createRemoteJWKSet` of jose would forget its keys during an outage, does not tell when one was taken away, and has a
+ * clock of its own; choosing and importing keys is jose's here too.
+ */
+export function createIssuerKeys(settings: IssuerSettings, deps: IssuerKeysDeps): IssuerKeys {
+  const { refreshMs, keepMs } = settings.keys;
+  const { state, ageMs, mayAsk, ask, isAsking } = createSource(settings, deps);
+
   /** Waits only where there is nothing lawful to go by, or where the keys have not been looked at for very long. */
   const prepare = async (): Promise<void> => {
     if (ageMs() < refreshMs) return;
-    const isUrgent = ageMs() > keepMs || (ageMs() >= 2 * refreshMs && !hasFailed);
-    const pending = asking ?? (mayAsk() ? ask() : undefined);
+    const isUrgent = ageMs() > keepMs || (ageMs() >= 2 * refreshMs && !state().hasFailed);
+    const pending = isAsking() || mayAsk() ? ask() : undefined;
     if (isUrgent) await pending;
     if (ageMs() > keepMs) throw new GatewayError('issuer_unavailable', { retryAfterMs: longestRetryMs });
   };
@@ -89,22 +108,22 @@ export function createIssuerKeys(settings: IssuerSettings, { fetch, nowMs, log }
     async find(header, token) {
       await prepare();
       try {
-        return await requireKnown(known).find(header, token);
+        return await requireKnown(state().known).find(header, token);
       } catch (error) {
         if (!(error instanceof errors.JWKSNoMatchingKey)) throw error;
-        if (asking === undefined && !mayAsk()) throw hasFailed ? unavailable(error) : error;
+        if (!(isAsking() || mayAsk())) throw state().hasFailed ? unavailable(error) : error;
         await ask();
-        if (hasFailed) throw unavailable(error);
-        return requireKnown(known).find(header, token);
+        if (state().hasFailed) throw unavailable(error);
+        return requireKnown(state().known).find(header, token);
       }
     },
-    generation: () => generation,
+    generation: () => state().generation,
     areCurrent() {
       const age = ageMs();
       if (age < refreshMs) return true;
       if (age > keepMs) return false;
       if (mayAsk()) void ask();
-      return age < 2 * refreshMs || hasFailed;
+      return age < 2 * refreshMs || state().hasFailed;
     },
   };
 }
