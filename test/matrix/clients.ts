@@ -4,10 +4,11 @@ import { StreamableHTTPClientTransport as FirstTransport } from '@modelcontextpr
 import {
   CreateMessageRequestSchema,
   ElicitRequestSchema,
+  ListRootsRequestSchema,
   ResourceUpdatedNotificationSchema,
   ToolListChangedNotificationSchema,
 } from '@modelcontextprotocol/sdk/types.js';
-import { answered, sampled } from './features.ts';
+import { answered, folders, sampled } from './features.ts';
 
 /** A client of some SDK, as the cells of the matrix use it. */
 export interface MatrixClient {
@@ -30,13 +31,14 @@ export interface MatrixClient {
 type Ref = { type: 'ref/prompt'; name: string } | { type: 'ref/resource'; uri: string };
 
 const info = { name: 'matrix', version: '1.0.0' };
-const capabilities = { elicitation: { form: {} }, sampling: {} };
+const capabilities = { elicitation: { form: {} }, sampling: {}, roots: {} };
 
 /** Connects the client of the first SDK. */
 export async function connectFirst(url: URL, token: string): Promise<MatrixClient> {
   const client = new First(info, { capabilities });
   client.setRequestHandler(ElicitRequestSchema, () => structuredClone(answered));
   client.setRequestHandler(CreateMessageRequestSchema, () => structuredClone(sampled));
+  client.setRequestHandler(ListRootsRequestSchema, () => structuredClone(folders));
   const requestInit = { headers: { Authorization: `Bearer ${token}` } };
   // The SDK's own types disagree about optional members.
   await client.connect(new FirstTransport(url, { requestInit }) as never);
@@ -73,6 +75,7 @@ export async function connectSecond(
   const client = new Second(info, { capabilities, versionNegotiation: { mode } });
   client.setRequestHandler('elicitation/create', () => structuredClone(answered));
   client.setRequestHandler('sampling/createMessage', () => structuredClone(sampled));
+  client.setRequestHandler('roots/list', () => structuredClone(folders));
   await client.connect(new SecondTransport(url, { requestInit: { headers: { Authorization: `Bearer ${token}` } } }));
   return {
     era: 'modern',

@@ -21,6 +21,9 @@ export const sampling = {
 export const answered = { action: 'accept', content: { ok: true } } as const;
 export const sampled = { role: 'assistant', model: 'm', content: { type: 'text', text: 'hello' } } as const;
 
+/** The folders that the client works in. */
+export const folders = { roots: [{ uri: 'file:///srv/ada', name: 'ada' }] };
+
 /** A result of one text. */
 export const text = (value: string) => ({ content: [{ type: 'text' as const, text: value }] });
 

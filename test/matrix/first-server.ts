@@ -3,6 +3,7 @@ import { McpServer, ResourceTemplate } from '@modelcontextprotocol/sdk/server/mc
 import {
   CreateMessageResultSchema,
   ElicitResultSchema,
+  ListRootsResultSchema,
   SubscribeRequestSchema,
 } from '@modelcontextprotocol/sdk/types.js';
 import { z } from 'zod';
@@ -49,6 +50,10 @@ export function createFirstServer(shared: Shared): McpServer {
   server.registerTool('sample', { inputSchema: {} }, async (_args, { sendRequest }) => {
     const answer = await sendRequest({ method: 'sampling/createMessage', params: sampling }, CreateMessageResultSchema);
     return text(JSON.stringify(answer.content));
+  });
+  server.registerTool('roots', { inputSchema: {} }, async (_args, { sendRequest }) => {
+    const { roots } = await sendRequest({ method: 'roots/list' }, ListRootsResultSchema);
+    return text(JSON.stringify(roots));
   });
   server.registerTool('grow', { inputSchema: {} }, async () => {
     for (const each of new Set([...all, ...shared.servers])) {

@@ -29,6 +29,9 @@ kit.tool('Matrix.Sample', { description: 'Asks the model.', input }, async (_arg
   const { content } = await ctx.sample(sampling);
   return JSON.stringify(content);
 });
+kit.tool('Matrix.Roots', { description: 'Asks for folders.', input }, async (_args, ctx) =>
+  JSON.stringify(await ctx.roots()),
+);
 kit.tool('Matrix.Touch', { description: 'Changes the note.', input }, () => {
   kit.resourceUpdated(note);
   return 'touched';

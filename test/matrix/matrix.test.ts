@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { connectFirst, connectSecond, type MatrixClient } from './clients.ts';
-import { answered, note, sampled } from './features.ts';
+import { answered, folders, note, sampled } from './features.ts';
 import { type MatrixGateway, servers, startMatrix } from './gateway.ts';
 import { runTask } from './tasks.ts';
 
@@ -79,6 +79,12 @@ describe.each(Object.keys(clients))('%s', (clientName) => {
 
     it('is asked for its model by a tool', async () => {
       expect(JSON.parse(await client.call(tool('sample')))).toEqual(sampled.content);
+    });
+
+    it('is asked for its folders by a tool, unless others use the same process', async () => {
+      const answer = await client.call(tool('roots'));
+      if (server === 'stdio') expect(answer).toMatch(/Method not found/);
+      else expect(JSON.parse(answer)).toEqual(folders.roots);
     });
 
     it('hears that the list of tools has changed', async () => {

@@ -52,6 +52,11 @@ export function createSecondHandler({ isModernOnly }: { readonly isModernOnly: b
         inputRequests: { model: { method: 'sampling/createMessage', params: structuredClone(sampling) as never } },
       });
     });
+    server.registerTool('roots', { inputSchema: empty }, async (_args, { mcpReq }) => {
+      const answer = inputResponse(mcpReq.inputResponses, 'folders');
+      if (answer.kind === 'roots') return text(JSON.stringify(answer.roots));
+      return inputRequired({ inputRequests: { folders: inputRequired.listRoots() } });
+    });
     server.registerTool('grow', { inputSchema: empty }, async () => {
       shared.grown += 1;
       bus.publish({ kind: 'tools_list_changed' });
