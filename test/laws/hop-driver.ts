@@ -1,4 +1,4 @@
-import { type Driver, nextId, noAnswer, readMcpAnswer, type Seen } from '@sallyport/testkit';
+import { type Driver, nextId, noAnswer, notHere, readMcpAnswer, type Seen } from '@sallyport/testkit';
 import { createInvocations, type OnInvoke } from '../../packages/gateway/src/registry/invocations.ts';
 
 /**
@@ -27,6 +27,7 @@ export function hop(onInvoke: OnInvoke, service: string): Driver {
         invocations.start(id, { tool, arguments: value });
       });
     },
+    ask: async () => notHere(),
     raw: async () => noAnswer('frames are tested where they are read'),
     close: async () => invocations.abortAll(),
   };

@@ -1,6 +1,17 @@
-import { type Driver, defaultTimeoutMs, noAnswer, type Seen, type SendOptions } from './driver.ts';
+import { type Driver, defaultTimeoutMs, noAnswer, type Seen, type SendOptions, type SessionClient } from './driver.ts';
 import { cursorMember, listPages } from './list-pages.ts';
-import { callText, cancelText, type Era, nextId, requestText } from './mcp-text.ts';
+import {
+  callMembers,
+  cancelText,
+  type Era,
+  initializedText,
+  initializeText,
+  listMethods,
+  membersText,
+  nextId,
+  requestText,
+} from './mcp-text.ts';
+import { answerTo, questionIn } from './questions.ts';
 import { readMcpAnswer } from './read-answer.ts';
 
 /** An open connection that carries JSON-RPC messages both ways. */
@@ -26,6 +37,8 @@ export interface ConversationOptions {
   readonly open: (events: LineEvents) => Promise<Line | Seen>;
   /** Members that every `params` carries, as text. */
   readonly more?: readonly string[];
+  /** Begins every connection with `initialize`, as this client. Without it a legacy driver keeps no session. */
+  readonly client?: SessionClient;
   /** Going away means closing the connection; otherwise the request is cancelled and the connection stays. */
   readonly leaves?: boolean;
 }
@@ -39,43 +52,77 @@ interface Asking {
 type Settle = (answer: string | Seen) => void;
 
 /** Makes a driver over a connection that is opened when it is first needed, and again when it is gone. */
-export function conversation({ name, era, open, more = [], leaves = false }: ConversationOptions): Driver {
-  const waiting = createWaiting();
-  let line: Promise<Line | Seen> | undefined;
-
-  const events: LineEvents = {
-    onMessage: waiting.onMessage,
-    onClosed: (reason) => {
-      waiting.settleAll(noAnswer(reason));
-      line = undefined;
-    },
-  };
-  const connected = async (): Promise<Line | Seen> => {
-    const current = await line;
-    if (current !== undefined && 'send' in current && current.isOpen) return current;
-    line = open(events);
-    return line;
-  };
-  const ask = async (asking: Asking): Promise<string | Seen> => {
-    const current = await connected();
-    return 'send' in current ? askOn(current, { waiting, asking, leaves }) : current;
-  };
+export function conversation(options: ConversationOptions): Driver {
+  const { name, era, more = [] } = options;
+  const { ask, close } = createTalk(options);
   const see = async (asking: Asking): Promise<Seen> => {
     const answer = await ask(asking);
     return typeof answer === 'string' ? readMcpAnswer(answer) : answer;
+  };
+  const message = (method: string, members: readonly string[], sendOptions: SendOptions = {}): Asking => {
+    const { capabilities } = sendOptions;
+    const { id, text } = requestText(era, { method, members: [...members, ...more], capabilities });
+    return { id, text, options: sendOptions };
   };
 
   return {
     name,
     takesText: true,
-    list: () =>
+    list: (what = 'tools') =>
       listPages(async (cursor) => {
-        const { id, text } = requestText(era, 'tools/list', [...cursorMember(cursor), ...more]);
-        const answer = await ask({ id, text, options: {} });
+        const answer = await ask(message(listMethods[what], cursorMember(cursor)));
         return typeof answer === 'string' ? { text: answer, seen: readMcpAnswer(answer) } : answer;
       }),
-    call: (tool, args, options = {}) => see({ ...callText(era, tool, { args, more }), options }),
-    raw: (text, options = {}) => see({ text, id: nextId(), options }),
+    call: (tool, args, sendOptions) => see(message('tools/call', callMembers(tool, args), sendOptions)),
+    ask: (method, params = {}, sendOptions) => see(message(method, membersText(params), sendOptions)),
+    raw: (text, sendOptions = {}) => see({ text, id: nextId(), options: sendOptions }),
+    close,
+  };
+}
+
+/** Sends messages over a connection that is there when it is needed. */
+interface Talk {
+  readonly ask: (asking: Asking) => Promise<string | Seen>;
+  readonly close: () => Promise<void>;
+}
+
+function createTalk({ open, client, leaves = false }: ConversationOptions): Talk {
+  const waiting = createWaiting();
+  let line: Promise<Line | Seen> | undefined;
+  const openOnce = async (): Promise<Line | Seen> => {
+    const opening = open({
+      onMessage(text) {
+        const question = client === undefined ? undefined : questionIn(text);
+        if (client === undefined || question === undefined) return waiting.onMessage(text);
+        void Promise.all([opening, answerTo(client, question)]).then(([opened, reply]) => {
+          if ('send' in opened) opened.send(reply);
+        });
+      },
+      onClosed(reason) {
+        waiting.settleAll(noAnswer(reason));
+        line = undefined;
+      },
+    });
+    const opened = await opening;
+    if (client === undefined || !('send' in opened)) return opened;
+    const greeting = { ...initializeText(client.capabilities ?? {}), options: {} };
+    const greeted = await askOn(opened, { waiting, asking: greeting, leaves });
+    const seen = typeof greeted === 'string' ? readMcpAnswer(greeted) : greeted;
+    if (seen.kind !== 'answered') return seen;
+    opened.send(initializedText);
+    return opened;
+  };
+  const connected = async (): Promise<Line | Seen> => {
+    const current = await line;
+    if (current !== undefined && 'send' in current && current.isOpen) return current;
+    line = openOnce();
+    return line;
+  };
+  return {
+    async ask(asking) {
+      const current = await connected();
+      return 'send' in current ? askOn(current, { waiting, asking, leaves }) : current;
+    },
     async close() {
       const current = await line;
       if (current !== undefined && 'send' in current) current.close();

@@ -3,14 +3,18 @@ import type { JsonObject, JsonValue } from '@sallyport/protocol';
 /** What came back from a gateway, in words that are the same for every way in. */
 export interface Seen {
   /**
-   * `answered`: the tool's own answer. `refused`: the gateway said no, with its code and reason. `tool_error`: the tool
+   * `answered`: the service's own answer, which may be a question to the caller (reason `input_required`) or that it goes on
+   * in the background (`task`). `refused`: the gateway said no, with its code and reason. `tool_error`: the tool
    * reported failure, or the call waits for somebody (reason `suspended`). `protocol_error`: no answer in time, a closed
    * connection, or something that is not an answer at all; `reason` says which.
    */
   readonly kind: 'answered' | 'refused' | 'tool_error' | 'protocol_error';
   readonly code?: string;
   readonly reason?: string;
-  /** The structured content, else what the text says; for a list the names of the tools; for errors the message. */
+  /**
+   * Of a tool the structured content, else what the text says; for a list the names in it; for errors the message. Of
+   * anything else the whole result, without what belongs to the revision and not to the answer.
+   */
   readonly result?: JsonValue;
   /** Scopes named by a refusal. */
   readonly scopes?: readonly string[];
@@ -28,6 +32,21 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** The caller goes away, or cancels where a connection would outlive that. */
   readonly signal?: AbortSignal;
+  /** MCP `ClientCapabilities` of a modern request; a legacy caller declared its own when its session began. Default: none. */
+  readonly capabilities?: JsonObject;
+}
+
+/** The lists there are. */
+export type Listable = 'tools' | 'prompts' | 'resources' | 'templates';
+
+/** Answers a question that the gateway brings from a service: the result for this method and these params. */
+export type AnswerQuestion = (method: string, params: JsonObject) => JsonObject | Promise<JsonObject>;
+
+/** What a client of the old era says of itself when its session begins, and how it answers what it is asked then. */
+export interface SessionClient {
+  /** MCP `ClientCapabilities`. */
+  readonly capabilities?: JsonObject;
+  readonly answer?: AnswerQuestion;
 }
 
 /** One way into a gateway, for one caller. All ways have this shape, so that a test can compare them. */
@@ -36,10 +55,12 @@ export interface Driver {
   readonly name: string;
   /** Whether it sends text as given. Embedding takes values, and prints them itself. */
   readonly takesText: boolean;
-  /** Lists tools, all pages; `result` is their names in the gateway's order. */
-  list(): Promise<Seen>;
+  /** Lists tools, or what else is asked for, all pages; `result` is their names or URIs in the gateway's order. */
+  list(what?: Listable): Promise<Seen>;
   /** Calls a tool. Arguments given as text are sent exactly so, whether they are JSON or not. */
   call(tool: string, args?: JsonObject | string, options?: SendOptions): Promise<Seen>;
+  /** Sends a request for anything else of MCP's, under its own method; a way in that has no such request says so. */
+  ask(method: string, params?: JsonObject, options?: SendOptions): Promise<Seen>;
   /** Sends a whole message: JSON-RPC or what is to be refused as such; for REST, the body. */
   raw(text: string, options?: SendOptions): Promise<Seen>;
   close(): Promise<void>;
@@ -51,6 +72,11 @@ export const defaultTimeoutMs = 10_000;
 /** Nothing that could be understood came back. */
 export function noAnswer(reason: string, bytes = ''): Seen {
   return { kind: 'protocol_error', reason, bytes: mask(bytes) };
+}
+
+/** What a way in says to requests that it has no place for. */
+export function notHere(): Seen {
+  return noAnswer('there is no such request on this way in');
 }
 
 /** Takes out what differs from call to call: UUIDs, ids of messages, trace and span ids, dates. Lengths stay as they are. */

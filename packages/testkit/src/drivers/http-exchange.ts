@@ -21,6 +21,8 @@ export interface HttpClient {
 export interface HttpMessage extends Pick<SendOptions, 'timeoutMs' | 'signal'> {
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string | Uint8Array;
+  /** Hears each piece of the body of the answer as it comes. */
+  readonly onText?: (text: string) => void;
 }
 
 const maxReplyBytes = 64 * 1024 * 1024;
@@ -49,15 +51,17 @@ interface Sending {
 }
 
 function exchange(agent: Agent, { method, url, message }: Sending): Promise<HttpReply> {
-  const { body, headers, timeoutMs = defaultTimeoutMs, signal } = message;
+  const { body, headers, timeoutMs = defaultTimeoutMs, signal, onText } = message;
   return new Promise((resolve, reject) => {
     const request = openRequest(url, { method, headers, agent }, (response) => {
       const chunks: Buffer[] = [];
+      const decoder = new TextDecoder();
       let bytes = 0;
       response.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
         if (bytes > maxReplyBytes) request.destroy(new Error('the answer is too long'));
         else chunks.push(chunk);
+        onText?.(decoder.decode(chunk, { stream: true }));
       });
       response.once('error', reject);
       response.once('end', () => resolve(toReply(response.statusCode ?? 0, response.headers, chunks)));

@@ -8,8 +8,10 @@ export function readMcpAnswer(text: string, bytes = text): Seen {
   const { error, result } = message;
   if (isJsonObject(error)) return readError(error.data, error.message, bytes);
   if (!isJsonObject(result)) return noAnswer('neither result nor error', bytes);
-  if (Array.isArray(result.tools)) return { kind: 'answered', result: namesOf(result.tools), bytes: mask(bytes) };
-  return result.isError === true ? readToolError(result, bytes) : { ...readOutput(result), bytes: mask(bytes) };
+  const entries = entriesOf(result);
+  if (entries !== undefined) return { kind: 'answered', result: entries.map(nameOf), bytes: mask(bytes) };
+  if (result.isError === true) return readToolError(result, bytes);
+  return { ...(Array.isArray(result.content) ? readOutput(result) : readWhole(result)), bytes: mask(bytes) };
 }
 
 /** Reads an answer of the REST face. */
@@ -30,7 +32,8 @@ export function readRestAnswer(text: string, bytes = text): Seen {
       bytes: mask(bytes),
     };
   }
-  if (Array.isArray(body.tools)) return { kind: 'answered', result: namesOf(body.tools), bytes: mask(bytes) };
+  const entries = entriesOf(body);
+  if (entries !== undefined) return { kind: 'answered', result: entries.map(nameOf), bytes: mask(bytes) };
   if (!Object.hasOwn(body, 'result')) return noAnswer('neither result nor error', bytes);
   return { kind: 'answered', result: body.result ?? null, bytes: mask(bytes) };
 }
@@ -47,6 +50,7 @@ function readError(data: JsonValue | undefined, message: JsonValue | undefined, 
   if (!isJsonObject(data) || typeof data.reason !== 'string' || typeof data.code !== 'string') {
     return noAnswer('an error without a reason', bytes);
   }
+  if (data.reason === 'suspended') return suspended(asText(message), bytes);
   const scopes = Array.isArray(data.scopes) ? { scopes: data.scopes.map(String) } : {};
   return {
     kind: 'refused',
@@ -64,17 +68,14 @@ function readToolError(result: JsonObject, bytes: string): Seen {
   const facts = meta[metaKeys.error];
   const message = firstText(result);
   if (isJsonObject(facts) && typeof facts.reason === 'string') return readError(facts, facts.message, bytes);
-  if (typeof meta[metaKeys.question] === 'string') {
-    return {
-      kind: 'tool_error',
-      code: 'failed_precondition',
-      reason: 'suspended',
-      result: message,
-      bytes: mask(bytes),
-    };
-  }
+  if (typeof meta[metaKeys.question] === 'string') return suspended(message, bytes);
   const code = isJsonObject(facts) && typeof facts.code === 'string' ? facts.code : 'unknown';
   return { kind: 'tool_error', code, result: message, bytes: mask(bytes) };
+}
+
+/** The call waits for somebody. */
+function suspended(result: string, bytes: string): Seen {
+  return { kind: 'tool_error', code: 'failed_precondition', reason: 'suspended', result, bytes: mask(bytes) };
 }
 
 function readOutput(result: JsonObject): Pick<Seen, 'kind' | 'result'> {
@@ -89,8 +90,27 @@ function firstText({ content }: JsonObject): string {
   return '';
 }
 
-function namesOf(tools: readonly JsonValue[]): readonly string[] {
-  return tools.map((tool) => (isJsonObject(tool) ? asText(tool.name) : ''));
+/** Members of a result that belong to the revision and to the gateway, not to the answer. */
+const wrapping: ReadonlySet<string> = new Set(['_meta', 'ttlMs', 'cacheScope', 'resultType']);
+
+/** What is no tool's: the whole of it. A question to the caller and a task say so in `reason`. */
+function readWhole(result: JsonObject): Pick<Seen, 'kind' | 'reason' | 'result'> {
+  const { resultType } = result;
+  const own = Object.fromEntries(Object.entries(result).filter(([key]) => !wrapping.has(key)));
+  const isComplete = typeof resultType !== 'string' || resultType === 'complete';
+  return { kind: 'answered', ...(!isComplete && { reason: resultType }), result: own };
+}
+
+/** What a page of a list lists. */
+function entriesOf({ tools, prompts, resources, resourceTemplates }: JsonObject): readonly JsonValue[] | undefined {
+  const lists: readonly (JsonValue | undefined)[] = [tools, prompts, resources, resourceTemplates];
+  return lists.find((list): list is readonly JsonValue[] => Array.isArray(list));
+}
+
+/** What an entry is asked for by. */
+function nameOf(entry: JsonValue): string {
+  if (!isJsonObject(entry)) return '';
+  return asText(entry.uri) || asText(entry.uriTemplate) || asText(entry.name);
 }
 
 function asText(value: JsonValue | undefined): string {

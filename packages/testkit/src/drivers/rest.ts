@@ -1,4 +1,4 @@
-import { type Driver, noAnswer, type Seen, type SendOptions } from './driver.ts';
+import { type Driver, noAnswer, notHere, type Seen, type SendOptions } from './driver.ts';
 import { createHttpClient, replaced } from './http-exchange.ts';
 import type { HttpDriverOptions } from './http-mcp.ts';
 import { listPages } from './list-pages.ts';
@@ -23,19 +23,22 @@ export function rest({ url, token, headers: always = {} }: HttpDriverOptions): D
   return {
     name: 'rest',
     takesText: true,
-    list: () =>
-      listPages(async (cursor) => {
-        const page = new URL('/mcp/tools', url);
-        if (cursor !== undefined) page.searchParams.set('cursor', cursor);
-        const reply = await client
-          .send('GET', page, { headers: common })
-          .catch((error: Error) => noAnswer(error.message));
-        return 'kind' in reply ? reply : { text: reply.body, seen: readRestAnswer(reply.body, reply.bytes) };
-      }),
+    list: async (what = 'tools') =>
+      what !== 'tools'
+        ? notHere()
+        : listPages(async (cursor) => {
+            const page = new URL('/mcp/tools', url);
+            if (cursor !== undefined) page.searchParams.set('cursor', cursor);
+            const reply = await client
+              .send('GET', page, { headers: common })
+              .catch((error: Error) => noAnswer(error.message));
+            return 'kind' in reply ? reply : { text: reply.body, seen: readRestAnswer(reply.body, reply.bytes) };
+          }),
     call(tool, args, options) {
       const text = typeof args === 'string' ? args : JSON.stringify(args);
       return post(`{"tool":${JSON.stringify(tool)}${text === undefined ? '' : `,"input":${text}`}}`, options);
     },
+    ask: async () => notHere(),
     raw: post,
     close: async () => client.close(),
   };

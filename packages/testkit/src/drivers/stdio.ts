@@ -1,6 +1,6 @@
 import type { Readable, Writable } from 'node:stream';
 import { conversation, type Line, type LineEvents } from './conversation.ts';
-import type { Driver } from './driver.ts';
+import type { Driver, SessionClient } from './driver.ts';
 import type { Era } from './mcp-text.ts';
 
 /** The streams of a server that speaks MCP over stdio, seen from outside. */
@@ -16,13 +16,16 @@ export interface StdioDriverOptions {
   /** Starts a server; called again when the one before has ended. */
   readonly start: () => StdioPipe;
   readonly era?: Era;
+  /** Begins a session of the old era as this client; `era` is then `legacy`. */
+  readonly client?: SessionClient;
   /** Default `stdio`. */
   readonly name?: string;
 }
 
 /** MCP over newline-delimited JSON-RPC. A message is one line, so newlines in it are sent as spaces. */
-export function stdio({ start, era = 'modern', name = 'stdio' }: StdioDriverOptions): Driver {
-  return conversation({ name, era, open: async (events) => attach(start(), events) });
+export function stdio({ start, era = 'modern', name = 'stdio', client }: StdioDriverOptions): Driver {
+  const open = async (events: LineEvents): Promise<Line> => attach(start(), events);
+  return client === undefined ? conversation({ name, era, open }) : conversation({ name, era: 'legacy', open, client });
 }
 
 function attach({ stdin, stdout }: StdioPipe, events: LineEvents): Line {

@@ -1,6 +1,6 @@
 import { WebSocket } from 'ws';
 import { conversation, type Line, type LineEvents } from './conversation.ts';
-import { type Driver, defaultTimeoutMs, noAnswer, type Seen } from './driver.ts';
+import { type Driver, defaultTimeoutMs, noAnswer, type Seen, type SessionClient } from './driver.ts';
 import type { HttpDriverOptions } from './http-mcp.ts';
 import type { Era } from './mcp-text.ts';
 import { readRestAnswer } from './read-answer.ts';
@@ -10,20 +10,24 @@ export interface WsDriverOptions extends HttpDriverOptions {
   /** `connection`: with the upgrade. `message`: in the `params` of every message, as browsers have to. */
   readonly tokenIn?: 'connection' | 'message';
   readonly era?: Era;
+  /** Begins a session of the old era as this client; `era` is then `legacy`. */
+  readonly client?: SessionClient;
 }
 
-/** MCP over WebSocket at `/mcp/ws`. `url` is the MCP endpoint, as for the others. */
-export function ws({ url, token, headers = {}, tokenIn = 'connection', era = 'modern' }: WsDriverOptions): Driver {
+/** MCP over WebSocket, at `/ws` below the MCP endpoint. `url` is the endpoint, as for the others. */
+export function ws(options: WsDriverOptions): Driver {
+  const { url, token, headers = {}, tokenIn = 'connection', client } = options;
   const isInMessage = tokenIn === 'message';
   const endpoint = new URL(url);
-  endpoint.pathname = '/mcp/ws';
+  endpoint.pathname = `${url.pathname}/ws`;
   endpoint.protocol = url.protocol === 'https:' ? 'wss:' : 'ws:';
   const all = { ...headers, ...(token !== undefined && !isInMessage && { authorization: `Bearer ${token}` }) };
   return conversation({
-    name: isInMessage ? 'ws-message-token' : 'ws',
-    era,
+    name: client !== undefined ? 'ws-session' : isInMessage ? 'ws-message-token' : 'ws',
+    era: client === undefined ? (options.era ?? 'modern') : 'legacy',
     open: (events) => connect(endpoint, all, events),
     leaves: true,
+    ...(client && { client }),
     ...(token !== undefined && isInMessage && { more: [`"_token":${JSON.stringify(token)}`] }),
   });
 }
