@@ -74,11 +74,12 @@ function followCertificates({ nowMs, log, life }: AgentListener, files: TlsFiles
 }
 
 /** Certificates as they were checked, in the words of the transport. */
-function tlsSettings({ context: { cert, key, ca, minVersion } }: TlsMaterial): TlsSettings {
+function tlsSettings({ context: { cert, key, ca, minVersion }, rejectUnauthorized }: TlsMaterial): TlsSettings {
   return {
     cert: cert as Buffer,
     key: key as Buffer,
     ...(ca !== undefined && { clientCa: ca as Buffer }),
     ...(minVersion !== undefined && { minVersion }),
+    clientAuth: rejectUnauthorized ? ('required' as const) : ('optional' as const),
   };
 }

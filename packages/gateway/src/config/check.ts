@@ -1,6 +1,7 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import { checkAuth } from './check-auth.ts';
 import { isLoopbackHost } from './fields.ts';
 import { dotted } from './findings.ts';
 import { configSchema } from './schema.ts';
@@ -21,6 +22,7 @@ export async function checkConfig(data: unknown, folder: string): Promise<readon
     ...checkDependencies(services),
     ...checkLimits((data as Record<string, unknown>).tools),
     ...checkViews((data as Record<string, unknown>).views),
+    ...checkAuth(data as Record<string, unknown>),
     ...(await checkFiles(filesIn(data as Record<string, unknown>, services), folder)),
   ];
 }

@@ -1,4 +1,5 @@
 import { join, resolve } from 'node:path';
+import { toAuthSettings } from '../authentication/config.ts';
 import { toRateLimit } from './fields.ts';
 import type { GatewayConfig, ServiceConfig, ToolLimit, ToolOverride } from './gateway-config.ts';
 import type { ConfigFile } from './schema.ts';
@@ -36,7 +37,7 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
     views: byName(file.views),
     catalog: file.catalog,
     limits: toLimits(file.limits),
-    auth: { maxTokenLifeMs: file.auth.maxTokenLife },
+    auth: toAuth(file.auth),
     audit: { refusalsPerPeer: file.audit.refusalsPerPeer, refusalWindowMs: file.audit.refusalWindow },
   };
 }
@@ -59,6 +60,17 @@ function toLimits(limits: ConfigFile['limits']): GatewayConfig['limits'] {
   };
 }
 
+function toAuth(auth: ConfigFile['auth']): GatewayConfig['auth'] {
+  const { name, documentation, scopes } = auth.resource;
+  return {
+    maxTokenLifeMs: auth.maxTokenLife,
+    settings: toAuthSettings(auth),
+    issuerNetworks: auth.issuerNetworks,
+    certificateProxies: auth.certificateProxies,
+    resource: { scopes, ...(name !== undefined && { name }), ...(documentation !== undefined && { documentation }) },
+  };
+}
+
 /** `[::1]:80` → host `::1`, port 80. */
 export function splitHostPort(text: string): { readonly host: string; readonly port: number } {
   const at = text.lastIndexOf(':');
@@ -70,6 +82,7 @@ function tlsFiles(tls: NonNullable<ConfigFile['listen']['tls']>, folder: string)
     cert: resolve(folder, tls.cert),
     key: resolve(folder, tls.key),
     ...(tls.clientCa !== undefined && { clientCa: resolve(folder, tls.clientCa) }),
+    clientAuth: tls.clientAuth,
     minVersion: tls.minVersion,
   };
 }

@@ -43,7 +43,8 @@ Rules across fields:
 * A service has one of \`command\`, \`stdio\` and \`address\`. \`cwd\` and \`env\` go with the first two, \`watch\` and \`instances\` with
   \`command\`, \`isolation\` and \`startTimeout\` with \`stdio\`, \`processes\` with \`isolation: caller\`; \`methods\` goes with MCP
   servers (\`stdio\` or a URL), \`credential\` with a \`unix:\` or \`tls:\` address, which needs one.
-* A view shows something.
+* A view shows something. \`auth.anonymous\` names views of the file.
+* \`auth.certificates\` needs \`listen.tls.clientCa\` or \`auth.certificateProxies\`; \`clientAuth\` goes with \`clientCa\`.
 * \`dependsOn\` names services of the file and has no circles.
 * Credential files, PEM files and working directories exist.
 * Of several patterns that match a tool the later ones win, key by key (\`limit\` is one key).

@@ -1,11 +1,14 @@
 import type { RateLimit } from '@sallyport/core';
+import type { AuthSettings } from '../authentication/settings.ts';
 
 /** Files of a TLS listener, absolute paths, PEM. */
 export interface TlsFiles {
   readonly cert: string;
   readonly key: string;
-  /** When present, clients must show a certificate of one of these authorities. */
+  /** When present, clients are asked for a certificate of one of these authorities. */
   readonly clientCa?: string;
+  /** Whether clients without one are turned away. Default: they are. */
+  readonly clientAuth?: 'required' | 'optional';
   readonly minVersion: 'TLSv1.2' | 'TLSv1.3';
 }
 
@@ -102,6 +105,23 @@ export interface ViewConfig {
   readonly names: 'dotted' | 'safe';
 }
 
+/** How callers prove who they are. */
+export interface AuthConfig {
+  readonly maxTokenLifeMs: number;
+  /** One object for as long as this configuration counts: authenticators know by it that nothing changed. */
+  readonly settings: AuthSettings;
+  /** CIDRs where issuers may be, beside the internet. */
+  readonly issuerNetworks: readonly string[];
+  /** CIDRs of proxies that tell of their clients' certificates. */
+  readonly certificateProxies: readonly string[];
+  /** What OAuth clients are told (RFC 9728). */
+  readonly resource: {
+    readonly scopes: readonly string[];
+    readonly name?: string;
+    readonly documentation?: string;
+  };
+}
+
 /**
  * The whole configuration as the gateway uses it. Total: every default is filled in, every path is absolute, durations
  * are milliseconds, sizes are bytes.
@@ -143,6 +163,6 @@ export interface GatewayConfig {
     /** Calls that wait for the answer to a question of their service. */
     readonly parked: { readonly max: number; readonly perPrincipal: number; readonly timeMs: number };
   };
-  readonly auth: { readonly maxTokenLifeMs: number };
+  readonly auth: AuthConfig;
   readonly audit: { readonly refusalsPerPeer: number; readonly refusalWindowMs: number };
 }

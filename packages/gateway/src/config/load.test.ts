@@ -1,6 +1,7 @@
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
+import { defaultDpop } from '../authentication/settings.ts';
 import { loadConfig } from './load.ts';
 import { makeConfigFolder } from './testing/config-folder.ts';
 
@@ -18,7 +19,13 @@ test('the smallest file gives a total configuration with absolute paths', async 
     announce: { socket: join(folder.path, '.sallyport/hop.sock'), credentials: [] },
     tools: [],
     limits: { presets: { read: { rate: 50, burst: 100 }, expensive: { rate: 2, burst: 5 } }, headersTimeoutMs: 10_000 },
-    auth: { maxTokenLifeMs: 90 * 86_400_000 },
+    auth: {
+      maxTokenLifeMs: 90 * 86_400_000,
+      settings: { issuers: [], certificates: [], anonymous: [], dpop: defaultDpop },
+      issuerNetworks: [],
+      certificateProxies: [],
+      resource: { scopes: [] },
+    },
     audit: { refusalsPerPeer: 20, refusalWindowMs: 60_000 },
   });
   expect(files).toEqual([join(folder.path, 'sallyport.yaml')]);

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { authShape } from '../authentication/config.ts';
 import * as field from './fields.ts';
 import { serviceSchema } from './service-schema.ts';
 import { count, flag, listOf, names } from './shapes.ts';
@@ -9,7 +10,13 @@ const tls = z
     key: field.path.describe('Private key, PEM, not encrypted.'),
     clientCa: field.path
       .optional()
-      .describe('Authorities for client certificates, PEM. When set, every client must present a certificate.'),
+      .describe('Authorities for client certificates, PEM. When set, clients are asked for a certificate.'),
+    clientAuth: z
+      .enum(['required', 'optional'], { error: 'expected required or optional' })
+      .prefault('required')
+      .describe(
+        'Whether clients without a certificate of `clientCa` are turned away, or have to show who they are otherwise.',
+      ),
     minVersion: z
       .enum(['TLSv1.2', 'TLSv1.3'], { error: 'expected TLSv1.2 or TLSv1.3' })
       .prefault('TLSv1.2')
@@ -159,6 +166,19 @@ function patterns(what: string, example: string) {
     .describe(`Names or patterns of ${what}, like \`${example}\`.`);
 }
 
+const resource = z
+  .strictObject({
+    scopes: listOf(field.scope, names('scopes'))
+      .prefault([])
+      .describe('Scopes to ask for at first. What a call needs beyond these, its refusal says.'),
+    name: z.string({ error: 'expected text' }).min(1).optional().describe('What the gateway is called, for people.'),
+    documentation: z
+      .url({ protocol: /^https?$/, error: 'expected the URL of a page' })
+      .optional()
+      .describe('A page for people.'),
+  })
+  .describe('What OAuth clients are told of the gateway (RFC 9728), where issuers are configured.');
+
 /** The whole file as people write it. Strict: a key that nobody reads is an error, not a silent default. */
 export const configSchema = z
   .strictObject(
@@ -209,9 +229,11 @@ export const configSchema = z
       auth: z
         .strictObject({
           maxTokenLife: field.duration.prefault('90d').describe('Longest life of a token that is made.'),
+          ...authShape({ ...field, name: field.viewName }),
+          resource: resource.prefault({}),
         })
         .prefault({})
-        .describe('Tokens.'),
+        .describe('How callers prove who they are.'),
       audit: z
         .strictObject({
           refusalsPerPeer: count(1, 10_000)

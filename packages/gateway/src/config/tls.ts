@@ -7,7 +7,7 @@ import { type FileWatch, watchFiles } from './watch-files.ts';
 /** What a TLS listener is made of, or changed to with `setSecureContext`. */
 export interface TlsMaterial {
   readonly context: SecureContextOptions;
-  /** With these set in the server's options every client must show a certificate of `clientCa`. */
+  /** For the server's options: whether clients are asked for a certificate of `clientCa`, and turned away without. */
   readonly requestCert: boolean;
   readonly rejectUnauthorized: boolean;
   /** What works but should be looked at: expired, not yet valid, expiring within two weeks. */
@@ -47,7 +47,7 @@ export async function loadTls(files: TlsFiles, nowMs: number): Promise<TlsMateri
   return {
     context: { cert, key, minVersion: files.minVersion, ...(clients && { ca }) },
     requestCert: clients,
-    rejectUnauthorized: clients,
+    rejectUnauthorized: clients && files.clientAuth !== 'optional',
     warnings: dateWarnings(leaf, files.cert, nowMs),
     expiresAtMs: leaf.validToDate.getTime(),
   };

@@ -176,7 +176,8 @@ function createNodeServer(limits: typeof defaults, tls: TlsSettings | undefined)
     ...toSecureContext(tls),
     handshakeTimeout: limits.headersTimeoutMs,
     requestCert: isMutual,
-    rejectUnauthorized: isMutual,
+    // A certificate of somebody else's authority counts for nothing where none is needed; where one is, it ends the connection.
+    rejectUnauthorized: isMutual && tls.clientAuth !== 'optional',
   });
 }
 

@@ -4,8 +4,10 @@ import type { SecureContextOptions, SecureVersion } from 'node:tls';
 export interface TlsSettings {
   readonly cert: string | Buffer;
   readonly key: string | Buffer;
-  /** Clients must present a certificate of one of these authorities. */
+  /** Clients are asked for a certificate of one of these authorities. */
   readonly clientCa?: string | Buffer;
+  /** Whether clients without one are turned away. Default: they are. */
+  readonly clientAuth?: 'required' | 'optional';
   /** `TLSv1.2` if absent. */
   readonly minVersion?: SecureVersion;
 }
