@@ -15,6 +15,28 @@ export function undeclared(resultText: string, capabilitiesText: string): JsonOb
   return missing;
 }
 
+/**
+ * Whether a client may be asked all the questions of an `InputRequiredResult` at all: none of them has an address that is not
+ * for a browser to open.
+ */
+export function isHarmless(resultText: string): boolean {
+  const { inputRequests } = objectOf(JSON.parse(resultText) as JsonValue);
+  return Object.values(objectOf(inputRequests)).every((request) => isVisitable(objectOf(objectOf(request).params)));
+}
+
+/**
+ * Whether what a person is asked to open (MCP 2026-07-28, elicitation, URL mode), if anything, is a web address, and one that
+ * says plainly whose: no script, no file, no name of another site before an `@`.
+ */
+export function isVisitable({ mode, url }: JsonObject): boolean {
+  if (url === undefined && mode !== 'url') return true;
+  // biome-ignore lint/suspicious/noControlCharactersInRegex: what is shown must be what is opened.
+  if (typeof url !== 'string' || /[\u0000-\u0020\u007f-\u009f\u200e\u200f\u202a-\u202e\u2066-\u2069\\]/.test(url))
+    return false;
+  const { protocol, username, password } = URL.parse(url) ?? {};
+  return (protocol === 'https:' || protocol === 'http:') && username === '' && password === '';
+}
+
 function neededFor({ method, params }: JsonObject): JsonObject {
   if (method === 'sampling/createMessage') return { sampling: {} };
   if (method === 'roots/list') return { roots: {} };

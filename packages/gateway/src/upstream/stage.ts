@@ -7,7 +7,7 @@ import {
   type Target,
   type Upstream,
 } from '@sallyport/core';
-import { undeclared } from './questions.ts';
+import { isHarmless, undeclared } from './questions.ts';
 import type { Sealing } from './sealing.ts';
 import type { TaskKeeper } from './task-keeper.ts';
 
@@ -49,9 +49,12 @@ export function createDispatch({ find, isCurrent, sealing, tasks }: DispatchPort
   }
 }
 
-/** A caller is asked only what it said it can be asked (MCP 2026-07-28, multi round-trip requests). */
+const notVisitable = 'it asks to open what is no plain web address';
+
+/** A caller is asked only what it said it can be asked (MCP 2026-07-28, multi round-trip requests), and nothing harmful. */
 function refuseUndeclared(answer: Answer, { client }: Hop): void {
   if (answer.resultType !== 'input_required') return;
   const missing = undeclared(answer.text, client.capabilitiesText);
   if (missing !== undefined) throw new GatewayError('client_cannot', { requiredCapabilities: missing });
+  if (!isHarmless(answer.text)) throw new GatewayError('output_refused', {}, { cause: notVisitable });
 }

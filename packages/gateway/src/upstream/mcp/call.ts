@@ -1,6 +1,6 @@
 import { type Answer, GatewayError, type Hop, type JsonText, type Permit } from '@sallyport/core';
 import { isJsonObject, type JsonValue, loggingLevels } from '@sallyport/protocol';
-import { undeclared } from '../questions.ts';
+import { isHarmless, undeclared } from '../questions.ts';
 import type { Control } from './control.ts';
 import type { Question } from './conversation.ts';
 import { toAnswer } from './incoming.ts';
@@ -88,7 +88,10 @@ async function callLegacy(departure: Leased, parking: Parking, waiting: Waiting)
   return parking.begin({
     owner,
     waiting,
-    mayAsk: (question) => undeclared(asResult(question), capabilitiesText) === undefined,
+    mayAsk(question) {
+      const text = asResult(question);
+      return undeclared(text, capabilitiesText) === undefined && isHarmless(text);
+    },
     start: (hooks) => conversation.request({ ...outgoing, ...hooks, onStart }).finally(release),
   });
 }

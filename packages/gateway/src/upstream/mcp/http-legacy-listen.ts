@@ -21,6 +21,8 @@ export interface Listening {
 }
 
 const firstPauseMs = 500;
+/** Whatever a server says: one whose streams bring nothing is asked ever more slowly. */
+const leastPauseMs = 100;
 const longestPauseMs = 30_000;
 const patienceMs = 150;
 
@@ -51,11 +53,12 @@ async function keepListening(session: LegacySession, onOpen: () => void): Promis
   const place: { lastId?: string; retryMs?: number } = {};
   let failures = 0;
   while (!signal.aborted) {
-    const { reply, wasOpen } = await listenOnce(session, place, onOpen);
+    const { reply, wasOpen, wasHeard } = await listenOnce(session, place, onOpen);
     if (reply && isSessionUnknown(session, reply, readInbound(reply.body))) session.lose();
     if (reply && isNever(reply)) return;
-    failures = wasOpen ? 0 : failures + 1;
-    const pauseMs = wasOpen ? (place.retryMs ?? firstPauseMs) : firstPauseMs * 2 ** Math.min(failures, 8);
+    failures = wasHeard ? 0 : failures + 1;
+    const growth = 2 ** Math.min(failures, 9);
+    const pauseMs = wasOpen ? Math.max(place.retryMs ?? firstPauseMs, leastPauseMs * growth) : firstPauseMs * growth;
     await sleep(Math.min(pauseMs, longestPauseMs), undefined, { signal, ref: false }).catch(() => undefined);
   }
 }
@@ -69,8 +72,9 @@ async function listenOnce(
   session: LegacySession,
   place: { lastId?: string; retryMs?: number },
   onOpen: () => void,
-): Promise<{ readonly reply?: HttpReply; readonly wasOpen: boolean }> {
+): Promise<{ readonly reply?: HttpReply; readonly wasOpen: boolean; readonly wasHeard: boolean }> {
   let wasOpen = false;
+  let wasHeard = false;
   try {
     const reply = await session.endpoint.send({
       method: 'GET',
@@ -89,14 +93,17 @@ async function listenOnce(
       onEvent(event) {
         if (event.id !== undefined) place.lastId = event.id;
         if (event.retryMs !== undefined) place.retryMs = event.retryMs;
-        for (const text of event.data ? messagesIn(event.data) : []) take(session, readInbound(text));
+        for (const text of event.data ? messagesIn(event.data) : []) {
+          wasHeard = true;
+          take(session, readInbound(text));
+        }
         return false;
       },
     });
-    return { reply, wasOpen };
+    return { reply, wasOpen, wasHeard };
   } catch {
     // The connection broke or was refused: the next try tells more.
-    return { wasOpen };
+    return { wasOpen, wasHeard };
   }
 }
 

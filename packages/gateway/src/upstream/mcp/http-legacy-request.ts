@@ -16,6 +16,9 @@ import { type Inbound, messagesIn, readInbound, readProgressFor, toStatusError }
 /** How often in a row a stream is taken up again that brings nothing new. */
 const maxTries = 5;
 const defaultRetryMs = 1_000;
+/** However little a server says it needs: coming back again and again takes longer and longer, up to this. */
+const leastRetryMs = 20;
+const slowestLeastMs = 1_000;
 const longestRetryMs = 60_000;
 const farewellMs = 2_000;
 
@@ -81,13 +84,15 @@ async function readStream(reading: Reading, first: HttpReply): Promise<ServerAns
   const { signal } = request;
   let reply: HttpReply | undefined = first;
   let failures = 0;
-  for (;;) {
+  for (let tries = 0; ; tries++) {
     const answer = inbox.answer();
     if (answer !== undefined) return answer;
     const { lastId, retryMs } = inbox.place();
     if (lastId === undefined || failures >= maxTries) throw unanswered();
     if (reply?.stream === 'closed') request.onPause?.(retryMs);
-    await sleep(Math.min(retryMs ?? defaultRetryMs, longestRetryMs), undefined, { signal }).catch(() => {
+    const leastMs = Math.min(leastRetryMs * 2 ** Math.min(tries, 10), slowestLeastMs);
+    const pauseMs = Math.min(Math.max(retryMs ?? defaultRetryMs, leastMs), longestRetryMs);
+    await sleep(pauseMs, undefined, { signal }).catch(() => {
       throw signal.reason;
     });
     reply = await resume(reading, lastId);

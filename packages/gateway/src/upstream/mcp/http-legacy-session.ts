@@ -19,6 +19,8 @@ export interface LegacySession {
   readonly lost: Listeners<[]>;
   /** Fires when it was closed or lost. Requests in flight go on: the server may still answer them. */
   readonly ended: AbortController;
+  /** Answers of the gateway's own that are on their way to the server: to pings, and to what nobody takes. */
+  replying: number;
   /** The server does not know it any more. */
   lose(): void;
 }
@@ -40,6 +42,7 @@ export function createSession(
   return {
     ...{ endpoint, version, sessionId, credential, lost, ended },
     inFlight: new Map(),
+    replying: 0,
     unsolicited: createListeners(),
     lose() {
       if (ended.signal.aborted) return;
@@ -88,6 +91,9 @@ export function isSessionUnknown({ sessionId }: LegacySession, head: HttpHead, m
   return (code === -32_000 || code === -32_001) && /session|initiali[sz]ed/i.test(words);
 }
 
+/** A server that asks faster than it takes answers gets no more of them: each is a request, on a connection of its own. */
+const maxReplying = 32;
+
 const questionMethods: ReadonlySet<string> = new Set(['elicitation/create', 'sampling/createMessage', 'roots/list']);
 
 /**
@@ -101,17 +107,24 @@ export function takeQuestion(
 ): void {
   const credential = asked?.credential ?? session.credential;
   let settled = false;
-  const respond = (member: string): void => {
+  const respond = async (member: string): Promise<void> => {
     if (settled) return;
     settled = true;
     const text = `{"jsonrpc":"2.0","id":${idText},${member}}`;
     // A server that cannot be reached any more fails the request that it asked about, too.
-    postMessage(session, { text, credential, signal: session.ended.signal }).catch(() => undefined);
+    await postMessage(session, { text, credential, signal: session.ended.signal }).catch(() => undefined);
   };
-  const answer = (resultText: string): void => respond(`"result":${resultText}`);
+  const reply = (member: string): void => {
+    if (session.replying >= maxReplying) return;
+    session.replying += 1;
+    void respond(member).finally(() => {
+      session.replying -= 1;
+    });
+  };
+  const answer = (resultText: string): void => void respond(`"result":${resultText}`);
   const decline = (error: { readonly code: number; readonly message: string }): void =>
-    respond(`"error":${JSON.stringify(error)}`);
-  if (method === 'ping') answer('{}');
+    reply(`"error":${JSON.stringify(error)}`);
+  if (method === 'ping') reply('"result":{}');
   else if (asked?.onQuestion && questionMethods.has(method)) asked.onQuestion({ method, paramsText, answer, decline });
   else decline({ code: -32_601, message: 'Method not found' });
 }

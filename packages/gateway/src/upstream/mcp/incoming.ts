@@ -1,5 +1,6 @@
 import { type Answer, GatewayError, type Hop, type JsonText } from '@sallyport/core';
-import { isJsonObject, serverFault, urlQuestions } from '@sallyport/protocol';
+import { isJsonObject, type JsonValue, serverFault, urlQuestions } from '@sallyport/protocol';
+import { isVisitable } from '../questions.ts';
 import type { ServerAnswer } from './conversation.ts';
 
 /**
@@ -28,6 +29,7 @@ export function toAnswer(answer: ServerAnswer, instance: string, { era }: Pick<H
     case 'hop_version':
       throw toFault(answer, status);
     case 'url_elicitation': {
+      if (!allVisitable(answer)) throw new GatewayError('output_refused', {}, { cause: answer.message.slice(0, 500) });
       const questions = era === 'legacy' ? undefined : urlQuestions(JSON.stringify(answer.data ?? {}));
       if (questions === undefined) break;
       return { text: questions as JsonText, isError: false, resultType: 'input_required', instance };
@@ -42,6 +44,11 @@ export function toAnswer(answer: ServerAnswer, instance: string, { era }: Pick<H
     instance,
     ...(status !== undefined && { status }),
   };
+}
+
+function allVisitable({ data }: Refusal): boolean {
+  const asked = isJsonObject(data) ? data.elicitations : undefined;
+  return !Array.isArray(asked) || asked.every((one: JsonValue) => !isJsonObject(one) || isVisitable(one));
 }
 
 type Refusal = Extract<ServerAnswer, { kind: 'error' }>;

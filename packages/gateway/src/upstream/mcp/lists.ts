@@ -19,6 +19,8 @@ import { readDiscovery } from './facts.ts';
 const maxPages = 200;
 /** A server that lists more of one kind offers nothing: to leave some out silently would be worse. */
 const maxEntries = 5_000;
+/** Nor may all of its lists together be longer than this, in characters. */
+const maxLength = 32 * 1024 * 1024;
 
 /** Whom to ask what it offers. */
 export interface ListQuery {
@@ -48,11 +50,12 @@ export async function listServer(query: ListQuery): Promise<Listed> {
   // Servers that say nothing of themselves may still have tools.
   const isSilent = !('prompts' in capabilities || 'resources' in capabilities);
   const hasTools = 'tools' in capabilities || isSilent;
+  const listing: Listing = { ...query, length: 0 };
   const [tools, prompts, resources, templates] = await Promise.all([
-    hasTools ? listAll(query, 'tools/list', 'tools') : [],
-    'prompts' in capabilities ? listAll(query, 'prompts/list', 'prompts') : [],
-    'resources' in capabilities ? listAll(query, 'resources/list', 'resources') : [],
-    'resources' in capabilities ? listAll(query, 'resources/templates/list', 'resourceTemplates') : [],
+    hasTools ? listAll(listing, 'tools/list', 'tools') : [],
+    'prompts' in capabilities ? listAll(listing, 'prompts/list', 'prompts') : [],
+    'resources' in capabilities ? listAll(listing, 'resources/list', 'resources') : [],
+    'resources' in capabilities ? listAll(listing, 'resources/templates/list', 'resourceTemplates') : [],
   ]);
   const manifest = {
     service: query.service,
@@ -79,18 +82,28 @@ interface Entry {
   readonly entryText: string;
 }
 
-async function listAll(query: ListQuery, method: string, member: string): Promise<readonly Entry[]> {
+interface Listing extends ListQuery {
+  /** Characters that the server has said so far. */
+  length: number;
+}
+
+async function listAll(query: Listing, method: string, member: string): Promise<readonly Entry[]> {
   const entries: Entry[] = [];
+  const cursors = new Set<string>();
   let cursor: string | undefined;
   for (let page = 0; page < maxPages; page++) {
     const resultText = await listPage(query, method, cursor);
     if (resultText === undefined) return entries;
+    query.length += resultText.length;
+    if (query.length > maxLength) throw endless(method);
     const members = membersOf(resultText);
     const texts = arrayItems(memberText(resultText, members, member) ?? '[]');
     entries.push(...texts.flatMap((text) => readEntry(query, method, text)));
     if (entries.length > maxEntries) throw endless(method);
     const next = parse(memberText(resultText, members, 'nextCursor') ?? 'null');
     if (typeof next !== 'string') return entries;
+    if (cursors.has(next)) throw endless(method);
+    cursors.add(next);
     cursor = next;
   }
   throw endless(method);
