@@ -45,7 +45,7 @@ const breakings: Readonly<Record<string, Breaking>> = {
 const soon = (how: string): boolean =>
   how === 'throws at once' || how === 'throws a text' || how === 'refuses with a cause';
 
-type Stage = Exclude<keyof Stages, 'onCatalogChange' | 'nowMs'>;
+type Stage = Exclude<keyof Stages, 'onCatalogChange' | 'onRecheck' | 'nowMs'>;
 const beforeDispatch: readonly Stage[] = [
   ...(['admit', 'authenticate', 'view', 'entitle', 'rate', 'validate', 'authorize', 'approve', 'budget'] as const),
   ...(['credential', 'dispatch'] as const),

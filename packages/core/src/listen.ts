@@ -1,3 +1,4 @@
+import { GatewayError } from './error.ts';
 import { identify } from './identify.ts';
 import { findTarget } from './listing.ts';
 import type { Answered, ListenEvent, Subscription } from './outcome.ts';
@@ -17,20 +18,22 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   const close = (): void => {
     for (const stop of stops.splice(0)) stop();
   };
-  const tell = (event: ListenEvent, target?: Target): void => {
-    // A revoked token, or a scope that was taken away, must not go on learning that something changed.
+  // A revoked token, or a scope that was taken away, must not go on learning that something changed.
+  const recheck = (allowed: (now: Principal) => void): void => {
     Promise.resolve(call)
       .then(stages.authenticate)
-      .then(
-        (now) => {
-          if (target === undefined || stages.entitle(now, target) === undefined) call.request.onEvent(event);
-        },
-        () => {
-          close();
-          call.request.onClosed();
-        },
-      );
+      .then(allowed, (error: unknown) => {
+        if (!isOver(error)) return;
+        close();
+        call.request.onClosed();
+      });
   };
+  const tell = (event: ListenEvent, target?: Target): void =>
+    recheck((now) => {
+      if (target === undefined || stages.entitle(now, target) === undefined) call.request.onEvent(event);
+    });
+  // Also while nothing happens: a stream that says nothing must not stay open on a token that ended.
+  stops.push(stages.onRecheck?.(() => recheck(() => undefined)) ?? (() => undefined));
   const { filter } = call.request;
   stops.push(
     stages.onCatalogChange((changes) => {
@@ -47,6 +50,11 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   const named = (kind: 'resource' | 'task'): string[] =>
     watched.flatMap(({ told }) => (told.kind === kind ? [told.kind === 'resource' ? told.uri : told.taskId] : []));
   return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
+}
+
+/** Whether a credential is no good any more. That it cannot be judged now ends nothing: what happened is not told, and that is all. */
+function isOver(error: unknown): boolean {
+  return !(error instanceof GatewayError) || (error.code !== 'unavailable' && error.code !== 'resource_exhausted');
 }
 
 const listKinds: readonly ListKind[] = ['tools', 'prompts', 'resources'];

@@ -175,6 +175,46 @@ describe('the one path', () => {
     expect(told).toEqual(['changed', 'closed']);
     expect(stopped).toBe(1);
   });
+
+  it.each([
+    ['ended', 'credential_revoked', ['closed']],
+    ['cannot be judged now', 'issuer_unavailable', []],
+  ] as const)('is asked about a listener when it is time to: its credential %s', async (_what, reason, expected) => {
+    let refusal: GatewayError | undefined;
+    const recheck: (() => void)[] = [];
+    const { stages } = fakeStages({
+      authenticate: () => {
+        if (refusal !== undefined) throw refusal;
+        return fakePrincipal();
+      },
+      onRecheck: (listener) => {
+        recheck.push(listener);
+        return () => void recheck.splice(0);
+      },
+    });
+    const told: string[] = [];
+    const { request: _, ...call } = fakeCall();
+    const filter = { tools: true, prompts: false, resources: false, resourceUris: [], taskIds: [] };
+    const onEvent = (): void => void told.push('changed');
+    const onClosed = (): void => void told.push('closed');
+    await createPipeline(stages).listen({ ...call, request: { verb: 'listen', filter, onEvent, onClosed } });
+    for (const ask of recheck) ask();
+    await new Promise(setImmediate);
+    expect(told).toEqual([]);
+    refusal = new GatewayError(reason);
+    for (const ask of recheck) ask();
+    await new Promise(setImmediate);
+    expect(told).toEqual(expected);
+    expect(recheck).toHaveLength(1 - expected.length);
+  });
+
+  it('keeps proofs of possession out of records', async () => {
+    const { stages, records } = fakeStages();
+    const call = fakeCall();
+    const http = { method: 'POST', path: '/mcp', proofs: ['eyJ.single.use'] };
+    await createPipeline(stages).invoke({ ...call, origin: { ...call.origin, http } });
+    expect(records.map(({ origin }) => origin.http)).toEqual([{ ...http, proofs: [] }]);
+  });
 });
 
 describe('a permit', () => {

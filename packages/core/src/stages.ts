@@ -41,6 +41,8 @@ export interface Stages {
   readonly record: (record: AuditRecord) => Promise<void>;
   /** Tells the listener of every change of the catalog, until the returned function is called. */
   readonly onCatalogChange: (listener: (changes: ListChanges) => void) => () => void;
+  /** Says when it is time to look whether those who are told of changes may still be, until the returned function is called. */
+  readonly onRecheck?: (listener: () => void) => () => void;
   /** Tells of one resource, or of one task of this principal's, until the returned function is called. */
   readonly watch: (
     watched: { readonly principal: Principal; readonly target: Target; readonly topic: Topic },

@@ -1,5 +1,5 @@
 import { type AuditRecord, auditSchemaVersion } from './audit-record.ts';
-import type { Call, Input } from './call.ts';
+import type { Call, Input, Origin } from './call.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import type { StageName } from './error.ts';
 import type { Answer, Outcome } from './outcome.ts';
@@ -59,7 +59,7 @@ export class Trail {
       timeMs: call.receivedAtMs,
       durationMs: Math.max(0, nowMs - call.receivedAtMs),
       verb: request.verb,
-      origin: call.origin,
+      origin: withoutProofs(call.origin),
       inputBytes: call.receivedBytes,
       ...(principal && identityFacts(principal)),
       ...(request.verb === 'invoke' && {
@@ -72,6 +72,12 @@ export class Trail {
       ...(this.request && { request: this.request }),
     };
   }
+}
+
+/** Proofs of possession let somebody in: whoever keeps records or listens to them has no use for one. */
+function withoutProofs(origin: Origin): Origin {
+  const { http } = origin;
+  return http === undefined || http.proofs.length === 0 ? origin : { ...origin, http: { ...http, proofs: [] } };
 }
 
 function identityFacts(principal: Principal): Partial<AuditRecord> {
