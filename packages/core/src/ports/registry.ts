@@ -36,5 +36,7 @@ export interface Registry {
   onChange(listener: () => void): () => void;
   /** True while services are still expected back after a restart of the gateway. */
   readonly settling: boolean;
+  /** Services that ought to be there and have never been seen: nobody knows what they offer. Default: none. */
+  readonly absent?: readonly string[];
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import type { Registry } from '@sallyport/core';
-import type { HopCredential } from '@sallyport/protocol';
+import type { HopCredential, ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Announcement, Verdict } from './announcement.ts';
 import { createChanges } from './changes.ts';
@@ -7,6 +7,7 @@ import { type HopListener, listenOnSocket, listenWithKeys, type TlsAddress } fro
 import { type HopTiming, serveHopPeer } from './hop-peer.ts';
 import type { OnDecline, OnInvoke } from './invocations.ts';
 import { createLastKnown, type LastKnown } from './last-known.ts';
+import { checkManifest } from './manifest.ts';
 import type { CreatePool } from './pool.ts';
 import { type Arrival, createReception } from './reception.ts';
 import { createServiceTable, type ServiceTable, type VersionStatus } from './service-table.ts';
@@ -72,7 +73,7 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
   });
   const guests = new Set<Guest>();
   const find = (id: string) => credentials().find((credential) => credential.id === id);
-  const memory = options.lastKnownFile === undefined ? undefined : createLastKnown(options.lastKnownFile, log);
+  const memory = options.lastKnownFile === undefined ? undefined : remember(options.lastKnownFile, log);
   const settling = startSettling({ table, memory, credentials: credentials(), settleMs: timing.settleMs ?? 10_000 });
 
   const judge = ({ manifest, instance }: Announcement): Verdict => {
@@ -118,6 +119,14 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
   };
 }
 
+function remember(file: string, log: Logger): LastKnown<ServiceManifest> {
+  const check = (value: unknown): ServiceManifest | undefined => {
+    const checked = checkManifest(value);
+    return checked.ok ? checked.manifest : undefined;
+  };
+  return createLastKnown({ file, check, log });
+}
+
 async function closeAll(reception: { close(): void }, guests: ReadonlySet<Guest>): Promise<void> {
   reception.close();
   for (const guest of [...guests]) guest.destroy();
@@ -140,7 +149,7 @@ async function listen(
 
 interface SettlingOptions {
   readonly table: ServiceTable;
-  readonly memory: LastKnown | undefined;
+  readonly memory: LastKnown<ServiceManifest> | undefined;
   readonly credentials: readonly HopCredential[];
   readonly settleMs: number;
 }

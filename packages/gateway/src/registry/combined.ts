@@ -28,6 +28,10 @@ export function combineRegistries(registries: readonly Registry[], log: Logger):
     get settling() {
       return registries.some((registry) => registry.settling);
     },
+    get absent() {
+      const here = new Set(joined.map(({ manifest }) => manifest.service));
+      return registries.flatMap(({ absent = [] }) => absent).filter((service) => !here.has(service));
+    },
     async close() {
       for (const stop of stops) stop();
       await Promise.allSettled(registries.map((registry) => registry.close()));

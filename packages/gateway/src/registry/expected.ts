@@ -6,6 +6,8 @@ const defaultSettleMs = 10_000;
 export interface Expected {
   /** True while one of them was never seen, and not for ever. */
   readonly missing: boolean;
+  /** Those that were never seen, for as long as they are not. */
+  readonly absent: readonly string[];
   saw(registrations: readonly Registration[]): void;
   close(): void;
 }
@@ -22,6 +24,7 @@ export interface ExpectedOptions {
 export function createExpected(services: readonly string[], options: ExpectedOptions): Expected {
   const { onSettled, settleMs = defaultSettleMs } = options;
   const missing = new Set(services);
+  const absent = new Set(services);
   const over = setTimeout(() => {
     missing.clear();
     onSettled();
@@ -30,8 +33,15 @@ export function createExpected(services: readonly string[], options: ExpectedOpt
     get missing() {
       return missing.size > 0;
     },
+    get absent() {
+      return [...absent];
+    },
     saw(registrations) {
-      for (const { manifest } of registrations) missing.delete(manifest.service);
+      for (const { manifest, state } of registrations) {
+        absent.delete(manifest.service);
+        // What is only remembered is still waited for.
+        if (state !== 'stale') missing.delete(manifest.service);
+      }
     },
     close: () => clearTimeout(over),
   };

@@ -1,23 +1,29 @@
 import { readFileSync } from 'node:fs';
 import { rename, writeFile } from 'node:fs/promises';
-import type { ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import { checkManifest } from './manifest.ts';
 
 /** Remembers over a restart of the gateway which services there were. */
-export interface LastKnown {
-  /** What the file holds; nothing when it is absent, unreadable or damaged. Each manifest is checked like a new one. */
-  read(): readonly ServiceManifest[];
+export interface LastKnown<One> {
+  /** What the file holds; nothing when it is absent, unreadable or damaged. */
+  read(): readonly One[];
   /** Writes soon, and at most one write at a time: what is written last is what stays. */
-  write(manifests: readonly ServiceManifest[]): void;
+  write(all: readonly One[]): void;
   /** Resolves when everything is written. */
   settled(): Promise<void>;
 }
 
+/** Where it is remembered, and how. */
+export interface LastKnownOptions<One> {
+  readonly file: string;
+  /** Checks what is read back like what is new; `undefined` for what is no good. */
+  readonly check: (value: unknown) => One | undefined;
+  readonly log: Logger;
+}
+
 const layout = 1;
 
-/** Keeps the manifests in a file that only its owner can read, replaced whole by a rename. */
-export function createLastKnown(file: string, log: Logger): LastKnown {
+/** Keeps what is known of services in a file that only its owner can read, replaced whole by a rename. */
+export function createLastKnown<One>({ file, check, log }: LastKnownOptions<One>): LastKnown<One> {
   let next: string | undefined;
   let written = '';
   let writing: Promise<void> | undefined;
@@ -40,14 +46,14 @@ export function createLastKnown(file: string, log: Logger): LastKnown {
   return {
     read() {
       try {
-        return parse(readFileSync(file, 'utf8'));
+        return parse(readFileSync(file, 'utf8')).flatMap((value) => check(value) ?? []);
       } catch (error) {
         if (!isAbsent(error)) log.error({ err: error, file }, 'the last known services could not be read');
         return [];
       }
     },
-    write(manifests) {
-      next = JSON.stringify({ layout, services: manifests });
+    write(all) {
+      next = JSON.stringify({ layout, services: all });
       writing ??= drain();
     },
     async settled() {
@@ -56,13 +62,9 @@ export function createLastKnown(file: string, log: Logger): LastKnown {
   };
 }
 
-function parse(text: string): readonly ServiceManifest[] {
-  const value = JSON.parse(text) as { readonly layout?: unknown; readonly services?: unknown };
-  if (value.layout !== layout || !Array.isArray(value.services)) return [];
-  return value.services.flatMap((service: unknown) => {
-    const checked = checkManifest(service);
-    return checked.ok ? [checked.manifest] : [];
-  });
+function parse(text: string): readonly unknown[] {
+  const value = JSON.parse(text) as { readonly layout?: unknown; readonly services?: unknown } | null;
+  return value?.layout === layout && Array.isArray(value.services) ? value.services : [];
 }
 
 function isAbsent(error: unknown): boolean {

@@ -66,6 +66,9 @@ export function createStaticRegistry(options: StaticOptions): Registry {
     get settling() {
       return expected.missing;
     },
+    get absent() {
+      return expected.absent;
+    },
     async close() {
       expected.close();
       stop();

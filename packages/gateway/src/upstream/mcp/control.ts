@@ -20,6 +20,8 @@ export interface Control {
   readonly feed: Feed;
   /** Something suggests that what is known is not true any more: the server is asked again now. */
   poke(): void;
+  /** It is asked again now, whatever is known of it. */
+  ask(): void;
   /** Whether there is a conversation with it now: if not, it is away. */
   holds(): boolean;
   /** It answered a call: if it was thought to be gone, it is asked again now. */
@@ -101,6 +103,7 @@ export function followServer(options: ControlOptions): Control {
     editions: editions.current,
     feed: server.feed,
     poke: refreshing.poke,
+    ask: refreshing.now,
     holds: () => held.isOpen,
     answered() {
       if (!isAlive) refreshing.now();

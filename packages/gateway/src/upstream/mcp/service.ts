@@ -16,6 +16,7 @@ import type { Logger } from 'pino';
 import { createCaller } from './caller.ts';
 import { followServer } from './control.ts';
 import type { Begin } from './conversation.ts';
+import { awaitListing } from './first-listing.ts';
 import { limitCall } from './limit.ts';
 import { createParking, type ParkingOptions } from './parking.ts';
 import { createPool } from './pool.ts';
@@ -30,6 +31,8 @@ export interface McpService {
   /** Whether it answered when it was asked last. */
   readonly alive: boolean;
   onChange(listener: () => void): () => void;
+  /** Waits for what it offers, as long as a call waits for a server that is away. @throws GatewayError `upstream_unavailable` */
+  listed(hop: Pick<Hop, 'signal' | 'timeoutMs'>): Promise<void>;
   /** How often it said that a list of its own changed. */
   editions(): Readonly<Record<ListKind, number>>;
 }
@@ -116,6 +119,7 @@ export function createMcpService(options: McpServiceOptions): McpService {
       return control.alive();
     },
     onChange: control.onChange,
+    listed: awaitListing({ control, connectWaitMs, closing: closing.signal }),
     editions: control.editions,
   };
 }
