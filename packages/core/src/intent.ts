@@ -21,8 +21,16 @@ export interface Allowance {
   /** Names or patterns, of everything that can be called: `posts.PostService.Publish`, `posts.*`. */
   readonly tools: readonly string[];
   readonly bounds: readonly ArgumentBound[];
-  /** How many calls there are in all. How many are left is not known here: it is asked when one is made. */
-  readonly calls: number;
+  /**
+   * How many calls there are in all. How many are left is not known here: it is asked when one is made. Absent: they are not
+   * counted, as those of services that serve a counted one.
+   */
+  readonly calls?: number;
+  /**
+   * Names or patterns of what services may call in order to serve a call under this intent, besides what their own scopes say.
+   * Absent: their scopes alone say.
+   */
+  readonly serving?: readonly string[];
 }
 
 /**
@@ -36,10 +44,21 @@ export interface Intent {
   /** When nothing more may be done about it, in milliseconds since the epoch. */
   readonly expiresAtMs: number;
   /**
-   * Its own allowance first, then those of the intents it was made from: a call has to be within each of them. Absent for
-   * services that serve a call under it: what they call to do so is theirs to know, and limited by their own scopes.
+   * Its own allowance first, then those of the intents it was made from: a call has to be within each of them. Absent where
+   * nothing is limited but the time.
    */
   readonly allows?: readonly Allowance[];
+}
+
+/**
+ * The intent as services have it that serve a call under it. It stays the same intent, with the same end; but what they have
+ * to call is theirs to know, so it is held to what was allowed for that, and costs none of the calls.
+ */
+export function intentOfServing({ id, messageDigest, expiresAtMs, allows = [] }: Intent): Intent {
+  const limits = allows.flatMap(({ intent, serving }): readonly Allowance[] =>
+    serving === undefined ? [] : [{ intent, tools: serving, bounds: [], serving }],
+  );
+  return { id, messageDigest, expiresAtMs, ...(limits.length > 0 && { allows: limits }) };
 }
 
 const matchers = new WeakMap<Allowance, (name: string) => boolean>();

@@ -26,6 +26,8 @@ export interface StoredIntent {
   readonly holder: IntentHolder;
   /** HMAC-SHA-256 of the secret under the pepper, hex. */
   readonly secretHash: string;
+  /** Path of the only endpoint its token is good at (RFC 8707). Absent: all. */
+  readonly resource?: string;
   /** What its token is worth nothing without (RFC 7800): thumbprints of a DPoP key, of a client certificate. */
   readonly binding?: { readonly jkt?: string; readonly certificate?: string };
   /** Milliseconds since the epoch. */
@@ -34,13 +36,14 @@ export interface StoredIntent {
   readonly createdBy: string;
   /** The account or token holder it was made by, as records name it. */
   readonly credentialId: string;
-  /** Tokens of the gateway's own that it was made from; as they are now, where they were read from the store. */
-  readonly tokens: readonly StoredToken[];
+  /**
+   * Tokens of the gateway's own that it was made from, as they are now; `undefined` for one that is not there any more. It ends
+   * with the first of them.
+   */
+  readonly tokens: readonly (StoredToken | undefined)[];
   readonly vouchers: readonly IntentVoucher[];
   /** Of itself, or of an intent it was made from: whichever was first. */
   readonly revokedAtMs?: number;
-  /** The user's message, sealed for whoever may read it. */
-  readonly sealedMessage?: string;
 }
 
 /** What came of asking for one more call. */

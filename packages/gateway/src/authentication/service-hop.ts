@@ -1,4 +1,11 @@
-import { type Actor, GatewayError, notResponsible, type Presented, type Principal } from '@sallyport/core';
+import {
+  type Actor,
+  GatewayError,
+  intentOfServing,
+  notResponsible,
+  type Presented,
+  type Principal,
+} from '@sallyport/core';
 import type { AuthenticatorKind } from './kind.ts';
 
 /** More services calling each other for one request than any sensible design has: a loop. */
@@ -8,8 +15,8 @@ const longestChain = 16;
  * A service that calls another one over its own hop, whose credential was proved when it connected.
  *
  * It acts for whom it is serving: their subject, tenant, session and attributes, with itself as the newest actor in front
- * (RFC 8693 §4.1). The scopes are its own, never theirs: what a caller may do does not rub off on a service. Serving
- * nobody, it is `service:<name>`, which no account can be called.
+ * (RFC 8693 §4.1), and for what they were let in for. The scopes are its own, never theirs: what a caller may do does not rub
+ * off on a service. Serving nobody, it is `service:<name>`, which no account can be called.
  */
 export const serviceHop: AuthenticatorKind = {
   kind: 'service-hop',
@@ -39,15 +46,16 @@ function toPrincipal(
 }
 
 function actingFor(
-  { subject, actor, session, tenant }: Principal,
+  { subject, actor, session, tenant, intent }: Principal,
   own: string,
-): Pick<Principal, 'subject' | 'actor' | 'session' | 'tenant'> {
+): Pick<Principal, 'subject' | 'actor' | 'session' | 'tenant' | 'intent'> {
   if (lengthOf(actor) >= longestChain) throw new GatewayError('credential_invalid');
   return {
     subject,
     actor: { subject: own, ...(actor && { actor }) },
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(intent && { intent: intentOfServing(intent) }),
   };
 }
 

@@ -1,12 +1,13 @@
 import {
+  type Allowance,
   type Fate,
   GatewayError,
   type Hold,
-  type Intent,
   type Intents,
   noHold,
   type Permit,
   type Quota,
+  type StoredIntent,
 } from '@sallyport/core';
 
 /** What counting the calls of intents needs. */
@@ -26,11 +27,19 @@ export function createIntentCalls({ intents, nowMs }: IntentCallsOptions): Quota
   return {
     reserve(permit) {
       const { intent } = permit.principal;
-      if (intent?.allows === undefined || isFollowUp(permit)) return noHold;
+      if (intent === undefined) return noHold;
       if (intents === undefined) throw new Error('a call under an intent, and no way to count it');
-      return reserve(intents, intent.allows, { nowMs: nowMs(), goesOn: permit.retry?.requestState !== undefined });
+      const counted = (intent.allows ?? []).filter(({ calls }) => calls !== undefined);
+      if (counted.length === 0) refuseEnded(intents.find(intent.id));
+      if (counted.length === 0 || isFollowUp(permit)) return noHold;
+      return reserve(intents, counted, { nowMs: nowMs(), goesOn: permit.retry?.requestState !== undefined });
     },
   };
+}
+
+/** Whoever is counted is looked at when it is taken; services that serve them are not. */
+function refuseEnded(stored: StoredIntent | undefined): void {
+  if (stored === undefined || stored.revokedAtMs !== undefined) throw new GatewayError('credential_revoked');
 }
 
 /** What is asked about a task is no call of its own: the call that made it was counted. */
@@ -38,7 +47,7 @@ function isFollowUp({ method }: Permit): boolean {
   return method.startsWith('tasks/');
 }
 
-function reserve(intents: Intents, allows: NonNullable<Intent['allows']>, call: Parameters<Intents['take']>[1]): Hold {
+function reserve(intents: Intents, allows: readonly Allowance[], call: Parameters<Intents['take']>[1]): Hold {
   const ids = allows.map(({ intent }) => intent);
   const result = intents.take(ids, call);
   if (!result.taken) {

@@ -50,6 +50,18 @@ const steps: readonly string[] = [
      sealed TEXT NOT NULL,
      created_at_ms INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE intents (
+     id TEXT PRIMARY KEY,
+     lineage TEXT NOT NULL CHECK (json_type(lineage) = 'array'),
+     stored TEXT NOT NULL CHECK (json_type(stored) = 'object'),
+     sealed_message TEXT,
+     calls_left INTEGER NOT NULL CHECK (calls_left >= 0),
+     asked INTEGER NOT NULL DEFAULT 0 CHECK (asked >= 0),
+     created_at_ms INTEGER NOT NULL,
+     expires_at_ms INTEGER NOT NULL,
+     revoked_at_ms INTEGER
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX intents_by_end ON intents (expires_at_ms);`,
 ];
 
 /** The newest schema this program knows. */

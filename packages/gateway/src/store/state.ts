@@ -2,6 +2,7 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Accounts, createAccounts } from './accounts.ts';
+import { createIntentStore, type IntentStore } from './intents.ts';
 import { migrate } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
 import { createTokenStore, type TokenStore } from './tokens.ts';
@@ -14,6 +15,7 @@ export interface State {
   readonly users: Users;
   /** What the authorization server keeps. */
   readonly oauth: OAuthStore;
+  readonly intents: IntentStore;
   close(): void;
 }
 
@@ -43,11 +45,13 @@ export function openState({ path, nowMs }: StateOptions): State {
     database.exec('PRAGMA trusted_schema = OFF');
     migrate(database, path);
     const accounts = createAccounts(database, nowMs);
+    const tokens = createTokenStore(database);
     return {
       accounts,
-      tokens: createTokenStore(database),
+      tokens,
       users: createUsers(database, nowMs),
       oauth: createOAuthStore(database),
+      intents: createIntentStore(database, tokens),
       close: () => database.close(),
     };
   } catch (error) {
