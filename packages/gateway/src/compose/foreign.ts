@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import type { Logger } from 'pino';
 import type { GatewayConfig, ServiceConfig, StdioService } from '../config/index.ts';
 import type { ForeignService } from '../registry/foreign.ts';
@@ -28,6 +29,27 @@ export function foreignServices(config: GatewayConfig, parts: ForeignParts): Rea
       return connected ? [[service, connected] as const] : [];
     }),
   );
+}
+
+/**
+ * Stands for where a service of a configuration is: the same for as long as it is the same server. Addresses may hold secrets,
+ * so it is a SHA-256.
+ */
+export function sourceOf(described: ServiceConfig | undefined): string {
+  return createHash('sha256')
+    .update(JSON.stringify(placeOf(described)))
+    .digest('hex');
+}
+
+function placeOf(described: ServiceConfig | undefined): readonly unknown[] {
+  switch (described?.kind) {
+    case 'mcp':
+      return ['mcp', described.address];
+    case 'stdio':
+      return ['stdio', described.command, described.cwd];
+    default:
+      return [];
+  }
 }
 
 function connect(

@@ -9,13 +9,15 @@ import type { OnDecline, OnInvoke } from '../registry/invocations.ts';
 import { createStaticRegistry, type StaticService } from '../registry/static.ts';
 import { readCredentialFile } from '../secrets/index.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
-import { foreignServices } from './foreign.ts';
+import { foreignServices, sourceOf } from './foreign.ts';
 
 interface RegistryParts {
   readonly config: GatewayConfig;
   /** Of services started together with the gateway, beside those of the configuration. */
   readonly runCredentials: readonly HopCredential[];
   readonly lastKnownFile: string;
+  /** The same for servers that do not announce themselves. */
+  readonly lastListedFile: string;
   readonly onInvoke: OnInvoke;
   readonly onDecline: OnDecline;
   readonly log: Logger;
@@ -51,7 +53,11 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
       random: Math.random,
       ...{ createPool, onInvoke, onDecline, log, nowMs },
     });
-    const foreign = createForeignRegistry({ services: foreignServices(config, { log, nowMs }), log });
+    const foreign = createForeignRegistry({
+      services: foreignServices(config, { log, nowMs }),
+      memory: { file: parts.lastListedFile, sourceOf: (service) => sourceOf(config.services[service]) },
+      log,
+    });
     return {
       registry: combineRegistries([announced, fixed, foreign], log),
       prepareCredentials(next, runCredentials) {

@@ -161,6 +161,7 @@ function openServices(
   return openRegistry({
     ...{ config, runCredentials, log, nowMs },
     lastKnownFile: dataPaths(config.data).lastKnown,
+    lastListedFile: dataPaths(config.data).lastListed,
     ...createServiceCalls({ pipeline, newCallId, newTrace, nowMs }),
   });
 }

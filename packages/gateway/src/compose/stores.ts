@@ -19,12 +19,15 @@ export interface Stores {
 }
 
 /** Where the files of a data folder are. */
-export function dataPaths(data: string): Record<'state' | 'audit' | 'adminSocket' | 'lastKnown', string> {
+export function dataPaths(
+  data: string,
+): Record<'state' | 'audit' | 'adminSocket' | 'lastKnown' | 'lastListed', string> {
   return {
     state: join(data, 'state.db'),
     audit: join(data, 'audit.db'),
     adminSocket: join(data, 'admin.sock'),
     lastKnown: join(data, 'last-known.json'),
+    lastListed: join(data, 'last-listed.json'),
   };
 }
 

@@ -1,5 +1,6 @@
 import { GatewayError, type Hop } from '@sallyport/core';
 import type { Control } from './control.ts';
+import { limitCall } from './limit.ts';
 import { unavailable } from './pool-entry.ts';
 import { unlessAborted } from './unless-aborted.ts';
 
@@ -18,9 +19,11 @@ const pauseMs = 100;
  * Makes the function that waits until a server has said what it offers, for as long as a call waits for a server that is
  * away. Meanwhile the server is asked again and again. @throws GatewayError `upstream_unavailable`, or `cancelled`
  */
-export function awaitListing({ control, connectWaitMs, closing }: FirstListing): (
-  hop: Pick<Hop, 'signal' | 'timeoutMs'>,
-) => Promise<void> {
+export function awaitListing({
+  control,
+  connectWaitMs,
+  closing,
+}: FirstListing): (hop: Pick<Hop, 'signal' | 'timeoutMs'>) => Promise<void> {
   return async ({ signal, timeoutMs }) => {
     if (signal.aborted) throw new GatewayError('cancelled');
     if (control.manifest() !== undefined) return;
@@ -32,15 +35,14 @@ export function awaitListing({ control, connectWaitMs, closing }: FirstListing):
     };
     const stop = control.onChange(look);
     const again = setInterval(look, pauseMs);
-    const late = new AbortController();
-    const clock = setTimeout(() => late.abort(unavailable('it is away')), Math.min(connectWaitMs, timeoutMs));
+    const { signal: over, release } = limitCall({ signal, timeoutMs: Math.min(connectWaitMs, timeoutMs) }, closing);
     try {
       look();
-      await unlessAborted(known.promise, AbortSignal.any([late.signal, signal, closing]));
-    } catch (error) {
-      throw signal.aborted ? new GatewayError('cancelled') : error;
+      await unlessAborted(known.promise, over);
+    } catch {
+      throw signal.aborted ? new GatewayError('cancelled') : unavailable('it is away');
     } finally {
-      clearTimeout(clock);
+      release();
       clearInterval(again);
       stop();
     }
