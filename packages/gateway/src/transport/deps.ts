@@ -1,5 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
-import type { CallId, Endpoint, JsonText, PeerCertificate, Pipeline, Target } from '@sallyport/core';
+import type { CallId, Endpoint, GatewayError, JsonText, PeerCertificate, Pipeline, Target } from '@sallyport/core';
 import type { JsonObject, JsonValue, ServerInfo, TraceContext } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 
@@ -47,8 +47,15 @@ export interface TransportDeps {
     seal(kind: string, claims: JsonObject, expiresAtMs: number): string;
     open(kind: string, text: string): JsonObject | undefined;
   };
-  /** Where OAuth clients learn which authorization server to ask (RFC 9728), if there is one. */
-  readonly resourceMetadataUrl?: string;
+  /** The headers that tell an OAuth client what to do about a refusal at an endpoint. Default: the challenge of RFC 6750 alone. */
+  readonly challenge?: (error: GatewayError, endpoint: Endpoint) => Readonly<Record<string, string>>;
+  /**
+   * The document that tells OAuth clients of the endpoint at a path (RFC 9728); undefined where there is none. Nobody has to
+   * prove anything to read it, so it must not depend on what there is. Absent: there is no authorization server to tell of.
+   */
+  readonly resourceMetadata?: (path: string, isEndpoint: (path: string) => boolean) => JsonObject | undefined;
+  /** Headers of every answer over HTTP. */
+  readonly answerHeaders?: () => Readonly<Record<string, string>>;
   /** The address under which agents know this gateway. Default: the one that they ask. */
   readonly publicUrl?: string;
   /** Whether server cards and the AI catalog are served (experimental). Default: not. */

@@ -9,6 +9,8 @@ const securityHeaders: Readonly<Record<string, string>> = {
   'Referrer-Policy': 'no-referrer',
 };
 
+const overTls = { ...securityHeaders, 'Strict-Transport-Security': 'max-age=31536000' };
+
 const keepAliveComment = commentText('keep-alive');
 
 /** Bytes of answers that may wait for a slow reader before notifications are dropped, and before it is cut off. */
@@ -53,13 +55,16 @@ export interface ResponderOptions {
   readonly keepAliveMs: number;
   /** Once it has fired, answers end their connection: the next call of a busy client belongs to another gateway. */
   readonly ending: AbortSignal;
+  /** What every answer says beside that. */
+  readonly answerHeaders?: (() => Readonly<Record<string, string>>) | undefined;
 }
 
 /** Answers one request, as JSON or, once something was sent ahead, as an event stream. */
 export function createResponder(response: ServerResponse, options: ResponderOptions): Responder {
-  const common = options.isTls
-    ? { ...securityHeaders, 'Strict-Transport-Security': 'max-age=31536000' }
-    : securityHeaders;
+  const common = {
+    ...(options.isTls ? overTls : securityHeaders),
+    ...options.answerHeaders?.(),
+  };
   let keepAlive: NodeJS.Timeout | undefined;
 
   const end = (body: string | undefined): void => {

@@ -1,4 +1,4 @@
-import { type AnyRequest, type CallId, GatewayError } from '@sallyport/core';
+import { type AnyRequest, GatewayError } from '@sallyport/core';
 import { commentText, errorMessage, legacyRevisions, mcpHeaders } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 import { hasOneHost } from './http-facts.ts';
@@ -98,7 +98,7 @@ function receivedOf({ deps, exchange }: Asked, onClosed?: () => void): McpReceiv
   return {
     ...{ deps, exchange, endpoint: exchange.endpoint },
     call: (request) => toCall(deps, reception, onClosed === undefined ? request : closing(request, onClosed)),
-    refuse: (error) => refusalOf(deps, exchange.callId, error),
+    refuse: (error) => refusalOf({ deps, exchange }, error),
   };
 }
 
@@ -124,18 +124,19 @@ async function decline(asked: Asked, error: GatewayError): Promise<void> {
   refuse(asked, (await deps.pipeline.decline(receivedOf(asked).call({ verb: 'unreadable', error }))).error);
 }
 
-function refuse({ deps, http, exchange }: Asked, error: GatewayError): void {
-  const refusal = refusalOf(deps, exchange.callId, error);
-  http.responder.send({ ...refusal, status: error.details.issues?.[0] === noStream ? 406 : refusal.status });
+function refuse(asked: Asked, error: GatewayError): void {
+  const refusal = refusalOf(asked, error);
+  asked.http.responder.send({ ...refusal, status: error.details.issues?.[0] === noStream ? 406 : refusal.status });
 }
 
-function refusalOf(deps: TransportDeps, callId: CallId, error: GatewayError): McpAnswer {
+function refusalOf({ deps, exchange }: Pick<Asked, 'deps' | 'exchange'>, error: GatewayError): McpAnswer {
+  const { callId } = exchange;
   return {
     status: error.http,
     headers: {
       'Content-Type': 'application/json',
       [traceIdHeader]: callId,
-      ...refusalHeaders(error, deps.resourceMetadataUrl),
+      ...refusalHeaders(error, deps, exchange.endpoint),
     },
     body: errorMessage(undefined, { code: error.jsonRpc, message: error.message, data: refusalData(error, callId) }),
     refusal: error,

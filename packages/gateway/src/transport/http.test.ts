@@ -1,4 +1,5 @@
 import { afterEach, describe, expect, it } from 'vitest';
+import type { TransportDeps } from './deps.ts';
 import type { HttpOptions, HttpTransport } from './http.ts';
 import { call, envelope, modernCall, send } from './testing/client.ts';
 import { createRig, type Rig, startHttp } from './testing/rig.ts';
@@ -138,10 +139,37 @@ describe('refusals', () => {
     expect(reply.headers['www-authenticate']).toMatch(challenge);
   });
 
-  it('point to the metadata of the authorization server when there is one', async () => {
-    const { url } = await start(createRig({ resourceMetadataUrl: 'https://gate.example/.well-known/x' }));
-    const reply = await send(`${url}/mcp`, { headers: { authorization: 'Bearer bad' }, body: call('x') });
-    expect(reply.headers['www-authenticate']).toContain('resource_metadata="https://gate.example/.well-known/x"');
+  it('challenge as they are told to, for the endpoint that was asked', async () => {
+    const challenge: TransportDeps['challenge'] = (error, endpoint) => ({
+      'WWW-Authenticate': `Test ${error.reason} ${JSON.stringify(endpoint)}`,
+    });
+    const { url } = await start(createRig({ challenge, answerHeaders: () => ({ 'DPoP-Nonce': 'n1' }) }));
+    for (const [path, endpoint] of [
+      ['/mcp', { kind: 'all' }],
+      ['/mcp/blog', { kind: 'mount', service: 'blog' }],
+      ['/mcp/views/public', { kind: 'view', name: 'public' }],
+    ] as const) {
+      const reply = await send(`${url}${path}`, { headers: { authorization: 'Bearer bad' }, body: call('x') });
+      expect(reply.headers['www-authenticate']).toBe(`Test credential_invalid ${JSON.stringify(endpoint)}`);
+      expect(reply.headers['dpop-nonce']).toBe('n1');
+    }
+  });
+
+  it('publish what OAuth clients need to know, to everybody, where there is something to know', async () => {
+    const resourceMetadata: TransportDeps['resourceMetadata'] = (path, isEndpoint) =>
+      isEndpoint(path.replace('/.well-known/oauth-protected-resource', '')) ? { resource: path } : undefined;
+    const { url } = await start(createRig({ resourceMetadata }));
+    const known = await fetch(`${url}/.well-known/oauth-protected-resource/mcp/views/public`);
+    expect([known.status, known.headers.get('access-control-allow-origin'), await known.json()]).toEqual([
+      200,
+      '*',
+      { resource: '/.well-known/oauth-protected-resource/mcp/views/public' },
+    ]);
+    expect(known.headers.get('cache-control')).toBe('max-age=300');
+    expect((await fetch(`${url}/.well-known/oauth-protected-resource/other`)).status).toBe(404);
+    expect((await fetch(`${url}/.well-known/oauth-protected-resource`, { method: 'POST' })).status).toBe(404);
+    const { url: plain } = await start();
+    expect((await fetch(`${plain}/.well-known/oauth-protected-resource/mcp`)).status).toBe(404);
   });
 
   it('take no token from the URL, and a scheme in any case', async () => {

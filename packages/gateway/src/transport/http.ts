@@ -80,6 +80,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   server.on('request', (request: IncomingMessage, response: ServerResponse) => {
     const responder = createResponder(response, {
       ...{ isTls, sendTimeoutMs: limits.sendTimeoutMs, keepAliveMs: keepAliveCommentMs, ending: ending.signal },
+      answerHeaders: deps.answerHeaders,
     });
     serve(routing, { request, response, responder }).catch((error: unknown) => {
       deps.log.error({ err: error }, 'a request could not be answered');

@@ -134,7 +134,7 @@ async function serve(received: Received, read: ReadableRequest, stamp: ResultSta
 
 interface Refusing {
   readonly deps: TransportDeps;
-  readonly exchange: Pick<McpExchange, 'callId'>;
+  readonly exchange: Pick<McpExchange, 'callId' | 'endpoint'>;
   readonly era: Era;
   readonly idText: string | undefined;
 }
@@ -146,7 +146,7 @@ function refusal({ deps, exchange, era, idText }: Refusing, error: GatewayError)
     headers: {
       'Content-Type': 'application/json',
       [traceIdHeader]: callId,
-      ...refusalHeaders(error, deps.resourceMetadataUrl),
+      ...refusalHeaders(error, deps, exchange.endpoint),
     },
     body: errorMessage(idText, {
       code: refusalCode(error, era),

@@ -1,5 +1,6 @@
-import type { GatewayError, Reason } from '@sallyport/core';
+import { type Endpoint, everything, type GatewayError, type Reason } from '@sallyport/core';
 import type { Era, JsonObject } from '@sallyport/protocol';
+import type { TransportDeps } from './deps.ts';
 
 /** The header that names the call in every answer. */
 export const traceIdHeader = 'Mcp-Trace-Id';
@@ -48,27 +49,30 @@ export function refusalCode(error: GatewayError, era: Era): number {
   return error.jsonRpc;
 }
 
-/** The HTTP headers that go with a refusal: the challenge of RFC 6750, and when to come back. */
-export function refusalHeaders(error: GatewayError, resourceMetadataUrl?: string): Readonly<Record<string, string>> {
-  const challenge = challengeOf(error, resourceMetadataUrl);
+/** The HTTP headers that go with a refusal at an endpoint: the challenge, and when to come back. */
+export function refusalHeaders(
+  error: GatewayError,
+  { challenge = plainChallenge }: Pick<TransportDeps, 'challenge'>,
+  endpoint: Endpoint = everything,
+): Readonly<Record<string, string>> {
   const { retryAfterMs } = error.details;
   return {
-    ...(challenge !== undefined && { 'WWW-Authenticate': challenge }),
+    ...challenge(error, endpoint),
     ...(retryAfterMs !== undefined && { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) }),
   };
 }
 
-function challengeOf(error: GatewayError, resourceMetadataUrl: string | undefined): string | undefined {
+/** RFC 6750 §3, for gateways that no authorization server is behind. */
+function plainChallenge(error: GatewayError): Readonly<Record<string, string>> {
   const parameters: [string, string][] = [];
   if (error.reason === 'insufficient_scope') {
     parameters.push(['error', 'insufficient_scope'], ['scope', (error.details.scopes ?? []).join(' ')]);
     parameters.push(['error_description', error.message]);
   } else if (error.code !== 'unauthenticated') {
-    return undefined;
+    return {};
   } else if (error.reason !== 'credential_missing') {
     parameters.push(['error', 'invalid_token'], ['error_description', error.message]);
   }
-  if (resourceMetadataUrl !== undefined) parameters.push(['resource_metadata', resourceMetadataUrl]);
   const text = parameters.map(([name, value]) => `${name}="${value.replace(/[^\x20\x21\x23-\x5b\x5d-\x7e]/g, '')}"`);
-  return ['Bearer', text.join(', ')].join(' ').trim();
+  return { 'WWW-Authenticate': ['Bearer', text.join(', ')].join(' ').trim() };
 }

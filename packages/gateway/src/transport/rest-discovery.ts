@@ -1,5 +1,6 @@
+import type { JsonObject } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
-import { endpointAt } from './http-endpoint.ts';
+import { endpointAt, webSocketEndpoint } from './http-endpoint.ts';
 import type { HttpExchange } from './http-response.ts';
 import { serveAiCatalog, serveCard } from './rest-cards.ts';
 import { serveCatalog } from './rest-catalog.ts';
@@ -20,12 +21,28 @@ export function createDiscovery(deps: TransportDeps): Discovery {
   return (path) => {
     if (path === '/mcp/catalog') return (http) => serveCatalog(deps, http);
     if (path === servers) return registry.listServers;
+    const metadata = path.startsWith('/.well-known/') ? deps.resourceMetadata?.(path, isEndpoint) : undefined;
+    if (metadata !== undefined) return async (http) => sendMetadata(http, metadata);
     if (path.startsWith(`${servers}/`)) return versionRoute(registry, path.slice(servers.length + 1).split('/'));
     if (deps.serverCards !== true) return undefined;
     if (path === '/.well-known/ai-catalog.json') return (http) => serveAiCatalog(deps, http);
     const endpoint = path.endsWith(card) ? endpointAt(path.slice(0, -card.length)) : undefined;
     return endpoint && ((http) => serveCard(deps, http, endpoint));
   };
+}
+
+function isEndpoint(path: string): boolean {
+  return endpointAt(path) !== undefined || webSocketEndpoint(path) !== undefined;
+}
+
+/** Anybody may read it, from any web page: it says nothing of what there is (RFC 9728 §3). */
+function sendMetadata({ responder }: HttpExchange, metadata: JsonObject): void {
+  const headers = {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'max-age=300',
+    'Access-Control-Allow-Origin': '*',
+  };
+  responder.send({ status: 200, headers, body: JSON.stringify(metadata) });
 }
 
 /** `{name}/versions[/{version}]`, where the slash in the name is escaped, or not. */

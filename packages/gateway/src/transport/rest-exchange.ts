@@ -85,7 +85,7 @@ export function refuseRest({ deps, http, reception }: RestExchange, error: Gatew
     headers: {
       'Content-Type': 'application/json',
       [traceIdHeader]: reception.callId,
-      ...refusalHeaders(error, deps.resourceMetadataUrl),
+      ...refusalHeaders(error, deps),
     },
     body: JSON.stringify({ error: refusalBody(error, reception.callId) }),
   });

@@ -91,6 +91,7 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
 }
 
 interface UpgradeRefusal {
+  readonly endpoint: Endpoint;
   readonly callId: string;
   readonly error: GatewayError;
 }
@@ -113,17 +114,18 @@ async function greet(
   // At the endpoint of everything there is nothing to find out; others may not be there for this caller.
   const capability = caller.endpoint.kind === 'all' ? 'tool' : 'any';
   const outcome = await deps.pipeline.list(toCall(deps, reception, { verb: 'list', capability, limit: 0 }));
-  return outcome.kind === 'refused' ? { callId, error: outcome.error } : undefined;
+  return outcome.kind === 'refused' ? { callId, error: outcome.error, endpoint: caller.endpoint } : undefined;
 }
 
-function refuseUpgrade(deps: TransportDeps, socket: Duplex, { callId, error }: UpgradeRefusal): void {
+function refuseUpgrade(deps: TransportDeps, socket: Duplex, { callId, error, endpoint }: UpgradeRefusal): void {
   const body = JSON.stringify({ error: { ...refusalData(error, callId), message: error.message } });
   const headers = {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
     Connection: 'close',
     [traceIdHeader]: callId,
-    ...refusalHeaders(error, deps.resourceMetadataUrl),
+    ...deps.answerHeaders?.(),
+    ...refusalHeaders(error, deps, endpoint),
   };
   const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}`);
   hangUp(socket, [`HTTP/1.1 ${error.http} ${STATUS_CODES[error.http] ?? 'Refused'}`, ...lines, '', body].join('\r\n'));
