@@ -78,7 +78,11 @@ function toHash(hex: string): Buffer {
   return hash;
 }
 
-function refuseEnded({ account, createdAtMs, expiresAtMs, revokedAtMs }: StoredToken, deps: AuthenticationDeps): void {
+/** @throws GatewayError `credential_revoked` or `credential_expired` for a token that is not good any more. */
+export function refuseEnded(
+  { account, createdAtMs, expiresAtMs, revokedAtMs }: StoredToken,
+  deps: Pick<AuthenticationDeps, 'nowMs' | 'maxTokenLifeMs'>,
+): void {
   if (revokedAtMs !== undefined || account.disabledAtMs !== undefined) throw new GatewayError('credential_revoked');
   // The limit counts for tokens minted before it was lowered too. Written so that a broken number refuses.
   const endsAtMs = Math.min(expiresAtMs, createdAtMs + deps.maxTokenLifeMs());

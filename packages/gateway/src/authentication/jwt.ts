@@ -112,13 +112,20 @@ function verify(judging: Judging, { token, key, issuer }: ToVerify): Promise<Ver
     const about = { issuer: issuer.settings.name, subject, client, issuedAtMs };
     const ids = { ...(tokenId !== undefined && { tokenId }), ...(session !== undefined && { session }) };
     if (revocations.isRevoked({ ...about, ...ids })) throw new GatewayError('credential_revoked');
-    const verdict = { ...verified, ...circumstances };
+    const verdict = { ...verified, principal: withFacts(verified, issuer), ...circumstances };
     verdicts.set(key, verdict);
     return verdict;
   };
   const started = work().finally(() => pending.delete(key));
   pending.set(key, started);
   return started;
+}
+
+/** Whoever makes a narrower credential of this one has to know how far it goes. */
+function withFacts(verified: VerifiedJwt, { settings }: Issuer): Principal {
+  const { principal, tokenId, issuedAtMs, endsAtMs, binding } = verified;
+  const credential = { issuer: settings.name, issuedAtMs, expiresAtMs: endsAtMs, ...binding };
+  return Object.freeze({ ...principal, credential: { ...credential, ...(tokenId !== undefined && { tokenId }) } });
 }
 
 interface Admission {

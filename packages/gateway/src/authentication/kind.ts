@@ -1,5 +1,5 @@
 import type { KeyObject } from 'node:crypto';
-import type { Authenticator, Tokens } from '@sallyport/core';
+import type { Authenticator, Intents, Tokens } from '@sallyport/core';
 import type { Logger } from 'pino';
 import type { Nonces } from './dpop-nonce.ts';
 import type { IssuerFetch } from './issuer-documents.ts';
@@ -27,6 +27,8 @@ export interface AuthenticationDeps {
   /** How issuers are asked for their keys; has to refuse addresses that the gateway must not reach. Absent: none is asked. */
   readonly fetch?: IssuerFetch;
   readonly revocations?: Revocations;
+  /** Absent: no intent's token is good. */
+  readonly intents?: Pick<Intents, 'find'>;
   /** Those that answers hand out. Default: nonces that nobody else makes. */
   readonly nonces?: Nonces;
   readonly log?: Logger;

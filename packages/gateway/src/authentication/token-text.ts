@@ -13,10 +13,15 @@ const idLength = 16;
 const secretLength = 43;
 const checksumLength = 6;
 const longestToken = 128;
-const pattern = /^sp_([0-9A-Za-z]{16})_([0-9A-Za-z]{32,64})_([0-9A-Za-z]{6})$/;
+const pattern = /^(spi?_)([0-9A-Za-z]{16})_([0-9A-Za-z]{32,64})_([0-9A-Za-z]{6})$/;
 
 /** What every token begins with, so that scanners for leaked secrets find it. */
 export const tokenPrefix = 'sp_';
+
+/** What every token of an intent begins with. */
+export const intentPrefix = 'spi_';
+
+type Prefix = typeof tokenPrefix | typeof intentPrefix;
 
 /** Draws a new id and secret. */
 export function drawToken(): TokenText {
@@ -24,17 +29,17 @@ export function drawToken(): TokenText {
 }
 
 /** Writes a token: `sp_<id>_<secret>_<checksum>`. */
-export function formatToken({ id, secret }: TokenText): string {
-  const body = `${tokenPrefix}${id}_${secret}`;
+export function formatToken({ id, secret }: TokenText, prefix: Prefix = tokenPrefix): string {
+  const body = `${prefix}${id}_${secret}`;
   return `${body}_${checksum(body)}`;
 }
 
 /** Reads a token; `undefined` for anything else, mistyped and cut-off ones included. */
-export function parseToken(text: string): TokenText | undefined {
+export function parseToken(text: string, prefix: Prefix = tokenPrefix): TokenText | undefined {
   if (text.length > longestToken) return undefined;
-  const [, id, secret, sum] = pattern.exec(text) ?? [];
-  if (id === undefined || secret === undefined) return undefined;
-  return checksum(`${tokenPrefix}${id}_${secret}`) === sum ? { id, secret } : undefined;
+  const [, begins, id, secret, sum] = pattern.exec(text) ?? [];
+  if (begins !== prefix || id === undefined || secret === undefined) return undefined;
+  return checksum(`${prefix}${id}_${secret}`) === sum ? { id, secret } : undefined;
 }
 
 /**
