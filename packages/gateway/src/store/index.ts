@@ -1,6 +1,7 @@
 export type { Accounts, NewAccount } from './accounts.ts';
 export type { IntentListing, IntentStore, NewIntent } from './intents.ts';
 export type { KeptRecord, OAuthKey, OAuthRecord, OAuthStore } from './oauth.ts';
+export type { Revocation, RevocationKind, RevocationStore } from './revocations.ts';
 export { openState, type State, type StateOptions } from './state.ts';
 export type { Rotation, TokenListing, TokenStore } from './tokens.ts';
 export type { User, UserListing, Users } from './users.ts';

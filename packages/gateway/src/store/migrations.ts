@@ -62,6 +62,14 @@ const steps: readonly string[] = [
      revoked_at_ms INTEGER
    ) STRICT, WITHOUT ROWID;
    CREATE INDEX intents_by_end ON intents (expires_at_ms);`,
+  `CREATE TABLE revocations (
+     epoch INTEGER PRIMARY KEY AUTOINCREMENT,
+     issuer TEXT NOT NULL,
+     kind TEXT NOT NULL CHECK (kind IN ('token', 'subject', 'client', 'session', 'all')),
+     value TEXT NOT NULL,
+     at_ms INTEGER NOT NULL,
+     UNIQUE (issuer, kind, value)
+   ) STRICT;`,
 ];
 
 /** The newest schema this program knows. */

@@ -5,13 +5,16 @@ import { type Accounts, createAccounts } from './accounts.ts';
 import { createIntentStore, type IntentStore } from './intents.ts';
 import { migrate } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
-import { createTokenStore, type TokenStore } from './tokens.ts';
+import { createRevocations, type RevocationStore } from './revocations.ts';
+import { createTokenStore, createVersion, type TokenStore } from './tokens.ts';
 import { createUsers, type Users } from './users.ts';
 
 /** What the gateway remembers between starts. Several processes may have the same one open. */
 export interface State {
   readonly accounts: Accounts;
   readonly tokens: TokenStore;
+  /** What was taken back of tokens of others. */
+  readonly revocations: RevocationStore;
   readonly users: Users;
   /** What the authorization server keeps. */
   readonly oauth: OAuthStore;
@@ -49,6 +52,7 @@ export function openState({ path, nowMs }: StateOptions): State {
     return {
       accounts,
       tokens,
+      revocations: createRevocations(database, createVersion(database)),
       users: createUsers(database, nowMs),
       oauth: createOAuthStore(database),
       intents: createIntentStore(database, tokens),

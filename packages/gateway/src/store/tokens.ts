@@ -73,7 +73,7 @@ export function createTokenStore(database: DatabaseSync): TokenStore {
 }
 
 /** Counts the changes there were between one question and the next: commits of other connections, and rows changed by this one. */
-function createVersion(database: DatabaseSync): () => number {
+export function createVersion(database: DatabaseSync): () => number {
   const theirs = database.prepare('PRAGMA data_version');
   const ours = database.prepare('SELECT total_changes()');
   theirs.setReturnArrays(true);
