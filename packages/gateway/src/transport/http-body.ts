@@ -41,11 +41,11 @@ export function readBody(request: IncomingMessage, { maxBytes, budget }: BodyLim
   const announced = Number(request.headers['content-length']);
   if (announced > maxBytes) return Promise.resolve({ kind: 'too-large', bytes: announced });
   return new Promise((resolve) => {
-    const chunks: Buffer[] = [];
+    let gathering = createGathering();
     let bytes = 0;
     const settle = (body: Body): void => {
-      budget.give(chunks.reduce((sum, chunk) => sum + chunk.length, 0));
-      chunks.length = 0;
+      budget.give(gathering.bytes().length);
+      gathering = createGathering();
       resolve(body);
     };
     const stop = (kind: 'too-large' | 'too-many'): void => {
@@ -56,18 +56,42 @@ export function readBody(request: IncomingMessage, { maxBytes, budget }: BodyLim
     request.on('data', (chunk: Buffer) => {
       bytes += chunk.length;
       if (bytes > maxBytes) stop('too-large');
-      else if (budget.take(chunk.length)) chunks.push(chunk);
+      else if (budget.take(chunk.length)) gathering.add(chunk);
       else stop('too-many');
     });
-    request.once('end', () => settle(decode(chunks, bytes)));
+    request.once('end', () => settle(decode(gathering.bytes())));
     request.once('close', () => settle({ kind: 'gone' }));
     request.once('error', () => settle({ kind: 'gone' }));
   });
 }
 
-function decode(chunks: readonly Buffer[], bytes: number): Body {
-  const [only] = chunks;
-  const whole = chunks.length === 1 && only !== undefined ? only : Buffer.concat(chunks, bytes);
+function decode(whole: Buffer): Body {
+  const bytes = whole.length;
   if (!isUtf8(whole)) return { kind: 'not-utf8', bytes };
   return { kind: 'text', text: whole.toString('utf8'), bytes };
+}
+
+/** The bytes that came so far. However small the pieces, it holds no more than twice their bytes: never one object for each. */
+function createGathering() {
+  // Nearly every body comes in one piece, which needs no copy.
+  let whole: Buffer = Buffer.alloc(0);
+  let length = 0;
+  return {
+    add(piece: Buffer): void {
+      const before = length;
+      length += piece.length;
+      if (before === 0) whole = piece;
+      else {
+        if (whole.length < length) whole = grown(whole, before, length);
+        piece.copy(whole, before);
+      }
+    },
+    bytes: () => whole.subarray(0, length),
+  };
+}
+
+function grown(buffer: Buffer, used: number, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(needed, used * 2));
+  buffer.copy(larger, 0, 0, used);
+  return larger;
 }

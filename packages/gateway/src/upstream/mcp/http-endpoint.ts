@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { GatewayError } from '@sallyport/core';
+import { GatewayError, type OutboundCredential } from '@sallyport/core';
 import { createEventReader } from '@sallyport/protocol';
 import type { Dispatcher } from 'undici';
 
@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly method: 'POST' | 'GET' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** What `withCredentials` adds to the headers. */
+  readonly credential?: OutboundCredential;
   /** Ends it from this side; whoever gave it knows why. */
   readonly signal: AbortSignal;
   /** Runs on a connected socket, right before the first byte. What it throws ends the request with nothing sent. */
@@ -198,7 +200,7 @@ interface Reading {
 function createReading({ onEvent }: HttpRequest, wire: Wire, onReply: (reply: HttpReply) => void): Reading {
   const { maxMessageBytes, maxTotalBytes } = wire;
   let head: HttpHead | undefined;
-  let chunks: Buffer[] = [];
+  const gathering = createGathering();
   let size = 0;
   let isStream = false;
   const decoder = new StringDecoder('utf8');
@@ -219,14 +221,38 @@ function createReading({ onEvent }: HttpRequest, wire: Wire, onReply: (reply: Ht
       size += chunk.length;
       if (size > maxTotalBytes) return false;
       if (isStream) return events.push(decoder.write(chunk));
-      chunks.push(chunk);
+      gathering.add(chunk);
       return size <= maxMessageBytes;
     },
     finish(how) {
       if (head === undefined) return;
       if (isStream) onReply({ ...head, body: '', stream: how });
-      else if (how === 'closed') onReply({ ...head, body: Buffer.concat(chunks).toString('utf8') });
-      chunks = [];
+      else if (how === 'closed') onReply({ ...head, body: gathering.bytes().toString('utf8') });
     },
   };
+}
+
+/** The bytes that came so far. However small the pieces, it holds no more than twice their bytes: never one object for each. */
+function createGathering() {
+  // Nearly every body comes in one piece, which needs no copy.
+  let whole: Buffer = Buffer.alloc(0);
+  let length = 0;
+  return {
+    add(piece: Buffer): void {
+      const before = length;
+      length += piece.length;
+      if (before === 0) whole = piece;
+      else {
+        if (whole.length < length) whole = grown(whole, before, length);
+        piece.copy(whole, before);
+      }
+    },
+    bytes: () => whole.subarray(0, length),
+  };
+}
+
+function grown(buffer: Buffer, used: number, needed: number): Buffer {
+  const larger = Buffer.allocUnsafe(Math.max(needed, used * 2));
+  buffer.copy(larger, 0, 0, used);
+  return larger;
 }
