@@ -5,7 +5,7 @@
  * Run: node --conditions=sallyport-source bench/kit-hop.ts [calls]
  */
 import { spawn } from 'node:child_process';
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { request } from 'node:http';
 import { createServer } from 'node:net';
@@ -23,6 +23,8 @@ import {
 } from '@sallyport/protocol';
 import { z } from 'zod';
 import { nodeCrypto } from '../packages/kit/src/hop/node-crypto.ts';
+
+const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 
 const token = 'a-token-for-the-bench';
 const args = '{"title":"Buy tea","tags":["home","shop"],"priority":3}';
@@ -189,6 +191,7 @@ async function callOverHop({ socket, credential }: HopCaller): Promise<void> {
           principal,
         },
         args,
+        sha256,
       );
       // Together, as a gateway's writes of one turn are.
       if (stream.writableCorked === 0) {

@@ -23,6 +23,8 @@ interface Offered {
   readonly scopes: readonly string[];
   readonly sideEffect: SideEffect;
   readonly expensive: boolean;
+  /** Who may call it is what the operator says here, and not what its service declares. */
+  readonly isRuledHere?: true;
   /** Reachable only by services and the owner; others are told it does not exist. */
   readonly internal: boolean;
   readonly idempotent: boolean;
@@ -124,6 +126,11 @@ export interface Catalog {
   /** The resource of a service with this URI: listed, of a template, or any that the service may know. */
   readonly resourceAt: (service: string, uri: string) => Resource | undefined;
   readonly services: readonly ServiceStatus[];
+  /**
+   * For each service that ought to be there and has never been seen a tool without a name of its own, which cannot be called:
+   * whoever may know of it may know of the service.
+   */
+  readonly absent: readonly Tool[];
   /** True while services are still expected back after a restart: what is listed may be incomplete. */
   readonly stale: boolean;
 }

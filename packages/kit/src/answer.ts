@@ -12,6 +12,12 @@ const failures: Readonly<Record<Exclude<HopReason, 'told'>, { readonly code: num
   unknown_task: { code: -32602, message: 'Unknown task.' },
   state_invalid: { code: -32602, message: 'No call waits with this request state.' },
   bad_frame: { code: -32600, message: 'The call is not valid here.' },
+  misdirected: { code: 401, message: 'What vouches for the call names another service.' },
+  replayed: { code: 401, message: 'What vouches for the call was used before.' },
+  altered: { code: 401, message: 'What vouches for the call is for other arguments.' },
+  scope_missing: { code: 403, message: 'The caller lacks a scope for this.' },
+  forbidden: { code: 403, message: 'The policy of the service does not permit this call.' },
+  limited: { code: 429, message: 'Too many calls.' },
   expired: { code: 504, message: 'The tool did not answer in time.' },
   draining: { code: 503, message: 'The service is shutting down.' },
   overloaded: { code: 503, message: 'The service is busy.' },
@@ -19,8 +25,8 @@ const failures: Readonly<Record<Exclude<HopReason, 'told'>, { readonly code: num
 };
 
 /** Refuses, with the constant words for that reason: nothing of what went wrong is in them. */
-export function failure(reason: keyof typeof failures): Answer {
-  return { kind: 'error', error: { ...failures[reason], data: { reason } } };
+export function failure(reason: keyof typeof failures, more: JsonObject = {}): Answer {
+  return { kind: 'error', error: { ...failures[reason], data: { ...more, reason } } };
 }
 
 /** Refuses in words for the caller, where the method has no result that could say so. */

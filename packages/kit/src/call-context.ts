@@ -13,7 +13,7 @@ import {
 } from './caller-options.ts';
 import { type CallLogger, toCallLogger } from './log.ts';
 import type { Schema } from './schema.ts';
-import type { CallTool, Principal, Progress, ToolContext } from './tool-options.ts';
+import type { CallTool, Principal, Progress, Statement, ToolContext } from './tool-options.ts';
 
 /** A call as a face hands it in. */
 export interface IncomingCall {
@@ -25,6 +25,10 @@ export interface IncomingCall {
   readonly traceparent: string;
   readonly timeoutMs: number;
   readonly principal: Principal;
+  /** What a gateway vouches for. Absent: nobody does, and `principal` says nothing. */
+  readonly statement?: Statement;
+  /** The scopes of which the caller needs one, where the operator has replaced those that were declared. */
+  readonly needs?: readonly string[];
   /** Parsed for this call alone. */
   readonly arguments: object;
   /** What the caller can be asked, and wants to hear. */
@@ -133,6 +137,10 @@ export class CallContext implements ToolContext {
       this.#shared.log.child({ trace: this.traceId, traceparent: this.trace, tool: this.tool }),
     );
     return this.#log;
+  }
+
+  get statement(): Statement | undefined {
+    return this.#incoming.statement;
   }
 
   get metadata(): Readonly<Record<string, string>> {

@@ -11,6 +11,8 @@ export interface Environment {
   /** The path of the credential, never the credential itself. */
   readonly credentialFile: string | undefined;
   readonly logLevel: string | undefined;
+  /** What the place is called where the service runs: tools may say where they can be called. */
+  readonly name: string | undefined;
 }
 
 /** Reads what `sallyport run` passes to the services that it starts, and the clock. */
@@ -23,5 +25,6 @@ export function readEnvironment(): Environment {
     listen: env.SALLYPORT_LISTEN,
     credentialFile: env.SALLYPORT_CREDENTIAL_FILE,
     logLevel: env.SALLYPORT_LOG_LEVEL,
+    name: env.SALLYPORT_ENVIRONMENT,
   };
 }

@@ -37,6 +37,8 @@ export type { Checked, InputOf, LibrarySchema, OutputOf, RawSchema, Schema, Sche
 export { type Service, type ServiceOptions, service } from './service.ts';
 export { CallError, ToolError } from './tool-error.ts';
 export type {
+  ArgumentBound,
+  CallLimit,
   CallOptions,
   CallTool,
   Description,
@@ -44,7 +46,9 @@ export type {
   HandlerContext,
   Principal,
   Progress,
+  Statement,
   ToolContext,
   ToolDescription,
   ToolOptions,
+  ToolPolicy,
 } from './tool-options.ts';

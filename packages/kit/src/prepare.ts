@@ -2,10 +2,12 @@ import { randomUUID } from 'node:crypto';
 import type { ServiceManifest } from '@sallyport/protocol';
 import type { ContextShared } from './call-context.ts';
 import { capabilitiesOf } from './capabilities.ts';
+import type { GuardRules } from './guards/guard.ts';
 import { createNewsDesk, type NewsDesk } from './news.ts';
 import type { DraftTable } from './offers/drafts.ts';
 import type { ReadyOffers } from './offers/ready.ts';
 import { createRunner, type Runner } from './runner.ts';
+import type { Guard } from './running-call.ts';
 import { isToolCall, type ReadyTable, type ToolTable } from './tool-table.ts';
 
 /** A service whose definitions are checked and complete. */
@@ -24,6 +26,8 @@ export interface PrepareOptions extends ContextShared {
   readonly tools: ToolTable;
   readonly drafts: DraftTable;
   readonly concurrency: number;
+  readonly guard?: Guard | undefined;
+  readonly rules: GuardRules;
   readonly tasks: { readonly limit?: number; readonly ttlMs?: number };
 }
 
@@ -31,14 +35,14 @@ const defaultTasks = { limit: 1_000, ttlMs: 60 * 60_000 };
 
 /** Checks all that was said of a service. Throws with the name of a definition that is not complete or not right. */
 export async function prepare(options: PrepareOptions): Promise<Prepared> {
-  const { service, log, nowMs, concurrency } = options;
+  const { service, log, nowMs, concurrency, guard } = options;
   const shared = { service, log, nowMs };
   const instance = randomUUID();
   const news = createNewsDesk();
   const drafts = options.drafts.close();
   const tools = await options.tools.ready();
   // Imported only by services that have them.
-  const offers = drafts && (await import('./offers/ready.ts')).readyOffers(drafts);
+  const offers = drafts && (await import('./offers/ready.ts')).readyOffers(drafts, options.rules);
   const table = join(tools, offers);
   const hasTasks = tools.manifest.tools.some(({ task }) => task !== undefined);
   const { limit, ttlMs } = { ...defaultTasks, ...options.tasks };
@@ -51,7 +55,7 @@ export async function prepare(options: PrepareOptions): Promise<Prepared> {
       : undefined;
   return {
     ...{ instance, table, news },
-    runner: createRunner({ ...shared, instance, table, tasks, concurrency }),
+    runner: createRunner({ ...shared, instance, table, tasks, concurrency, guard }),
     updated(uri) {
       if (offers?.canSubscribe(uri) === true) news.tell({ kind: 'updated', uri });
       else log.warn({ uri }, 'an update of something that nobody can subscribe to: set `subscribe`');

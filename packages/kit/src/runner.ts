@@ -1,7 +1,7 @@
 import { type Answer, failure } from './answer.ts';
 import { createParkedCalls } from './asking/parked-calls.ts';
 import type { ContextShared, IncomingCall } from './call-context.ts';
-import { type Cancel, type Done, ownerOf, RunningCall } from './running-call.ts';
+import { type Cancel, type Done, type Guard, ownerOf, RunningCall } from './running-call.ts';
 import type { Tasks } from './tasks/tasks.ts';
 import type { ReadyTable } from './tool-table.ts';
 
@@ -27,6 +27,8 @@ export interface RunnerOptions extends ContextShared {
   readonly tasks: Tasks | undefined;
   /** Handlers at work at the same time; more calls are refused as `overloaded`. */
   readonly concurrency: number;
+  /** Asked about every call, before what it is for is. */
+  readonly guard?: Guard | undefined;
 }
 
 const ignore: Cancel = () => undefined;
@@ -41,6 +43,8 @@ export function createRunner(options: RunnerOptions): Runner {
   const begin = (incoming: IncomingCall, done: Done): Answer | Cancel => {
     const found = table.find(incoming);
     if ('kind' in found) return found;
+    const denied = options.guard?.(incoming) ?? found.guard?.(incoming);
+    if (denied !== undefined) return denied;
     const refused = places.refusal(incoming.timeoutMs);
     if (refused !== undefined) return refused;
     const asTask = found.task === undefined ? undefined : tasks?.start(found, incoming);

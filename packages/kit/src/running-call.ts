@@ -10,7 +10,12 @@ export interface Offer {
   readonly run: Work;
   /** Only of tools: a call may go on in the background. */
   readonly task?: 'optional' | 'required';
+  /** Refuses a call that the service does not permit, whoever let it in. */
+  readonly guard?: Guard;
 }
+
+/** Looks at a call before anything of it runs; what it returns is the refusal. */
+export type Guard = (incoming: IncomingCall) => Answer | undefined;
 
 /** Ends a call that nobody waits for any more. */
 export type Cancel = () => void;

@@ -7,6 +7,7 @@ import {
 } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { readEnvironment } from './environment.ts';
+import { limitGuard } from './guards/limit.ts';
 import { type InvokeOptions, invoke, request } from './invoke.ts';
 import { type Listening, type ListenOptions, listen } from './listen.ts';
 import { createLog } from './log.ts';
@@ -22,7 +23,7 @@ import type {
 } from './offers/options.ts';
 import { type Prepared, prepare } from './prepare.ts';
 import type { Schema } from './schema.ts';
-import type { Handler, ToolDescription, ToolOptions } from './tool-options.ts';
+import type { CallLimit, Handler, ToolDescription, ToolOptions } from './tool-options.ts';
 import { createToolTable, type ToolTable } from './tool-table.ts';
 
 /** What a service says of itself. */
@@ -33,6 +34,8 @@ export interface ServiceOptions {
   readonly owner?: string;
   /** Handlers at work at the same time; more calls are refused as `overloaded`. Default: 256. */
   readonly concurrency?: number;
+  /** How often the service may be called at all, beside the gateway's limits. */
+  readonly limit?: CallLimit;
   /** Calls that go on in the background: how many are kept (default: 1,000), and for how long (default: an hour). */
   readonly tasks?: { readonly limit?: number; readonly ttlMs?: number };
   /** Default: JSON lines on standard output, from the level in `SALLYPORT_LOG_LEVEL`. */
@@ -110,11 +113,24 @@ export function service(name: string, options: ServiceOptions): Service {
   const environment = readEnvironment();
   const { nowMs } = environment;
   const log = options.log ?? createLog(name, environment.logLevel);
-  const tools = createToolTable({ service: name, version, ...(owner !== undefined && { owner }) });
+  const rules = { nowMs, environment: environment.name };
+  const tools = createToolTable({ service: name, version, ...(owner !== undefined && { owner }) }, rules);
   const drafts = createDraftTable(name);
+  const { limit } = options;
+  const guard = limit && limitGuard(limit, nowMs);
   let built: Promise<Prepared> | undefined;
   const ready = () => {
-    built ??= prepare({ tools, drafts, service: name, log, nowMs, concurrency, tasks: options.tasks ?? {} });
+    built ??= prepare({
+      tools,
+      drafts,
+      service: name,
+      log,
+      nowMs,
+      concurrency,
+      guard,
+      rules,
+      tasks: options.tasks ?? {},
+    });
     return built;
   };
   const running = runs(name, (listenOptions) =>

@@ -1,10 +1,68 @@
-import type { Classification, HopPrincipal, JsonObject, JsonValue, SideEffect } from '@sallyport/protocol';
+import type { Classification, HopMethod, HopPrincipal, JsonObject, JsonValue, SideEffect } from '@sallyport/protocol';
 import type { CallerQuestions, LogLevel } from './caller-options.ts';
 import type { CallLogger } from './log.ts';
 import type { InputOf, OutputOf, Schema } from './schema.ts';
 
 /** Who is calling, as the gateway verified it. */
 export type Principal = HopPrincipal;
+
+/**
+ * What a gateway vouches for about one call, beside who is calling: over the hop, whose channel is authenticated, or signed
+ * (`assertion`). The service has checked all of it before the handler runs.
+ */
+export interface Statement {
+  readonly by: 'hop' | 'assertion';
+  /** Who says so: the gateway's name for itself. Over the hop it is whoever holds this service's credential. */
+  readonly issuer?: string;
+  /** The service that is meant: this one. */
+  readonly audience: string;
+  /** What is called, by its name here, and how. */
+  readonly target: string;
+  readonly method: HopMethod;
+  readonly callId: string;
+  /** The W3C `traceparent` of the call. */
+  readonly trace: string;
+  /** SHA-256 of the arguments as they came, base64url without padding. */
+  readonly argumentsDigest: string;
+  /** When nobody waits any more (hop), or the statement is good no more (assertion). */
+  readonly expiresAt: Date;
+}
+
+/** What an argument has to be. All that is given must hold. */
+export interface ArgumentBound {
+  readonly enum?: readonly JsonValue[];
+  /** Of numbers, both inclusive. */
+  readonly minimum?: number;
+  readonly maximum?: number;
+  /** Of texts, in characters. */
+  readonly maxLength?: number;
+  /** Nothing need be there; but if it is, it must hold. */
+  readonly optional?: boolean;
+}
+
+/** How often something may be called, at this instance. */
+export interface CallLimit {
+  /** Calls per second, on average. */
+  readonly rate: number;
+  /** Calls at once. Default: one second of `rate`, at least 1. */
+  readonly burst?: number;
+  /** Each caller has so many (default), or all together. */
+  readonly per?: 'caller' | 'all';
+}
+
+/**
+ * What a tool permits, whoever let the call in: the service checks it itself before the handler runs. It can only refuse.
+ */
+export interface ToolPolicy {
+  /** By JSON pointer (RFC 6901) into the arguments as they came: `{ '/amount': { maximum: 500 } }`. */
+  readonly bounds?: Readonly<Record<string, ArgumentBound>>;
+  /** Names of environments (`SALLYPORT_ENVIRONMENT`) in which it may be called at all. */
+  readonly environments?: readonly string[];
+  /** What kinds of callers, of those that a gateway vouches for. */
+  readonly callers?: readonly Principal['kind'][];
+  /** Only for what a user has said, as a gateway vouches (`principal.intent`). */
+  readonly intent?: 'required';
+}
 
 /** How far a call is. */
 export interface Progress {
@@ -44,6 +102,10 @@ export interface ToolDescription extends Description {
    * tasks. Others wait for the answer with `optional`, and are refused with `required`.
    */
   readonly task?: 'optional' | 'required';
+  /** Checked here once more, before the handler runs. Stays at the service. */
+  readonly policy?: ToolPolicy;
+  /** How often it may be called here, beside the gateway's limits. Stays at the service. */
+  readonly limit?: CallLimit;
   /** Calls to learn from, checked against the schemas at start. */
   readonly examples?: readonly { readonly input: JsonObject; readonly output?: JsonObject }[];
 }
@@ -85,6 +147,8 @@ export interface HandlerContext extends CallerQuestions {
   /** The W3C `traceparent` to send with whatever this call causes. */
   readonly trace: string;
   readonly principal: Principal;
+  /** What a gateway vouches for, checked. Absent when the service is called without one. */
+  readonly statement: Statement | undefined;
   /** When the caller stops waiting. */
   readonly deadline: Date;
   /** Fires at the deadline and when the caller cancels. */

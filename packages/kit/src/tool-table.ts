@@ -1,6 +1,7 @@
 import { type JsonObject, type ServiceManifest, type ToolManifest, toolNamePattern } from '@sallyport/protocol';
 import { type Answer, failure } from './answer.ts';
 import type { IncomingCall } from './call-context.ts';
+import { type GuardRules, guardOf } from './guards/guard.ts';
 import { runTool } from './run-tool.ts';
 import type { Offer } from './running-call.ts';
 import { type CompiledSchema, compileSchema, describeIssues, type Schema } from './schema.ts';
@@ -41,7 +42,7 @@ export interface ToolTable {
 }
 
 /** Makes the table of a service. */
-export function createToolTable(service: Omit<ServiceManifest, 'tools'>): ToolTable {
+export function createToolTable(service: Omit<ServiceManifest, 'tools'>, rules: GuardRules): ToolTable {
   const drafts = new Map<string, Draft>();
   let ready: Promise<ReadyTable> | undefined;
   return {
@@ -52,7 +53,7 @@ export function createToolTable(service: Omit<ServiceManifest, 'tools'>): ToolTa
       drafts.set(name, merge(name, drafts.get(name) ?? {}, draft));
     },
     ready() {
-      ready ??= build(service, drafts);
+      ready ??= build({ service, rules }, drafts);
       return ready;
     },
   };
@@ -70,9 +71,14 @@ function merge(name: string, earlier: Draft, later: Draft): Draft {
   return { ...earlier, ...Object.fromEntries(given) };
 }
 
-async function build(service: Omit<ServiceManifest, 'tools'>, drafts: ReadonlyMap<string, Draft>): Promise<ReadyTable> {
+interface Surroundings {
+  readonly service: Omit<ServiceManifest, 'tools'>;
+  readonly rules: GuardRules;
+}
+
+async function build({ service, rules }: Surroundings, drafts: ReadonlyMap<string, Draft>): Promise<ReadyTable> {
   const names = [...drafts.keys()].sort();
-  const tools = await Promise.all(names.map((name) => buildTool(name, drafts.get(name) ?? {})));
+  const tools = await Promise.all(names.map((name) => buildTool(name, drafts.get(name) ?? {}, rules)));
   const byName = new Map(tools.map((tool) => [tool.name, tool]));
   const unknownTool = failure('unknown_tool');
   return {
@@ -86,8 +92,9 @@ export function isToolCall({ method }: IncomingCall): boolean {
   return method === undefined || method === 'tools/call';
 }
 
-async function buildTool(name: string, draft: Draft): Promise<ReadyTool> {
-  const { handler, input, output, examples, description, ...rest } = draft;
+async function buildTool(name: string, draft: Draft, rules: GuardRules): Promise<ReadyTool> {
+  // What the service keeps to itself is no part of what it announces.
+  const { handler, input, output, examples, description, policy, limit, ...rest } = draft;
   if (handler === undefined || input === undefined) throw new Error(`${name} is described but has no handler`);
   if (description === undefined || description.trim() === '') {
     throw new Error(`${name} has no description: agents choose tools by it`);
@@ -109,6 +116,7 @@ async function buildTool(name: string, draft: Draft): Promise<ReadyTool> {
     ...{ name, manifest, input: inputSchema, output: outputSchema, handler },
     run: (args, context) => runTool(tool, args, context),
     ...(rest.task !== undefined && { task: rest.task }),
+    ...guardOf(name, { ...rest, ...(policy && { policy }), ...(limit && { limit }) }, rules),
   };
   return tool;
 }

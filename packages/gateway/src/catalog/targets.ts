@@ -124,10 +124,12 @@ export function unlistedResource(
     };
   }
   const { capability, entryText, ...inherited } = template;
-  const { scopes, internal, auditRequired, timeoutMs } = rules.overrideFor(name);
+  const override = rules.overrideFor(name);
+  const { scopes, internal, auditRequired, timeoutMs } = override;
   return {
     ...inherited,
     ...(scopes && { scopes }),
+    ...ruledHere(override),
     ...(internal !== undefined && { internal }),
     ...(auditRequired !== undefined && { auditRequired }),
     ...(timeoutMs !== undefined && { timeoutMs }),
@@ -154,6 +156,7 @@ function common({ manifest, declared, rules, name }: Governed) {
     ...(title !== undefined && { title }),
     description: declared.description,
     scopes: override.scopes ?? declared.scopes ?? [],
+    ...ruledHere(override),
     // Configuration may hide a tool or demand evidence; it can also lift both, which is the operator's right.
     internal: override.internal ?? declared.internal ?? false,
     auditRequired: override.auditRequired ?? declared.auditRequired ?? false,
@@ -164,6 +167,11 @@ function common({ manifest, declared, rules, name }: Governed) {
     definitionHash: sha256(canonical(declared as unknown as JsonValue)),
     ...(entryText !== undefined && { entryText: entryText as JsonText }),
   } as const;
+}
+
+/** A service asks again for what it declares; it has to be told where that was replaced. */
+function ruledHere({ scopes, internal }: ToolOverride): { readonly isRuledHere?: true } {
+  return scopes !== undefined || internal === false ? { isRuledHere: true } : {};
 }
 
 /** The same text for the same definition, whatever the order its keys came in. */

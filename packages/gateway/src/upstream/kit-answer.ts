@@ -46,13 +46,22 @@ export function toldAnswer({ code, message, data = {} }: HopError): KitAnswer | 
   return { text: text as JsonText, isError: true, shape: 'error' };
 }
 
-/** Why a service took no call, in the gateway's words. What it wrote stays in the operator's log. */
-export function errorOf(error: HopError): GatewayError {
+/**
+ * Why a service took no call, in the gateway's words. What it wrote stays in the operator's log; which scopes are missing is
+ * what the gateway asks for, so that no service can send clients for scopes of its own choice.
+ */
+export function errorOf(error: HopError, scopes: readonly string[] = []): GatewayError {
   const said = error.data?.reason;
   const reason = (typeof said === 'string' ? reasonOf.get(said) : undefined) ?? 'upstream_failed';
+  const wait = error.data?.retryAfterMs;
   return new GatewayError(
     reason,
-    {},
+    {
+      ...(reason === 'insufficient_scope' && { scopes }),
+      ...(reason === 'rate_limited' &&
+        typeof wait === 'number' &&
+        wait >= 0 && { retryAfterMs: Math.min(wait, 3_600_000) }),
+    },
     { cause: `the service answered ${String(said)}: ${error.message.slice(0, 500)}` },
   );
 }
@@ -64,6 +73,9 @@ const reasonOf: ReadonlyMap<string, Reason> = new Map([
   ['expired', 'upstream_timeout'],
   ['unknown_task', 'unknown_task'],
   ['state_invalid', 'state_invalid'],
+  ['scope_missing', 'insufficient_scope'],
+  ['forbidden', 'policy_denied'],
+  ['limited', 'rate_limited'],
 ]);
 
 /** How severe log messages are, the least severe first (RFC 5424, as MCP has it). */

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { GatewayError, type Hop, type Permit } from '@sallyport/core';
 import {
   type CallTexts,
@@ -33,12 +34,16 @@ export function writeCall({ seq, permit, hop, timeoutMs }: Departing, audience: 
     timeoutMs,
     transport: hop.transport,
     ...(hop.onProgress && { progress: true }),
+    ...(permit.target.isRuledHere && { needs: permit.target.scopes }),
     principal: toHopPrincipal(permit.principal),
   };
-  const frame = callFrame(claims, textsOf(permit, hop));
+  const frame = callFrame(claims, textsOf(permit, hop), sha256);
   if (frame.length > maxLineLength) throw new GatewayError('payload_too_large');
   return frame;
 }
+
+/** Of the arguments as they travel, base64url. The service compares it with what it is about to run. */
+const sha256 = (text: string): string => hash('sha256', text, 'base64url');
 
 /** Most calls are nothing but arguments. */
 function textsOf({ argumentsText }: Permit, { client, retry, taskId }: Hop): string | CallTexts {

@@ -148,7 +148,7 @@ function end(call: PendingCall, frame: Settling, instance: string): Answer | und
     call.resolve(answer);
     return answer;
   }
-  if (frame.kind === 'error') call.reject(errorOf(frame.error));
+  if (frame.kind === 'error') call.reject(errorOf(frame.error, call.scopes));
   else call.reject(new GatewayError('upstream_failed', {}, { cause: 'the answer is not a result of this method' }));
   return undefined;
 }

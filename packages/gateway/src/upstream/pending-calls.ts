@@ -12,6 +12,8 @@ export interface CallInFlight {
 export interface PendingCall extends CallInFlight {
   readonly callId: string;
   readonly method: ServiceMethod;
+  /** What the gateway asked of the caller. */
+  readonly scopes: readonly string[];
   readonly resolve: (answer: Answer) => void;
   readonly reject: (error: GatewayError) => void;
 }
@@ -88,6 +90,7 @@ export function createPendingCalls(onGivenUp: (seq: number, why: GivenUp) => voi
           callId,
           principal,
           method,
+          scopes: permit.target.scopes,
           trace,
           hop,
           lastProgress: -Infinity,

@@ -165,12 +165,13 @@ describe('a call that waits for its caller', () => {
   const can = { capabilities: { elicitation: {} } };
 
   async function start(handler: (ctx: any) => unknown, concurrency = 1) {
-    const tools = createToolTable({ service: 'shop', version: '1.0.0' });
+    const rules = { nowMs: () => performance.now(), environment: undefined };
+    const tools = createToolTable({ service: 'shop', version: '1.0.0' }, rules);
     tools.add('A.B', { ...about, handler: (_: never, ctx) => handler(ctx) });
     tools.add('A.Other', { ...about, handler: () => 'other' });
     const shared = { service: 'shop', log, nowMs: () => performance.now() };
     const drafts = createDraftTable('shop');
-    const { runner, instance } = await prepare({ ...shared, tools, drafts, concurrency, tasks: {} });
+    const { runner, instance } = await prepare({ ...shared, tools, drafts, rules, concurrency, tasks: {} });
     const call = (more: Partial<IncomingCall> = {}): Promise<any> =>
       new Promise<Answer>((resolve) => {
         runner.start(

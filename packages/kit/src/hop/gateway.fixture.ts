@@ -1,5 +1,5 @@
 // biome-ignore-all lint/suspicious/noExplicitAny: tests look into what they receive without declaring it
-import { randomBytes, randomUUID } from 'node:crypto';
+import { hash, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { connect, createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
@@ -93,6 +93,8 @@ function ping({ socket, send, closed }: GatewayEnd): void {
   void closed.then(() => clearInterval(pings));
 }
 
+const sha256 = (text: string): string => hash('sha256', text, 'base64url');
+
 /** Without the members that are not there. */
 function present<Value extends object>(value: Value): { [Key in keyof Value]?: NonNullable<Value[Key]> } {
   return Object.fromEntries(Object.entries(value).filter(([, member]) => member !== undefined)) as never;
@@ -122,7 +124,11 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
       };
       const answer = end.next((frame) => 'id' in frame && frame.id === all.seq && frame.kind !== 'request');
       end.send(
-        callFrame(all, { argumentsText: JSON.stringify(args), ...present({ capabilitiesText, logLevel, retry }) }),
+        callFrame(
+          all,
+          { argumentsText: JSON.stringify(args), ...present({ capabilitiesText, logLevel, retry }) },
+          sha256,
+        ),
       );
       return answer;
     },

@@ -100,9 +100,15 @@ test('every way to fail has its answer, and none leaks', async () => {
 test('a replayed or lower number and a wrong audience are refused, and the next call is served', async () => {
   const { gateway } = await connectTasks();
   await gateway.call('TaskService.Who', {}, { seq: 10 });
-  for (const claims of [{ seq: 10 }, { seq: 9 }, { seq: 11, audience: 'users' }, { seq: 12, principal: {} as any }]) {
+  const refusals = [
+    [{ seq: 10 }, 'replayed'],
+    [{ seq: 9 }, 'replayed'],
+    [{ seq: 11, audience: 'users' }, 'misdirected'],
+    [{ seq: 12, principal: {} as any }, 'bad_frame'],
+  ] as const;
+  for (const [claims, reason] of refusals) {
     const refused: any = await gateway.call('TaskService.Who', {}, claims);
-    expect(refused.error.data.reason).toBe('bad_frame');
+    expect(refused.error.data.reason).toBe(reason);
   }
   expect((await gateway.call('TaskService.Who', {}, { seq: 13 })).kind).toBe('result');
 });

@@ -1,7 +1,11 @@
+import { hash } from 'node:crypto';
 import {
+  argumentsTextIn,
+  type CallParams,
   errorFrame,
   type HopFrame,
   type HopId,
+  type HopMethod,
   type JsonValue,
   type LogParams,
   notificationFrame,
@@ -12,12 +16,13 @@ import { type Answer, failure } from '../answer.ts';
 import type { IncomingCall } from '../call-context.ts';
 import type { Runner } from '../runner.ts';
 import type { Cancel } from '../running-call.ts';
+import type { Statement } from '../tool-options.ts';
 import type { Wire } from './wire.ts';
 
 /** The calls being served for one connection. */
 export interface ServedCalls {
-  /** Takes a `call` request; answers it on the wire, sooner or later. */
-  serve(request: Extract<HopFrame, { kind: 'request' }>): void;
+  /** Takes a `call` request, and the line that it came in; answers it on the wire, sooner or later. */
+  serve(request: Extract<HopFrame, { kind: 'request' }>, line: string): void;
   /** Takes the parameters of a `cancel`; a call that has ended already is none of its business. */
   cancel(params: JsonValue | undefined): void;
   /** Nobody waits for anything any more. */
@@ -29,6 +34,59 @@ export interface ServedCallsOptions {
   readonly service: string;
   readonly runner: Runner;
   readonly callTool: IncomingCall['callTool'];
+  readonly nowMs: () => number;
+}
+
+/** What the gateway claims of a call must fit where it arrived, and what arrived. */
+function refusalOf(
+  call: CallParams,
+  line: string,
+  { service, lastSeq }: { readonly service: string; readonly lastSeq: number },
+): 'misdirected' | 'replayed' | 'altered' | undefined {
+  if (call.audience !== service) return 'misdirected';
+  if (call.seq <= lastSeq) return 'replayed';
+  const text = argumentsTextIn(line, call);
+  return text !== undefined && hash('sha256', text, 'base64url') === call.digest ? undefined : 'altered';
+}
+
+/** A class with getters, because few handlers look at it and every call has one. */
+class HopStatement implements Statement {
+  readonly by = 'hop';
+  readonly #call: CallParams;
+  readonly #arrivedMs: number;
+
+  constructor(call: CallParams, arrivedMs: number) {
+    this.#call = call;
+    this.#arrivedMs = arrivedMs;
+  }
+
+  get audience(): string {
+    return this.#call.audience;
+  }
+
+  get target(): string {
+    return this.#call.tool;
+  }
+
+  get method(): HopMethod {
+    return this.#call.method ?? 'tools/call';
+  }
+
+  get callId(): string {
+    return this.#call.call;
+  }
+
+  get trace(): string {
+    return this.#call.traceparent;
+  }
+
+  get argumentsDigest(): string {
+    return this.#call.digest;
+  }
+
+  get expiresAt(): Date {
+    return new Date(this.#arrivedMs + this.#call.timeoutMs);
+  }
 }
 
 /** A gateway that reads this much too little gets no more calls served. */
@@ -38,16 +96,16 @@ const maxBacklogBytes = 64 * 1024 * 1024;
 const maxLogLength = 64 * 1024;
 
 /** Serves the calls that come over a wire. */
-export function createServedCalls(wire: Wire, { service, runner, callTool }: ServedCallsOptions): ServedCalls {
+export function createServedCalls(wire: Wire, { service, runner, callTool, nowMs }: ServedCallsOptions): ServedCalls {
   const inFlight = new Map<number, Cancel>();
   let lastSeq = 0;
 
   return {
-    serve({ id, params }) {
+    serve({ id, params }, line) {
       const call = readCallParams(params);
-      // A claim for another service, or one that was used before, is not ours to serve.
-      if (call === undefined || call.seq !== id || call.seq <= lastSeq || call.audience !== service) {
-        answer(wire, id, failure('bad_frame'));
+      const refusal = call === undefined || call.seq !== id ? 'bad_frame' : refusalOf(call, line, { service, lastSeq });
+      if (call === undefined || refusal !== undefined) {
+        answer(wire, id, failure(refusal ?? 'bad_frame'));
         return;
       }
       const { seq, call: callId, progress, ...rest } = call;
@@ -64,6 +122,7 @@ export function createServedCalls(wire: Wire, { service, runner, callTool }: Ser
         ...rest,
         id: callId,
         callTool,
+        statement: new HopStatement(call, nowMs()),
         ...(progress === true && { onProgress }),
         ...(rest.client?.logLevel !== undefined && { onLog: logTo(wire, seq, () => ended) }),
       };

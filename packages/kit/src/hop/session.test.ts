@@ -13,8 +13,9 @@ afterEach(() => void vi.useRealTimers());
 
 async function startOverPair() {
   const [near, far] = duplexPair();
-  const table = await createToolTable({ service: 'tasks', version: '1.0.0' }).ready();
   const nowMs = () => 0;
+  const rules = { nowMs, environment: undefined };
+  const table = await createToolTable({ service: 'tasks', version: '1.0.0' }, rules).ready();
   const runner = createRunner({ table, concurrency: 1, service: 'tasks', log, nowMs, instance: 'i', tasks: undefined });
   const wire = createWire(near);
   const news = createNewsDesk();

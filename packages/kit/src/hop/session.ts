@@ -54,7 +54,7 @@ const lastCallPing = 'draining';
 /** Takes over a wire whose proof is done: announces the service, then serves calls until the wire closes. */
 export function startSession(wire: Wire, { manifest, instance, runner, news, log, nowMs }: SessionShared): Session {
   const outgoing = createOutgoingCalls(wire, nowMs);
-  const served = createServedCalls(wire, { service: manifest.service, runner, callTool: outgoing.callTool });
+  const served = createServedCalls(wire, { service: manifest.service, runner, callTool: outgoing.callTool, nowMs });
   const { announced, onAnswer } = announce(wire, log);
   const lastCallHere = Promise.withResolvers<void>();
 
@@ -62,7 +62,7 @@ export function startSession(wire: Wire, { manifest, instance, runner, news, log
     const frame = readFrame(line);
     if (frame === undefined) wire.destroy('the gateway sent something that is no frame');
     else if (frame.kind === 'request') {
-      if (frame.method === 'call') served.serve(frame);
+      if (frame.method === 'call') served.serve(frame, line);
       else if (frame.method === 'ping') wire.send(resultFrame(frame.id, '{}'));
       else wire.send(errorFrame(frame.id, { code: -32601, message: 'Unknown method.' }));
     } else if (frame.kind === 'notification') {

@@ -1,6 +1,7 @@
 import type { PromptManifest, ResourceManifest, TemplateManifest } from '@sallyport/protocol';
 import { type Answer, told } from '../answer.ts';
 import type { IncomingCall } from '../call-context.ts';
+import { type GuardRules, guardOf } from '../guards/guard.ts';
 import type { Offer } from '../running-call.ts';
 import { type Completions, runCompletion } from './completion.ts';
 import type { Drafts, PromptDraft, ResourceDraft, TemplateDraft } from './drafts.ts';
@@ -25,7 +26,7 @@ export interface ReadyOffers {
 }
 
 /** Checks every definition. Throws with the name of one that is not complete or not right. */
-export function readyOffers({ prompts, resources, templates }: Drafts): ReadyOffers {
+export function readyOffers({ prompts, resources, templates }: Drafts, rules: GuardRules): ReadyOffers {
   const sorted = <Draft>(table: ReadonlyMap<string, Draft>): readonly Draft[] =>
     [...table].sort(([a], [b]) => (a < b ? -1 : 1)).map(([, draft]) => draft);
   const families = sorted(templates).map(toFamily);
@@ -38,16 +39,22 @@ export function readyOffers({ prompts, resources, templates }: Drafts): ReadyOff
   // The gateway decides by the template that it takes a URI for. It must be the one by which the URI is then read.
   const byWeight = families.toSorted((a, b) => b.template.weight - a.template.weight);
   const familyOf = (uri: string) => byWeight.find(({ template }) => template.covers(uri));
+  const familyNamed = (name: string) => families.find(({ draft }) => draft.uriTemplate === name);
   const completersOf = (name: string): Completions | undefined =>
-    completersOfPrompt(prompts.get(name)) ?? families.find(({ draft }) => draft.uriTemplate === name)?.completers;
+    completersOfPrompt(prompts.get(name)) ?? familyNamed(name)?.completers;
   const readable = (uri: string): Offer | Answer => {
     const resource = resources.get(uri);
-    if (resource !== undefined) return { run: runRead(resource.options, resource.read) };
+    if (resource !== undefined) {
+      return { run: runRead(resource.options, resource.read), ...guardOf(resource.uri, resource.options, rules) };
+    }
     const family = familyOf(uri);
     const variables = family?.template.match(uri);
     if (family === undefined || variables === undefined) return told(-32602, 'Unknown resource.', { uri });
     // Typed by the template, from whose variables these were just read.
-    return { run: runRead(family.draft.options, (ctx) => family.draft.read(variables as never, ctx)) };
+    return {
+      run: runRead(family.draft.options, (ctx) => family.draft.read(variables as never, ctx)),
+      ...guardOf(family.draft.uriTemplate, family.draft.options, rules),
+    };
   };
 
   return {
@@ -65,10 +72,14 @@ export function readyOffers({ prompts, resources, templates }: Drafts): ReadyOff
       }
       if (method === 'prompts/get') {
         const prompt = prompts.get(tool);
-        return prompt === undefined ? told(-32602, 'Unknown prompt.') : { run: runPrompt(prompt) };
+        return prompt === undefined
+          ? told(-32602, 'Unknown prompt.')
+          : { run: runPrompt(prompt), ...guardOf(prompt.name, prompt.options, rules) };
       }
       const completers = completersOf(tool);
-      return completers === undefined ? told(-32602, 'Unknown reference.') : { run: runCompletion(completers) };
+      if (completers === undefined) return told(-32602, 'Unknown reference.');
+      const options = (prompts.get(tool) ?? familyNamed(tool)?.draft)?.options ?? {};
+      return { run: runCompletion(completers), ...guardOf(tool, options, rules) };
     },
     canSubscribe: (uri) => (resources.get(uri) ?? familyOf(uri)?.draft)?.options.subscribe === true,
   };

@@ -1,7 +1,9 @@
+import { hash } from 'node:crypto';
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { hopMethods, keeperOf, keptId } from './constants.ts';
 import {
+  argumentsTextIn,
   callFrame,
   errorFrame,
   notificationFrame,
@@ -23,6 +25,7 @@ const claims = fc.record<CallClaims>(
     timeoutMs: fc.nat(),
     transport: fc.constantFrom('http', 'ws'),
     progress: fc.constant(true),
+    needs: fc.array(fc.string()),
     principal: fc.record({
       subject: fc.string(),
       client: fc.string(),
@@ -41,6 +44,8 @@ function plain(value: unknown): unknown {
   return JSON.parse(JSON.stringify(value));
 }
 
+const sha256 = (text: string): string => hash('sha256', text, 'base64url');
+
 function line(frame: string): string {
   expect(frame.indexOf('\n')).toBe(frame.length - 1);
   return frame.slice(0, -1);
@@ -49,10 +54,13 @@ function line(frame: string): string {
 test('a call reads back as what was written, however its arguments are laid out', () => {
   fc.assert(
     fc.property(claims, object, fc.constantFrom(undefined, 2), (written, value, indent) => {
-      const frame = readFrame(line(callFrame(written, JSON.stringify(value, null, indent))));
+      const frame = readFrame(line(callFrame(written, JSON.stringify(value, null, indent), sha256)));
       expect(frame).toMatchObject({ kind: 'request', id: written.seq, method: 'call' });
       const params = frame?.kind === 'request' ? readCallParams(frame.params) : undefined;
-      expect(params).toEqual({ ...(plain(written) as object), arguments: value });
+      expect(params).toMatchObject({ ...(plain(written) as object), arguments: value });
+      expect(Object.keys(params ?? {}).toSorted()).toEqual(
+        [...Object.keys(plain(written) as object), 'arguments', 'digest', 'size'].toSorted(),
+      );
     }),
   );
 });
@@ -82,16 +90,36 @@ test('a call with everything that most calls lack reads back as what was written
             },
           }),
         },
+        sha256,
       );
       const read = readFrame(line(frame));
       const client = { ...(capabilities && { capabilities }), ...(logLevel !== undefined && { logLevel }) };
       expect(read?.kind === 'request' ? readCallParams(read.params) : undefined).toEqual({
         ...(plain(written) as object),
         arguments: value,
+        digest: sha256(JSON.stringify(value)),
+        size: JSON.stringify(value).length,
         ...(method !== 'tools/call' && { method }),
         ...(Object.keys(client).length > 0 && { client }),
         ...(retry && { retry }),
       });
+    }),
+  );
+});
+
+test('the arguments of a call are found where they were put, whatever else is in it', () => {
+  const hostile = { x: { arguments: {}, digest: 'd', size: 2 }, '","arguments":{}}}': '}},"arguments":{}}}' };
+  fc.assert(
+    fc.property(claims, object, fc.constantFrom({}, hostile), (written, value, extra) => {
+      const argumentsText = JSON.stringify({ ...value, ...extra });
+      const capabilitiesText = JSON.stringify(extra);
+      const text = line(callFrame(written, { argumentsText, capabilitiesText }, sha256));
+      const read = readFrame(text);
+      const params = read?.kind === 'request' ? readCallParams(read.params) : undefined;
+      const found = params && argumentsTextIn(text, params);
+      expect(found).toBe(argumentsText);
+      expect(sha256(found ?? '')).toBe(params?.digest);
+      expect(argumentsTextIn(text, { size: argumentsText.length + 1 })).toBeUndefined();
     }),
   );
 });
@@ -153,7 +181,7 @@ test('what is no frame is not read as one', () => {
 test('a call with any claim missing or of another type is refused', () => {
   fc.assert(
     fc.property(claims, object, fc.nat(), (written, value, pick) => {
-      const params = { ...(plain(written) as Record<string, any>), arguments: value };
+      const params = { ...(plain(written) as Record<string, any>), arguments: value, digest: 'd', size: 2 };
       const keys = Object.keys(params);
       const broken: Record<string, any> = { ...params, [keys[pick % keys.length] ?? '']: [null] };
       expect(readCallParams(broken)).toBeUndefined();

@@ -13,11 +13,13 @@ const principalTexts = new WeakMap<HopPrincipal, string>();
  * for raw line breaks: JSON allows them only between tokens, where a space means the same and cannot end the line. The
  * same goes for the other texts.
  *
- * The principal must not be changed after its first call; name its fields in `claims` as they shall travel.
+ * The principal must not be changed after its first call; name its fields in `claims` as they shall travel. `sha256` is the
+ * platform's: base64url without padding.
  */
-export function callFrame(claims: CallClaims, texts: string | CallTexts): string {
+export function callFrame(claims: CallClaims, texts: string | CallTexts, sha256: (text: string) => string): string {
   const { tool, method, call, seq, audience, traceparent, tracestate, timeoutMs, transport, progress, principal } =
     claims;
+  const { needs } = claims;
   let principalText = principalTexts.get(principal);
   if (principalText === undefined) {
     principalText = JSON.stringify(principal);
@@ -29,10 +31,26 @@ export function callFrame(claims: CallClaims, texts: string | CallTexts): string
     (tracestate === undefined ? '' : `,"tracestate":${JSON.stringify(tracestate)}`) +
     `,"timeoutMs":${timeoutMs},"transport":${JSON.stringify(transport)}` +
     (progress === true ? ',"progress":true' : '') +
-    (method === undefined || method === 'tools/call' ? '' : `,"method":"${method}"`);
+    (method === undefined || method === 'tools/call' ? '' : `,"method":"${method}"`) +
+    (needs === undefined ? '' : `,"needs":${JSON.stringify(needs)}`);
   const rest = typeof texts === 'string' ? '' : clientMember(texts) + retryMember(texts);
-  const argumentsText = typeof texts === 'string' ? texts : texts.argumentsText;
-  return `${head},"principal":${principalText}${rest},"arguments":${oneLine(argumentsText)}}}\n`;
+  const argumentsText = oneLine(typeof texts === 'string' ? texts : texts.argumentsText);
+  const proof = `,"digest":"${sha256(argumentsText)}","size":${argumentsText.length}`;
+  return `${head},"principal":${principalText}${rest}${proof}${argumentsMember}${argumentsText}${callEnd}\n`;
+}
+
+const argumentsMember = ',"arguments":';
+const callEnd = '}}';
+
+/**
+ * The arguments as they stand in the line of a call, which is where `callFrame` puts them: at the end. `undefined` when that
+ * is not where they are. Readers of JSON take the last of several members of one name, so this is what was parsed.
+ */
+export function argumentsTextIn(line: string, { size }: Pick<CallParams, 'size'>): string | undefined {
+  const end = line.length - callEnd.length;
+  const start = end - size;
+  const isThere = line.endsWith(callEnd) && line.startsWith(argumentsMember, start - argumentsMember.length);
+  return isThere ? line.slice(start, end) : undefined;
 }
 
 function clientMember({ capabilitiesText, logLevel }: CallTexts): string {
@@ -96,10 +114,10 @@ export function readFrame(line: string): HopFrame | undefined {
 /** Checks the parameters of `call`. Returns `undefined` when a claim is missing or of the wrong type. */
 export function readCallParams(params: JsonValue | undefined): CallParams | undefined {
   if (!isObject(params) || !isObject(params.arguments) || !isPrincipal(params.principal)) return undefined;
-  const { tool, call, audience, traceparent, transport, tracestate, seq, timeoutMs, progress } = params;
-  const texts = [tool, call, audience, traceparent, transport];
+  const { tool, call, audience, traceparent, transport, tracestate, seq, timeoutMs, progress, digest, size } = params;
+  const texts = [tool, call, audience, traceparent, transport, digest];
   if (!texts.every((text) => typeof text === 'string')) return undefined;
-  if (!Number.isSafeInteger(seq) || !Number.isFinite(timeoutMs)) return undefined;
+  if (!Number.isSafeInteger(seq) || !Number.isSafeInteger(size) || !Number.isFinite(timeoutMs)) return undefined;
   if (tracestate !== undefined && typeof tracestate !== 'string') return undefined;
   if (progress !== undefined && typeof progress !== 'boolean') return undefined;
   if (!hasRightExtras(params)) return undefined;
@@ -108,7 +126,8 @@ export function readCallParams(params: JsonValue | undefined): CallParams | unde
 }
 
 /** What most calls do not have. */
-function hasRightExtras({ method, client, retry }: JsonObject): boolean {
+function hasRightExtras({ method, client, retry, needs }: JsonObject): boolean {
+  if (needs !== undefined && !isListOfTexts(needs)) return false;
   if (method !== undefined && !hopMethods.some((known) => known === method)) return false;
   if (client !== undefined && !isClient(client)) return false;
   return retry === undefined || isRetry(retry);
@@ -192,4 +211,8 @@ function paramsMember(params: object | undefined): string {
 
 function oneLine(json: string): string {
   return json.includes('\n') ? json.replaceAll('\n', ' ') : json;
+}
+
+function isListOfTexts(value: JsonValue): boolean {
+  return Array.isArray(value) && value.every((text) => typeof text === 'string');
 }

@@ -14,6 +14,10 @@ export interface HopPrincipal {
   readonly client: string;
   readonly session?: string;
   readonly tenant?: string;
+  /** The application that the client runs in, where its credential says so. */
+  readonly app?: string;
+  /** What the user said that this is done for: its id, and SHA-256 of the message, base64url. */
+  readonly intent?: { readonly id: string; readonly messageDigest: string; readonly expiresAtMs: number };
   readonly kind: 'person' | 'agent' | 'service' | 'owner';
   readonly scopes: readonly string[];
   readonly attributes: Readonly<Record<string, string | number | boolean | readonly string[]>>;
@@ -57,6 +61,8 @@ export interface CallClaims {
   readonly transport: string;
   /** The caller wants to hear of progress. */
   readonly progress?: boolean;
+  /** The scopes of which the caller needs one, where the operator has replaced those that the service declares. */
+  readonly needs?: readonly string[];
   readonly principal: HopPrincipal;
 }
 
@@ -71,6 +77,10 @@ export interface CallTexts {
 
 /** The parameters of `call`, as a service reads them. */
 export interface CallParams extends CallClaims {
+  /** SHA-256 of the arguments as they stand in the frame, base64url without padding. */
+  readonly digest: string;
+  /** The length of that text, in UTF-16 code units. */
+  readonly size: number;
   readonly arguments: JsonObject;
   readonly client?: HopClient;
   readonly retry?: HopRetry;
@@ -105,7 +115,8 @@ export interface LogParams {
 }
 
 /**
- * Why a service did not take a call; it goes in `error.data.reason`. The errors of reason `told` are in the service's own
+ * Why a service did not take a call; it goes in `error.data.reason`. `misdirected`, `replayed` and `altered` mean that what
+ * the gateway claims does not fit; `scope_missing`, `forbidden` and `limited` that the service's own rules refuse it. The errors of reason `told` are in the service's own
  * words and for the caller; those of all others are constant.
  */
 export type HopReason =
@@ -113,6 +124,12 @@ export type HopReason =
   | 'unknown_task'
   | 'state_invalid'
   | 'bad_frame'
+  | 'misdirected'
+  | 'replayed'
+  | 'altered'
+  | 'scope_missing'
+  | 'forbidden'
+  | 'limited'
   | 'expired'
   | 'draining'
   | 'overloaded'
