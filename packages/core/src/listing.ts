@@ -18,10 +18,21 @@ export interface Naming {
  */
 export function findTarget(view: View, naming: Naming): Target | Promise<Target> {
   const target = lookUp(view.catalog, naming);
-  if (target === undefined || target.capability !== naming.capability) throw unknown(naming.capability);
+  if (target === undefined || target.capability !== naming.capability) throw missing(view, naming);
   if (view.has(target)) return target;
   if (target.capability !== 'resource') throw unknown(naming.capability);
   return admitted(view, target);
+}
+
+/** Nobody knows whether a service that was never seen has what is named: it may be asked for again. */
+function missing({ catalog, has }: View, { endpoint, capability, name }: Naming): GatewayError {
+  const service = endpoint.kind === 'mount' ? endpoint.service : serviceIn(capability, name);
+  const isAway = catalog.absent.some((absent) => absent.service === service && has(absent));
+  return isAway ? new GatewayError('upstream_unavailable', {}, { cause: 'never seen' }) : unknown(capability);
+}
+
+function serviceIn(capability: Capability, name: string): string | undefined {
+  return capability === 'tool' ? name.slice(0, Math.max(0, name.indexOf('.'))) : split(capability, name)?.service;
 }
 
 /** What is not listed is decided on when it is asked for. */
@@ -102,7 +113,7 @@ export function listTargets(
   const targets = rest.slice(0, limit);
   const last = targets.at(-1);
   return {
-    ...summaryOf(catalog, all),
+    ...summaryOf(catalog, all, seen(catalog.absent)),
     targets,
     etag: () => fingerprint(all),
     ...(last && rest.length > targets.length && { nextCursor: `after:${order.mark(last)}` }),
@@ -116,7 +127,7 @@ function summary(view: View, seen: (targets: readonly Target[]) => readonly Targ
   const prompts = seen(catalog.prompts);
   const resources = seen([...catalog.resources, ...catalog.templates]);
   return {
-    ...summaryOf(catalog, [...tools, ...prompts, ...resources, ...seen(catalog.methods)]),
+    ...summaryOf(catalog, [...tools, ...prompts, ...resources, ...seen(catalog.methods)], seen(catalog.absent)),
     targets: [],
     etag: () => '',
     offers: {
@@ -128,10 +139,13 @@ function summary(view: View, seen: (targets: readonly Target[]) => readonly Targ
   };
 }
 
-function summaryOf(catalog: Catalog, seen: readonly Target[]): Pick<Listing, 'stale' | 'services' | 'offers'> {
+type Summary = Pick<Listing, 'stale' | 'absent' | 'services' | 'offers'>;
+
+function summaryOf(catalog: Catalog, seen: readonly Target[], absent: readonly Target[]): Summary {
   const names = new Set(seen.map(({ service }) => service));
   return {
     stale: catalog.stale,
+    absent: absent.map(({ service }) => service),
     services: catalog.services.filter(({ name }) => names.has(name)),
     offers: { tools: false, prompts: false, resources: false, tasks: false },
   };

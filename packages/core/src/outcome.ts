@@ -36,6 +36,8 @@ export interface Listing {
   /** Changes exactly when what this caller sees changes. Made when it is asked for. */
   readonly etag: () => string;
   readonly stale: boolean;
+  /** Services that this caller may know of and that have never been seen: what they offer is missing here. */
+  readonly absent: readonly string[];
   /** Services that this caller sees something of. */
   readonly services: readonly ServiceStatus[];
   /** Which kinds of things this caller sees any of. */

@@ -135,7 +135,8 @@ async function list(stages: Stages, call: CallOf<'list'>, trail: Trail): Promise
   trail.stage = 'entitle';
   const listing = listTargets(view, (target) => stages.entitle(principal, target) === undefined, call);
   // To be told that a service or a view is there is to know of something in it.
-  if (call.endpoint.kind !== 'all' && call.request.capability === 'any' && listing.services.length === 0) {
+  const isNowhere = listing.services.length === 0 && listing.absent.length === 0;
+  if (call.endpoint.kind !== 'all' && call.request.capability === 'any' && isNowhere) {
     throw new GatewayError('unknown_endpoint');
   }
   return { kind: 'answered', content: listing };

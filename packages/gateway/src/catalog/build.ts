@@ -12,6 +12,8 @@ export interface Problem {
 
 interface Sources extends Rules {
   readonly registrations: readonly Registration[];
+  /** Services that were never seen. Default: none. */
+  readonly absent?: readonly string[];
   readonly stale: boolean;
 }
 
@@ -52,9 +54,15 @@ export function buildCatalog(sources: Sources): { readonly catalog: Catalog; rea
     ...{ tools, prompts, resources, templates, methods, byName, promptsByAlias },
     resourceAt: createResourceFinder({ registrations, byName, templates, overrideFor }),
     services: registrations.map(toStatus),
+    absent: (sources.absent ?? []).flatMap((service) => toolsOf(unseen(service), { overrideFor })),
     stale: sources.stale,
   };
   return { catalog, problems };
+}
+
+/** A service of which nothing is known. Rules for all of it hold for what it may have, too. */
+function unseen(service: string): ServiceManifest {
+  return { service, version: '0.0.0', tools: [{ name: '', description: '', inputSchema: { type: 'object' } }] };
 }
 
 function toStatus({ manifest, instances, keptOut = 0, state }: Registration): ServiceStatus {

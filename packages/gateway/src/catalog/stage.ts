@@ -82,8 +82,8 @@ async function makeView({ decide, nowMs }: ViewOptions, catalog: Catalog, princi
     const context = { timeMs: nowMs(), transport: 'any' };
     return decide({ subject, action: 'discover', resource: accessResource(target), context });
   };
-  const { tools, prompts, resources, templates, methods } = catalog;
-  for (const target of [...tools, ...prompts, ...resources, ...templates, ...methods]) {
+  const { tools, prompts, resources, templates, methods, absent } = catalog;
+  for (const target of [...tools, ...prompts, ...resources, ...templates, ...methods, ...absent]) {
     const answer = ask(target);
     // Thousands of answers that are there already need no turn of the event loop each.
     const decision = answer instanceof Promise ? await answer : answer;

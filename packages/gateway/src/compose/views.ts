@@ -7,8 +7,13 @@ export function compileViews({ views }: GatewayConfig): (name: string) => ((targ
   const compiled = new Map(
     Object.entries(views).map(([name, { tools, prompts, resources }]) => {
       const matches = { tool: any(tools), prompt: any(prompts), resource: any(resources), template: any(resources) };
-      const takes = (target: Target): boolean =>
-        target.capability !== 'method' && matches[target.capability](target.name);
+      const patterns = [...tools, ...prompts, ...resources];
+      const takes = (target: Target): boolean => {
+        if (target.capability === 'method') return false;
+        // It stands for all that a service may have.
+        if (target.remoteName === '') return patterns.some((pattern) => mayNameOf(target.service, pattern));
+        return matches[target.capability](target.name);
+      };
       return [name, takes] as const;
     }),
   );
@@ -21,6 +26,12 @@ export function nameStyleOf({ views }: GatewayConfig): (endpoint: Endpoint) => N
     if (endpoint.kind === 'mount') return 'own';
     return endpoint.kind === 'view' && views[endpoint.name]?.names === 'safe' ? 'safe' : 'full';
   };
+}
+
+/** Whether a pattern may match something of a service: as far as can be seen where its first star is. */
+function mayNameOf(service: string, pattern: string): boolean {
+  const [beginning = '', ...rest] = pattern.split('*');
+  return beginning.startsWith(`${service}.`) || (rest.length > 0 && `${service}.`.startsWith(beginning));
 }
 
 function any(patterns: readonly string[]): (name: string) => boolean {

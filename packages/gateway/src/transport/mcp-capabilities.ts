@@ -71,11 +71,12 @@ function withTasks({ offers }: Listing, capabilities: JsonObject): JsonObject {
 }
 
 /** What there is to list. While services are still expected back, there may be anything. */
-function offered({ offers, stale }: Listing): JsonObject {
+function offered({ offers, stale, absent }: Listing): JsonObject {
+  const isPartial = stale || absent.length > 0;
   return {
-    ...((offers.tools || stale) && { tools: listChanged }),
-    ...((offers.prompts || stale) && { prompts: listChanged }),
-    ...((offers.resources || stale) && { resources: listChanged }),
+    ...((offers.tools || isPartial) && { tools: listChanged }),
+    ...((offers.prompts || isPartial) && { prompts: listChanged }),
+    ...((offers.resources || isPartial) && { resources: listChanged }),
   };
 }
 

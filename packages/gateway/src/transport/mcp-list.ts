@@ -48,8 +48,9 @@ function placeKey({ endpoint, capability }: Place): string {
 }
 
 /** A service that does not answer must not look like one that has nothing. */
-function staleMeta({ stale, services }: Listing): Insertions {
-  const names = services.filter(({ state }) => state !== 'ready').map(({ name }) => name);
+function staleMeta({ stale, absent, services }: Listing): Insertions {
+  const away = services.filter(({ state }) => state !== 'ready').map(({ name }) => name);
+  const names = [...away, ...absent].sort();
   return stale || names.length > 0 ? { [metaKeys.stale]: JSON.stringify(names) } : {};
 }
 

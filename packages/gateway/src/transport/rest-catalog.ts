@@ -3,7 +3,7 @@ import type { TransportDeps } from './deps.ts';
 import type { HttpExchange } from './http-response.ts';
 import { restEntry, serviceEntry } from './rest-entry.ts';
 import { digest, listOrRefuse, malformed, queryOf, receiveRest, sendTagged } from './rest-exchange.ts';
-import { nextCursorOf, pageOf } from './rest-list.ts';
+import { nextCursorOf, pageOf, staleness } from './rest-list.ts';
 
 /** What `kind` may be. */
 const kinds: ReadonlyMap<string, Capability> = new Map([
@@ -36,26 +36,21 @@ function askedFor(deps: TransportDeps, kind: string | null, query: URLSearchPara
   return pageOf(deps, capability, query);
 }
 
-function overview({ services, offers, stale }: Listing): object {
+function overview({ services, offers, stale, absent }: Listing): object {
   const { tools, prompts, resources } = offers;
   const there = { tools, prompts, resources, templates: resources };
   return {
     services: services.map(serviceEntry),
     kinds: Object.entries(there).flatMap(([kind, isThere]) => (isThere ? [kind] : [])),
-    ...staleness(stale),
+    ...staleness({ stale, absent }),
   };
 }
 
-function page(deps: TransportDeps, kind: string, { targets, services, nextCursor, stale }: Listing): object {
+function page(deps: TransportDeps, kind: string, { targets, services, nextCursor, stale, absent }: Listing): object {
   return {
     [kind]: targets.map(restEntry),
     services: services.map(serviceEntry),
     nextCursor: nextCursorOf(deps, kinds.get(kind) ?? 'tool', nextCursor),
-    ...staleness(stale),
+    ...staleness({ stale, absent }),
   };
-}
-
-/** While services are expected back, what is missing may only not be there yet. */
-function staleness(stale: boolean): object {
-  return stale ? { stale } : {};
 }

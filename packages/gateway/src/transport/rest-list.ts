@@ -1,4 +1,4 @@
-import { type Capability, everything, GatewayError, type ListRequest } from '@sallyport/core';
+import { type Capability, everything, GatewayError, type Listing, type ListRequest } from '@sallyport/core';
 import type { TransportDeps } from './deps.ts';
 import { openCursor, sealCursor } from './mcp-list.ts';
 import { limitOf, malformed } from './rest-exchange.ts';
@@ -23,4 +23,9 @@ export function nextCursorOf(
   after: string | undefined,
 ): string | undefined {
   return after === undefined ? undefined : sealCursor(deps, { endpoint: everything, capability }, after);
+}
+
+/** While services are expected back, or were never seen, what is missing may only not be there yet. */
+export function staleness({ stale, absent }: Pick<Listing, 'stale' | 'absent'>): object {
+  return { ...((stale || absent.length > 0) && { stale: true }), ...(absent.length > 0 && { absent }) };
 }

@@ -10,7 +10,7 @@ import { toCall } from './reception.ts';
 import { traceIdHeader } from './refusal.ts';
 import { restEntry } from './rest-entry.ts';
 import { declineRest, listOrRefuse, malformed, queryOf, receiveRest, refuseRest, sendTagged } from './rest-exchange.ts';
-import { nextCursorOf, pageOf } from './rest-list.ts';
+import { nextCursorOf, pageOf, staleness } from './rest-list.ts';
 import { readToolResult } from './tool-result.ts';
 
 /** The plain JSON face, for scripts and for programs that speak no MCP. */
@@ -35,11 +35,11 @@ async function listTools(deps: TransportDeps, http: HttpExchange): Promise<void>
   const exchange = receiveRest(deps, http);
   const listing = await listOrRefuse(exchange, pageOf(deps, 'tool', queryOf(http.request)));
   if (listing === undefined) return;
-  const { targets, nextCursor, stale } = listing;
+  const { targets, nextCursor } = listing;
   const body = JSON.stringify({
     tools: targets.map(restEntry),
     nextCursor: nextCursorOf(deps, 'tool', nextCursor),
-    ...(stale && { stale }),
+    ...staleness(listing),
   });
   sendTagged(exchange, { body, etag: listing.etag() });
 }

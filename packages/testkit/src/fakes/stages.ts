@@ -78,6 +78,7 @@ export function fakeCatalog(tools: readonly Tool[]): Catalog {
     resourceAt: () => undefined,
     services: servicesOf(sorted),
     stale: false,
+    absent: [],
   };
 }
 

@@ -139,6 +139,7 @@ function stagesFor(upstream: Upstream, { tool, onPermit, onSent, credential, hop
     resourceAt: () => undefined,
     services: [],
     stale: false,
+    absent: [],
   };
   return {
     admit: () => undefined,
