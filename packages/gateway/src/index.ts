@@ -3,6 +3,7 @@ export {
   type AuditFilter,
   type AuditPage,
   type AuditRow,
+  auditVerifierKey,
   exportAudit,
   type Finding,
   openAuditLog,
@@ -11,13 +12,14 @@ export {
   searchAudit,
   tailAudit,
   type Verification,
+  type VerifyOptions,
   verifyAudit,
 } from './audit/index.ts';
 export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kind.ts';
 export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';
 export { type McpServerAddress, mcpRegistry } from './compose/mcp-registry.ts';
 export { type RunningGateway, type StartOptions, startGateway } from './compose/start.ts';
-export { auditHeadKey, auditKeys, dataPaths } from './compose/stores.ts';
+export { auditKeys, dataPaths, witnessPath } from './compose/stores.ts';
 export { version } from './compose/version.ts';
 export {
   type CommandService,

@@ -4,6 +4,7 @@ import {
   type AuditFilter,
   adminCall,
   auditKeys,
+  auditVerifierKey,
   dataPaths,
   loadMasterKey,
   type StoredRecord,
@@ -111,6 +112,9 @@ async function follow(program: Program, folder: string): Promise<TestGateway> {
         .map(({ record }) => record)
         .filter((record): record is CallRecord => record.kind !== 'refusals')
         .reverse(),
-    verify: () => verifyAudit(paths.audit, auditKeys(loadMasterKey(join(folder, 'data-keys/master.key')))),
+    verify: () => {
+      const keys = auditKeys(loadMasterKey(join(folder, 'data-keys/master.key')));
+      return verifyAudit(paths.audit, { keys: [auditVerifierKey(paths.audit, keys)] });
+    },
   };
 }

@@ -1,11 +1,12 @@
 import { existsSync } from 'node:fs';
-import type { AuditFilter, auditKeys, GatewayConfig, searchAudit as search } from '@sallyport/gateway';
+import type { AuditFilter, GatewayConfig, searchAudit as search, Verification } from '@sallyport/gateway';
 import { type AdminOptions, configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { parseTime } from '../duration.ts';
 import { CliError } from '../exit.ts';
 import { printableLine, type Style } from '../terminal/style.ts';
 import { pad, table } from '../terminal/table.ts';
+import { trustIn } from './audit-trust.ts';
 
 /** Options that choose records. */
 export interface SearchOptions extends AdminOptions {
@@ -18,10 +19,7 @@ export interface SearchOptions extends AdminOptions {
   readonly limit?: number;
 }
 
-interface AuditFiles {
-  readonly path: string;
-  readonly keys: ReturnType<typeof auditKeys> | undefined;
-}
+type Trust = Pick<Verification, 'checkpoints' | 'witnessed' | 'isKeyTrusted'>;
 
 type AuditRow = ReturnType<typeof search>[number];
 
@@ -65,12 +63,13 @@ export async function searchAudit(options: SearchOptions, context: Context): Pro
 /** `audit verify` */
 export async function verifyAudit(options: AdminOptions, context: Context): Promise<void> {
   const gateway = await import('@sallyport/gateway');
-  const { path, keys } = await auditWithKeys(await configOf(options, context));
-  const { ok, rows, findings } = await gateway.verifyAudit(path, keys);
-  if (options.json) printJson(context, { ok, records: rows, endChecked: keys !== undefined, findings });
+  const config = await configOf(options, context);
+  const path = auditFile(config, gateway);
+  const { ok, rows, findings, ...checked } = await gateway.verifyAudit(path, await trustIn(config, path));
+  if (options.json) printJson(context, { ok, records: rows, ...checked, findings });
   else if (ok) {
     print(context, `${context.style.green('✓')} ${rows} records, one unbroken chain from the first to the last.`);
-    if (keys === undefined) say(context, 'The master key is not here, so the signature of the end was not checked.');
+    sayTrust(checked, context);
   }
   if (ok) return;
   const lines = findings.map(({ seq, kind, detail }) => `record ${seq}: ${kind}: ${detail}`);
@@ -91,20 +90,31 @@ export async function exportAudit(options: SearchOptions, context: Context): Pro
     context.stdout.write(line);
 }
 
-async function auditPath(options: AdminOptions, context: Context): Promise<string> {
-  return (await auditWithKeys(await configOf(options, context))).path;
+/** What an auditor should know about what was just called right. */
+function sayTrust({ checkpoints, witnessed, isKeyTrusted }: Trust, context: Context): void {
+  say(context, `${checkpoints} checkpoints in the log and ${witnessed} kept elsewhere agree with it.`);
+  if (!isKeyTrusted) {
+    say(
+      context,
+      'The key that signed them was found in the log itself: give the one you know with --key to be sure who wrote it.',
+    );
+  }
+  if (witnessed === 0) {
+    say(
+      context,
+      'No checkpoint was kept elsewhere: that the end was cut off, or all of it written anew by whoever has the key, is not excluded.',
+    );
+  }
 }
 
-/**
- * Where the log of a configuration is, and the keys that prove its end, where they are readable: an auditor may have the
- * log alone.
- */
-async function auditWithKeys({ data, masterKeyFile }: GatewayConfig): Promise<AuditFiles> {
-  const { auditKeys, dataPaths, loadMasterKey } = await import('@sallyport/gateway');
+async function auditPath(options: AdminOptions, context: Context): Promise<string> {
+  return auditFile(await configOf(options, context), await import('@sallyport/gateway'));
+}
+
+/** Where the log of a configuration is. */
+function auditFile({ data }: GatewayConfig, { dataPaths }: typeof import('@sallyport/gateway')): string {
   const path = dataPaths(data).audit;
-  // Loading a key that is not there would make one, which proves nothing.
-  if (existsSync(path))
-    return { path, keys: existsSync(masterKeyFile) ? auditKeys(loadMasterKey(masterKeyFile)) : undefined };
+  if (existsSync(path)) return path;
   throw new CliError('unavailable', `There is no audit log at ${path}.`, {
     hint: 'It is made when the gateway starts. Another --config, or --data?',
   });

@@ -7,6 +7,7 @@ import { checkClock, checkNode, checkPort, checkPrivate, checkReachable } from '
 import { CliError } from '../exit.ts';
 import type { Style } from '../terminal/style.ts';
 import { pad } from '../terminal/table.ts';
+import { trustIn } from './audit-trust.ts';
 
 /** Options of `sallyport doctor`. */
 export interface DoctorOptions {
@@ -83,11 +84,10 @@ async function checkService(name: string, service: GatewayConfig['services'][str
 
 async function checkAudit(config: GatewayConfig, path: string): Promise<Finding> {
   if (!existsSync(path)) return unknown('audit log', 'there is none yet');
-  const { auditKeys, loadMasterKey, verifyAudit } = await import('@sallyport/gateway');
+  const { verifyAudit } = await import('@sallyport/gateway');
   try {
-    const keys = existsSync(config.masterKeyFile) ? auditKeys(loadMasterKey(config.masterKeyFile)) : undefined;
-    const { ok, rows, findings } = await verifyAudit(path, keys);
-    if (ok) return good('audit log', `${rows} records, one unbroken chain`);
+    const { ok, rows, findings } = await verifyAudit(path, await trustIn(config, path));
+    if (ok) return good('audit log', `${rows} records, as they were written`);
     return bad(
       'audit log',
       `${findings.length} of ${rows} records do not fit`,

@@ -1,11 +1,15 @@
 import { randomUUID } from 'node:crypto';
 import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
-import { checkHead, createRowChecker, type Finding } from './check.ts';
+import { checkEnd, createRowChecker, type Finding } from './check.ts';
+import { type Checkpoint, checkpointText } from './checkpoint.ts';
+import { readCheckpointFile } from './checkpoint-file.ts';
 import { type Cell, cellsPerEntry, type Entry, plainText, unpack } from './entry.ts';
-import { type Head, isGenuine, readHead, writeHead } from './head.ts';
-import { genesisHash, type Row, rowColumns, rowHash, tables } from './row.ts';
+import { createFrontier, type Frontier, frontierRoots, rootAt } from './merkle.ts';
+import { createSigner, readVerifierKey, type Signer } from './note.ts';
+import { format, genesisHash, type Row, rowColumns, rowHash, tables } from './row.ts';
 import { type AuditKeys, createArgumentsHash, createSealer } from './seal.ts';
+import { levelsApart, nodesIn } from './tree.ts';
 
 /** What a record outlives once it is acknowledged: `process` the death of the gateway, `disk` that of the machine too. */
 export type Durability = 'process' | 'disk';
@@ -15,15 +19,23 @@ export interface ChainSettings {
   readonly path: string;
   readonly keys: AuditKeys;
   readonly durability: Durability;
+  /** What the log calls itself in its checkpoints; default `sallyport/audit/<log id>`. Kept when the log is begun. */
+  readonly origin?: string;
+  /** A file outside the data folder that checkpoints are added to as well. */
+  readonly witness?: string;
 }
 
 /** The only writer of a log's table. Synchronous: for a thread of its own. */
 export interface Chain {
   /** Appends packed entries in one transaction: all of them are in the log then, or, when it throws, none. */
   commit(groups: readonly (readonly Cell[])[]): void;
-  /** The last row committed. */
-  end(): Omit<Head, 'closed'>;
-  /** Closes the database. The head file is not this one's business. */
+  /** Number of the last row committed. */
+  seq(): number;
+  /** Signs what the log is now. */
+  checkpoint(timeMs: number, closed: boolean): string;
+  /** Keeps a signed checkpoint in the log itself. */
+  keep(size: number, note: string): void;
+  /** Closes the database. The checkpoint file is not this one's business. */
   close(): void;
 }
 
@@ -43,11 +55,11 @@ export class AuditLogDamaged extends Error {
 const tailRows = 1000;
 
 /**
- * Opens a log for writing, or begins one, after checking its tail against the chain and the head file.
+ * Opens a log for writing, or begins one, after checking its tail against the chain and the newest checkpoint.
  *
  * @throws AuditLogDamaged when they disagree; Error when another process writes it, or the disk refuses.
  */
-export async function openChain(settings: ChainSettings): Promise<Chain> {
+export function openChain(settings: ChainSettings): Chain {
   const { path, keys, durability } = settings;
   const lock = takeLock(`${path}.lock`);
   const db = openPrivately(path);
@@ -56,9 +68,12 @@ export async function openChain(settings: ChainSettings): Promise<Chain> {
     db.exec(`PRAGMA synchronous = ${durability === 'disk' ? 'FULL' : 'NORMAL'}`);
     // A checkpoint every 16 MB: often enough for readers, seldom enough that pages are not written over and over.
     db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384');
+    checkFormat(db);
     db.exec(tables);
-    const end = await adoptTail(db, settings);
-    return createChain({ db, lock, keys, end });
+    const identity = identityOf(db, settings);
+    const signer = createSigner(identity.origin, keys.signing);
+    const end = adoptTail(db, { ...identity, path, verifierKey: signer.verifierKey });
+    return createChain({ db, lock, keys, end, origin: identity.origin, signer });
   } catch (error) {
     db.close();
     lock.close();
@@ -67,26 +82,36 @@ export async function openChain(settings: ChainSettings): Promise<Chain> {
 }
 
 interface Mark {
-  readonly logId: string;
   readonly seq: number;
-  readonly hash: Buffer;
+  readonly hash: Uint8Array;
+}
+
+interface End extends Mark {
+  readonly tree: Frontier;
 }
 
 interface Parts {
   readonly db: DatabaseSync;
   readonly lock: DatabaseSync;
   readonly keys: AuditKeys;
-  readonly end: Mark;
+  readonly end: End;
+  readonly origin: string;
+  readonly signer: Signer;
 }
 
-function createChain({ db, lock, keys, end: start }: Parts): Chain {
+function createChain({ db, lock, keys, end: start, origin, signer }: Parts): Chain {
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const insert = db.prepare(`INSERT INTO audit (${rowColumns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
+  const insertNode = db.prepare('INSERT INTO nodes (height, position, hash) VALUES (?, ?, ?)');
+  const insertCheckpoint = db.prepare('INSERT OR REPLACE INTO checkpoints (size, note) VALUES (?, ?)');
   const seal = createSealer(keys.seal);
   const hashArguments = createArgumentsHash(keys.argumentHash);
   let end = start;
 
+  const onNode = (height: number, position: number, node: Uint8Array): void => {
+    if (height % levelsApart === 0) insertNode.run(height, position, node);
+  };
   const append = (last: Mark, entry: Entry): Mark => {
     const seq = last.seq + 1;
     const { argumentsText, call_id, time_ms, tenant } = entry;
@@ -99,26 +124,33 @@ function createChain({ db, lock, keys, end: start }: Parts): Chain {
     const { kind, outcome, reason, subject, tool, trace_id } = entry;
     // biome-ignore format: one line per group of columns
     insert.run(seq, call_id, time_ms, kind, outcome, reason, subject, tool, trace_id, record, sealed, last.hash, hash);
-    return { logId: last.logId, seq, hash };
+    return { seq, hash };
   };
 
   return {
     commit: (groups) => {
       begin.run();
       try {
-        let last = end;
+        let last: Mark = end;
+        const tree = end.tree.copy();
         for (const cells of groups) {
-          for (let at = 0; at < cells.length; at += cellsPerEntry) last = append(last, unpack(cells, at));
+          for (let at = 0; at < cells.length; at += cellsPerEntry) {
+            last = append(last, unpack(cells, at));
+            tree.append(last.hash, onNode);
+          }
         }
         commit.run();
-        end = last;
+        end = { ...last, tree };
       } catch (error) {
         // SQLite has rolled back by itself after some errors, a full disk among them.
         if (db.isTransaction) db.exec('ROLLBACK');
         throw error;
       }
     },
-    end: () => ({ logId: end.logId, seq: end.seq, hash: end.hash.toString('hex') }),
+    seq: () => end.seq,
+    checkpoint: (timeMs, closed) =>
+      signer.sign(checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed })),
+    keep: (size, note) => void insertCheckpoint.run(size, note),
     close: () => {
       db.close();
       lock.close();
@@ -145,47 +177,64 @@ function openPrivately(path: string): DatabaseSync {
   return new DatabaseSync(path, { timeout: 2000 });
 }
 
-async function adoptTail(db: DatabaseSync, { path, keys }: ChainSettings): Promise<Mark> {
-  const logId = logIdOf(db);
+interface Identity {
+  readonly logId: string;
+  readonly origin: string;
+}
+
+/** What is on disk, and who is about to go on with it. */
+interface Adopted extends Identity {
+  readonly path: string;
+  readonly verifierKey: string;
+}
+
+function adoptTail(db: DatabaseSync, adopted: Adopted): End {
+  const { logId, path } = adopted;
   const last = db.prepare('SELECT seq, hash FROM audit ORDER BY seq DESC LIMIT 1').get();
-  const mark = last
-    ? { logId, seq: Number(last.seq), hash: Buffer.from(last.hash as Uint8Array) }
-    : { logId, seq: 0, hash: genesisHash(logId) };
-  const head = readHead(path);
-  if (head === undefined && mark.seq === 0) {
-    await writeHead(path, { logId, seq: 0, hash: mark.hash.toString('hex'), closed: false }, keys.head);
-    return mark;
+  const mark = last ? { seq: Number(last.seq), hash: last.hash as Uint8Array } : { seq: 0, hash: genesisHash(logId) };
+  const nodeOf = nodesIn(db);
+  const note = readCheckpointFile(path);
+  if (note !== undefined || mark.seq > 0) {
+    const findings = tailFindings(db, logId, mark.seq);
+    const verifiers = [readVerifierKey(adopted.verifierKey)];
+    const rootOf = ({ size }: Checkpoint) => rootAt(size, nodeOf);
+    if (findings.length === 0) findings.push(...checkEnd({ note, verifiers, ...adopted, lastSeq: mark.seq, rootOf }));
+    if (findings.length > 0) throw new AuditLogDamaged(findings);
   }
-  const findings = tailFindings(db, mark);
-  findings.push(...checkHead(head, { logId, lastSeq: mark.seq, hashAtHead: hashAt(db, head?.seq, mark) }));
-  if (head !== undefined && !isGenuine(head, keys.head)) {
-    findings.push({ seq: head.seq, kind: 'changed', detail: 'the head file was not written with this key' });
-  }
-  if (findings.length > 0) throw new AuditLogDamaged(findings);
-  // From here on rows may follow the head again.
-  if (head?.closed) await writeHead(path, { ...head, closed: false }, keys.head);
-  return mark;
+  return { ...mark, tree: createFrontier(mark.seq, frontierRoots(mark.seq, nodeOf)) };
 }
 
-function logIdOf(db: DatabaseSync): string {
-  const known = db.prepare('SELECT log_id FROM meta').get();
-  if (known) return String(known.log_id);
+/** @throws Error for logs of other versions: their hashes cover other bytes. */
+function checkFormat(db: DatabaseSync): void {
+  if (db.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'meta'").get() === undefined) return;
+  const columns = db.prepare("SELECT name FROM pragma_table_info('meta')").all();
+  const known = columns.some(({ name }) => name === 'format') ? db.prepare('SELECT format FROM meta').get()?.format : 1;
+  if (known === undefined || known === format) return;
+  throw new Error(
+    `this audit log is of format ${known}, and only ${format} can be written: move its files away, and a new one is begun`,
+  );
+}
+
+function identityOf(db: DatabaseSync, { origin, keys }: ChainSettings): Identity {
+  const known = db.prepare('SELECT log_id, origin FROM meta').get();
+  if (known) return { logId: String(known.log_id), origin: String(known.origin) };
   const logId = randomUUID();
-  db.prepare('INSERT INTO meta (log_id) VALUES (?)').run(logId);
-  return logId;
+  const fresh = { logId, origin: origin ?? `sallyport/audit/${logId}` };
+  const { verifierKey } = createSigner(fresh.origin, keys.signing);
+  db.prepare('INSERT INTO meta (format, log_id, origin, verifier_key) VALUES (?, ?, ?, ?)').run(
+    format,
+    logId,
+    fresh.origin,
+    verifierKey,
+  );
+  return fresh;
 }
 
-function tailFindings(db: DatabaseSync, { logId, seq }: Mark): Finding[] {
+function tailFindings(db: DatabaseSync, logId: string, seq: number): Finding[] {
   const from = Math.max(1, seq - tailRows + 1);
   const checker = createRowChecker(from === 1 ? logId : undefined);
   const rows = db.prepare(`SELECT ${rowColumns} FROM audit WHERE seq >= ? ORDER BY seq`).iterate(from);
   const findings: Finding[] = [];
   for (const row of rows) findings.push(...checker.take(row as unknown as Row));
   return findings;
-}
-
-function hashAt(db: DatabaseSync, seq: number | undefined, { logId }: Mark): string | undefined {
-  if (seq === 0) return genesisHash(logId).toString('hex');
-  const row = seq === undefined ? undefined : db.prepare('SELECT hash FROM audit WHERE seq = ?').get(seq);
-  return row ? Buffer.from(row.hash as Uint8Array).toString('hex') : undefined;
 }

@@ -1,4 +1,5 @@
-import type { SignedHead } from './head.ts';
+import { type Checkpoint, openCheckpoint, readCheckpoint } from './checkpoint.ts';
+import { NoteRefused, type Verifier } from './note.ts';
 import { type Columns, columnsOf, genesisHash, type Row, rowHash, type StoredRecord } from './row.ts';
 
 /** One thing that is wrong with a log, and the row it is wrong with. */
@@ -81,29 +82,72 @@ export function createRowChecker(logId?: string): RowChecker {
   };
 }
 
-/** Where a log ends: its last row, if it has any. */
+/** Where a log ends, and what was signed about it. */
 export interface End {
-  readonly logId: string | undefined;
+  /** The newest checkpoint, as it was read; absent when there is none. */
+  readonly note: string | undefined;
+  /** Whose signature it must carry. */
+  readonly verifiers: readonly Verifier[];
+  readonly origin: string;
   readonly lastSeq: number;
-  /** Hash of the row the head names, hex; absent when there is no such row. */
-  readonly hashAtHead: string | undefined;
+  /** How many rows an earlier checkpoint has shown to be right. */
+  readonly agreed?: number;
+  /** The root of the tree of as many rows as a checkpoint says; only asked for sizes that are there. */
+  readonly rootOf: (checkpoint: Checkpoint) => Uint8Array | undefined;
 }
 
-/** What the head says against the log. Whether the head itself is genuine is for the holder of the key to say. */
-export function checkHead(head: SignedHead | undefined, { logId, lastSeq, hashAtHead }: End): Finding[] {
-  if (head === undefined) {
-    return [finding(lastSeq, 'truncated', 'there is no head file: whether rows are missing at the end is unknown')];
+/** What the newest checkpoint says against the log. */
+export function checkEnd({ note, verifiers, origin, ...end }: End): Finding[] {
+  const { lastSeq } = end;
+  if (note === undefined) {
+    return [
+      finding(lastSeq, 'truncated', 'there is no checkpoint file: whether rows are missing at the end is unknown'),
+    ];
   }
-  if (head.logId !== logId) return [finding(Math.min(lastSeq, 1), 'changed', 'the head file belongs to another log')];
-  if (head.seq > lastSeq) {
-    return [finding(lastSeq + 1, 'truncated', `rows ${lastSeq + 1} to ${head.seq} are gone from the end`)];
+  const { checkpoint, found } = signedOr(note, verifiers);
+  if (checkpoint === undefined) return found;
+  if (checkpoint.origin !== origin)
+    return [finding(Math.min(lastSeq, 1), 'changed', 'the checkpoint is of another log')];
+  return [...found, ...checkAgainst(checkpoint, { ...end, what: 'the checkpoint' })];
+}
+
+/** What one checkpoint, whose signature is known to be right, says against the log. `what` names it in findings. */
+export function checkAgainst(
+  checkpoint: Checkpoint,
+  { lastSeq, rootOf, agreed = 0, what }: Pick<End, 'lastSeq' | 'rootOf' | 'agreed'> & { readonly what: string },
+): Finding[] {
+  const { size, root, closed } = checkpoint;
+  if (size > lastSeq) {
+    return [
+      finding(lastSeq + 1, 'truncated', `rows ${lastSeq + 1} to ${size} are gone from the end: ${what} has them`),
+    ];
   }
+  const rootNow = rootOf(checkpoint);
   const found: Finding[] = [];
-  if (hashAtHead !== head.hash) found.push(finding(head.seq, 'changed', 'it is not the row the head file names'));
-  if (head.closed && head.seq < lastSeq) {
-    found.push(finding(head.seq + 1, 'changed', 'it was added after the log had been closed'));
+  if (rootNow && !same(rootNow, root)) {
+    const from = Math.min(agreed, size - 1) + 1;
+    found.push(finding(from, 'changed', `among rows ${from} to ${size} are others than ${what} was signed for`));
+  }
+  if (closed && size < lastSeq && what === 'the checkpoint') {
+    found.push(finding(size + 1, 'changed', 'it was added after the log had been closed'));
   }
   return found;
+}
+
+/** A checkpoint, and what is wrong with its signature; only the latter when it cannot be read at all. */
+function signedOr(note: string, verifiers: readonly Verifier[]): { checkpoint?: Checkpoint; found: Finding[] } {
+  try {
+    return { checkpoint: openCheckpoint(note, verifiers), found: [] };
+  } catch (error) {
+    if (!(error instanceof NoteRefused)) throw error;
+    try {
+      const checkpoint = readCheckpoint(note);
+      return { checkpoint, found: [finding(checkpoint.size, 'changed', `the checkpoint: ${error.message}`)] };
+    } catch {
+      const detail = 'the checkpoint file cannot be read: whether rows are missing at the end is unknown';
+      return { found: [finding(0, 'unreadable', detail)] };
+    }
+  }
 }
 
 function isReadable({ record, sealed, prev_hash, hash }: Row): boolean {

@@ -9,7 +9,7 @@ import { answered, silent } from './record.fuzz.ts';
 
 const [path = '', key = '', lanes = '16'] = process.argv.slice(2);
 const bytes = Buffer.from(key, 'hex');
-const log = await openAuditLog({ path, keys: { argumentHash: bytes, seal: bytes, head: bytes }, log: silent });
+const log = await openAuditLog({ path, keys: { argumentHash: bytes, seal: bytes, signing: bytes }, log: silent });
 let ended = false;
 process.stdin.on('end', () => (ended = true)).resume();
 

@@ -1,10 +1,10 @@
 export { AuditLogDamaged, type Durability } from './chain.ts';
 export type { Finding } from './check.ts';
 export { type AuditLogOptions, AuditLogUnavailable, type AuditStats, type OpenAuditLog, openAuditLog } from './log.ts';
-export { type AuditRow, openSealed } from './reader.ts';
+export { type AuditRow, auditVerifierKey, openSealed } from './reader.ts';
 export type { StoredRecord } from './row.ts';
 export type { AuditKeys } from './seal.ts';
 export { type AuditFilter, type AuditPage, exportAudit, searchAudit, type TailOptions, tailAudit } from './search.ts';
 export { createRecord, type RecordOptions, type RecordStage } from './stage.ts';
 export type { OnRecord, ToldRecord } from './teller.ts';
-export { type Verification, verifyAudit } from './verify.ts';
+export { type Verification, type VerifyOptions, verifyAudit } from './verify.ts';

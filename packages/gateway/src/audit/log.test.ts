@@ -44,7 +44,7 @@ describe('the audit log', () => {
     const log = await open();
     const records = fc.sample(anyRecord, 300);
     await Promise.all(records.map((record) => log.append(record)));
-    await expect(verifyAudit(place.path, keys)).resolves.toMatchObject({ ok: true, rows: 300 });
+    await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 300 });
     const rows = searchAudit(place.path, {}, { limit: 1000 }).reverse();
     expect(rows.map((row) => openSealed(row, keys)?.argumentsText)).toEqual(records.map((each) => each.argumentsText));
   });
@@ -65,7 +65,7 @@ describe('the audit log', () => {
       await log.close();
       await expect(log.append(answered())).rejects.toMatchObject({ why: 'closed' });
     }
-    await expect(verifyAudit(place.path, keys)).resolves.toEqual({ ok: true, rows: 3, findings: [] });
+    await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 3, findings: [] });
   });
 
   it('writes on close what was still waiting, strangers included', async () => {
@@ -73,7 +73,7 @@ describe('the audit log', () => {
     const all = Array.from({ length: 300 }, (_, i) => log.append(i % 2 === 0 ? stranger() : answered()));
     await log.close();
     await Promise.all(all);
-    await expect(verifyAudit(place.path, keys)).resolves.toEqual({ ok: true, rows: 300, findings: [] });
+    await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 300, findings: [] });
   });
 
   it('shows nothing of arguments and requests to whoever has the files', async () => {
@@ -103,7 +103,7 @@ describe('the audit log', () => {
     expect(results.filter(({ status }) => status === 'fulfilled')).toHaveLength(10);
     expect(results.at(-1)).toMatchObject({ reason: { why: 'backlog' } });
     await log.append(answered());
-    await expect(verifyAudit(place.path, keys)).resolves.toMatchObject({ ok: true, rows: 11 });
+    await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 11 });
 
     const small = logFolder();
     const narrow = await openAuditLog({ path: small.path, keys, log: silent, maxQueuedBytes: 5000 });
@@ -143,9 +143,9 @@ describe('the audit log', () => {
     });
   });
 
-  it('refuses a log whose head was written with another key', async () => {
+  it('refuses a log whose checkpoint was signed with another key', async () => {
     await (await open()).close();
-    await expect(open({ keys: someKeys() })).rejects.toThrow('not written with this key');
+    await expect(open({ keys: someKeys() })).rejects.toThrow('none of the given keys signed it');
   });
 
   it('fails what is asked of it while its writer cannot write, and goes on when it can again', async () => {
@@ -157,13 +157,13 @@ describe('the audit log', () => {
     other.exec('ROLLBACK');
     other.close();
     await log.append(answered());
-    await expect(verifyAudit(place.path, keys)).resolves.toMatchObject({ ok: true, rows: 2 });
+    await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 2 });
   });
 
   it('survives power loss too when asked to', async () => {
     const log = await open({ durability: 'disk' });
     await log.append(answered());
     await log.close();
-    await expect(verifyAudit(place.path, keys)).resolves.toEqual({ ok: true, rows: 1, findings: [] });
+    await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 1, findings: [] });
   });
 });

@@ -8,12 +8,16 @@ import { startWriter, type WriterEvents, type WriterThread } from './thread.ts';
 
 /** What an audit log needs. */
 export interface AuditLogOptions {
-  /** The database file; its folder must exist. `.head` and `.lock` files are kept beside it. */
+  /** The database file; its folder must exist. `.checkpoint` and `.lock` files are kept beside it. */
   readonly path: string;
   readonly keys: AuditKeys;
   readonly log: Logger;
   /** Default `process`: an acknowledged record survives the death of the gateway. `disk`: of the machine, too. */
   readonly durability?: Durability;
+  /** What the log calls itself in its checkpoints, when it is begun; default `sallyport/audit/<log id>`. */
+  readonly origin?: string;
+  /** A file elsewhere that checkpoints are added to: what shows, later, that the log was cut or rewritten. */
+  readonly witness?: string;
   /** Beyond these the log refuses records, and so the gateway calls. Defaults: 10,000 and 64 MiB. */
   readonly maxQueuedRecords?: number;
   readonly maxQueuedBytes?: number;
@@ -58,10 +62,11 @@ export class AuditLogUnavailable extends Error {
  * @throws AuditLogDamaged when the log is not as it was left; Error when another process writes it.
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditLog> {
-  const { path, keys, log, durability = 'process' } = options;
+  const { path, keys, log, durability = 'process', origin, witness } = options;
   const { maxQueuedRecords: maxRecords = 10_000, maxQueuedBytes: maxBytes = 64 * 1024 * 1024 } = options;
+  const settings = { path, keys, durability, ...(origin && { origin }), ...(witness && { witness }) };
   const queue = createQueue({ maxRecords, maxBytes });
-  return createLog({ queue, log, start: (events) => startWriter({ path, keys, durability }, events, log) });
+  return createLog({ queue, log, start: (events) => startWriter(settings, events, log) });
 }
 
 interface Parts {

@@ -3,6 +3,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import type { AccessRequest } from '@sallyport/core';
 import { readPlainText } from './entry.ts';
+import { createSigner } from './note.ts';
 import type { Row, StoredRecord } from './row.ts';
 import { type AuditKeys, unseal } from './seal.ts';
 
@@ -56,4 +57,20 @@ export function openSealed(
   if (sealed === undefined || record.kind === 'refusals') return undefined;
   const { callId, tenant, timeMs } = record;
   return readPlainText(unseal(keys.seal, sealed, { callId, tenant, timeMs }));
+}
+
+/**
+ * The public key of a log's checkpoints, as text (c2sp.org/signed-note): what an auditor is given beforehand. With the log's keys
+ * it is derived from them; without, it is what the log says of itself, which proves nothing about who wrote it.
+ *
+ * @throws Error when there is no such log.
+ */
+export function auditVerifierKey(path: string, keys?: Pick<AuditKeys, 'signing'>): string {
+  const db = openForReading(path);
+  try {
+    const meta = db.prepare('SELECT origin, verifier_key FROM meta').get();
+    return keys ? createSigner(String(meta?.origin), keys.signing).verifierKey : String(meta?.verifier_key);
+  } finally {
+    db.close();
+  }
 }

@@ -12,7 +12,7 @@ export const silent = pino({ level: 'silent' });
 
 /** Keys for one test. */
 export function someKeys(): AuditKeys {
-  return { argumentHash: randomBytes(32), seal: randomBytes(32), head: randomBytes(32) };
+  return { argumentHash: randomBytes(32), seal: randomBytes(32), signing: randomBytes(32) };
 }
 
 /** A folder of its own for a log, and how to be rid of it. */

@@ -11,10 +11,10 @@ describe('a row', () => {
     const sealed = Buffer.from('sealed');
     const seq = Buffer.from([0, 0, 0, 0, 0, 1, 0, 2]);
     const sealedHash = createHash('sha256').update(sealed).digest();
-    const bytes = [prevHash, seq, Buffer.from('{"a":"ü"}'), sealedHash];
+    const bytes = [Buffer.from([0]), prevHash, seq, Buffer.from('{"a":"ü"}'), sealedHash];
     const expected = createHash('sha256').update(Buffer.concat(bytes)).digest();
     expect(rowHash({ prevHash, seq: 65538, record: '{"a":"ü"}', sealed })).toEqual(expected);
-    bytes[3] = Buffer.alloc(32);
+    bytes[4] = Buffer.alloc(32);
     const unsealed = createHash('sha256').update(Buffer.concat(bytes)).digest();
     expect(rowHash({ prevHash, seq: 65538, record: '{"a":"ü"}', sealed: null })).toEqual(unsealed);
   });

@@ -1,5 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AuditRecord, RefusalCount } from '@sallyport/core';
+import { leafHash } from './merkle.ts';
+import { treeTables } from './tree.ts';
 
 /** Everything the log can hold. */
 export type Loggable = AuditRecord | RefusalCount;
@@ -33,14 +35,23 @@ export interface Row extends Columns {
 /** What of the caller's own words is kept at most, in UTF-16 units: names and headers can be as long as a request. */
 export const maxNameLength = 256;
 
+/** The version of the layout and of what is hashed. */
+export const format = 2;
+
 /**
- * The layout of the database. `meta` holds one row: the random id that ties the first row to this log.
+ * The layout of the database. `meta` holds one row: the random id that ties the first row to this log, the name under which its
+ * checkpoints are signed, and the public half of the key that signs them.
  *
  * Call and trace ids are random: indexes of their own would touch a page for each record and double the cost of
  * writing. They ride along in the index by time, which grows at its end, and are found by reading through that.
  */
 export const tables = `
-CREATE TABLE IF NOT EXISTS meta (log_id TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS meta (
+  format INTEGER NOT NULL,
+  log_id TEXT NOT NULL,
+  origin TEXT NOT NULL,
+  verifier_key TEXT NOT NULL
+) STRICT;
 CREATE TABLE IF NOT EXISTS audit (
   seq INTEGER PRIMARY KEY,
   call_id TEXT,
@@ -59,7 +70,7 @@ CREATE TABLE IF NOT EXISTS audit (
 CREATE INDEX IF NOT EXISTS audit_time ON audit (time_ms, call_id, trace_id);
 CREATE INDEX IF NOT EXISTS audit_subject ON audit (subject, seq);
 CREATE INDEX IF NOT EXISTS audit_tool ON audit (tool, seq);
-`;
+${treeTables}`;
 
 /** All columns of a row, in the order of the table. */
 export const rowColumns =
@@ -159,9 +170,9 @@ function clip(text: string | undefined): string | undefined {
   return text !== undefined && text.length > maxNameLength ? `${text.slice(0, maxNameLength - 1)}…` : text;
 }
 
-/** The `prev_hash` of a log's first row: SHA-256 of `sallyport-audit-1`, a line feed and the log's id. */
+/** The `prev_hash` of a log's first row: SHA-256 of `sallyport-audit-2`, a line feed and the log's id. */
 export function genesisHash(logId: string): Buffer {
-  return hash('sha256', `sallyport-audit-1\n${logId}`, 'buffer');
+  return hash('sha256', `sallyport-audit-2\n${logId}`, 'buffer');
 }
 
 /** What a row's hash covers. */
@@ -174,16 +185,26 @@ export interface Hashed {
 
 const nothingSealed = Buffer.alloc(32);
 
+/** What stands for the sealed bytes in an entry, so that a row can be proved without them. */
+export function sealedDigest(sealed: Uint8Array | null): Buffer {
+  return sealed === null ? nothingSealed : hash('sha256', sealed, 'buffer');
+}
+
 /**
- * The hash of a row: SHA-256 over 32 bytes `prev_hash`, `seq` as 8 bytes big-endian, the record's text in UTF-8, and
- * 32 bytes SHA-256 of `sealed` (32 zero bytes when there is none). Ends of fixed length make this unambiguous.
+ * What of a row goes into the tree: 32 bytes `prev_hash`, `seq` as 8 bytes big-endian, the record's text in UTF-8, and 32 bytes
+ * SHA-256 of `sealed` (32 zero bytes when there is none). Ends of fixed length make this unambiguous.
  */
-export function rowHash({ prevHash, seq, record, sealed }: Hashed): Buffer {
+export function rowEntry({ prevHash, seq, record }: Omit<Hashed, 'sealed'>, digest: Uint8Array): Buffer {
   const size = Buffer.byteLength(record);
   const bytes = Buffer.allocUnsafe(72 + size);
   bytes.set(prevHash, 0);
   bytes.writeBigUInt64BE(BigInt(seq), 32);
   bytes.write(record, 40, 'utf8');
-  bytes.set(sealed === null ? nothingSealed : hash('sha256', sealed, 'buffer'), 40 + size);
-  return hash('sha256', bytes, 'buffer');
+  bytes.set(digest, 40 + size);
+  return bytes;
+}
+
+/** The hash of a row: a leaf of the tree, and through `prev_hash` a link of the chain. */
+export function rowHash(row: Hashed): Buffer {
+  return leafHash(rowEntry(row, sealedDigest(row.sealed)));
 }

@@ -15,8 +15,8 @@ export interface AuditKeys {
   readonly argumentHash: Uint8Array;
   /** Seals access requests and arguments; data keys per tenant and day are derived from it. */
   readonly seal: Uint8Array;
-  /** Authenticates the head file. */
-  readonly head: Uint8Array;
+  /** The secret half of the Ed25519 key that signs checkpoints. */
+  readonly signing: Uint8Array;
 }
 
 /** What a sealed column holds. */

@@ -41,7 +41,8 @@ export async function startWriter(
   let inARow = 0;
 
   const hear = (message: FromWriter): void => {
-    if (message.kind === 'head-failed') log.error({ detail: message.message }, 'the audit head could not be written');
+    if (message.kind === 'checkpoint-failed')
+      log.error({ detail: message.message }, 'an audit checkpoint could not be written');
     if (message.kind !== 'done') return;
     inARow = 0;
     onDone(message);

@@ -1,16 +1,21 @@
+import { randomBytes } from 'node:crypto';
 import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import type { Finding } from './check.ts';
-import { headPath } from './head.ts';
+import { checkpointPath } from './checkpoint-file.ts';
 import { openAuditLog } from './log.ts';
+import { createSigner, noteText } from './note.ts';
+import { auditVerifierKey } from './reader.ts';
 import { answered, logFolder, silent, someKeys } from './record.fuzz.ts';
 import { type Row, rowHash } from './row.ts';
 import { verifyAudit } from './verify.ts';
 
 const keys = someKeys();
 const rows = 12;
+
+const trusted = (path: string) => ({ keys: [auditVerifierKey(path, keys)] });
 
 async function writeLog(path: string, ours = keys): Promise<void> {
   const log = await openAuditLog({ path, keys: ours, log: silent });
@@ -110,7 +115,7 @@ const tamperings: readonly Tampering[] = [
   [
     'the tail is deleted',
     (db) => db.exec('DELETE FROM audit WHERE seq > 9'),
-    [{ seq: 10, kind: 'truncated', detail: 'rows 10 to 12 are gone from the end' }],
+    [{ seq: 10, kind: 'truncated', detail: 'rows 10 to 12 are gone from the end: a checkpoint in the log has them' }],
   ],
   ['everything is deleted', (db) => db.exec('DELETE FROM audit'), [{ seq: 1, kind: 'truncated' }]],
   [
@@ -134,7 +139,6 @@ const tamperings: readonly Tampering[] = [
     [
       { seq: 5, kind: 'changed', detail: 'a row was put in its place' },
       { seq: 6, kind: 'reordered' },
-      { seq: 12, kind: 'changed' },
       { seq: 13, kind: 'changed' },
     ],
   ],
@@ -158,7 +162,7 @@ const tamperings: readonly Tampering[] = [
         rehash(db, seq);
       }
     },
-    [{ seq: 12, kind: 'changed', detail: 'it is not the row the head file names' }],
+    [{ seq: 1, kind: 'changed', detail: expect.stringMatching(/^among rows 1 to 12 are others than a checkpoint/) }],
   ],
   [
     'a well-chained row is added after the end',
@@ -179,18 +183,12 @@ const tamperings: readonly Tampering[] = [
       db.exec(`UPDATE audit SET record = '{' WHERE seq = 12`);
       rehash(db, 12);
     },
-    [
-      { seq: 12, kind: 'unreadable' },
-      { seq: 12, kind: 'changed' },
-    ],
+    [{ seq: 12, kind: 'unreadable' }],
   ],
   [
     'the id of the log is edited',
     (db) => db.exec(`UPDATE meta SET log_id = 'x'`),
-    [
-      { seq: 1, kind: 'changed' },
-      { seq: 1, kind: 'changed' },
-    ],
+    [{ seq: 1, kind: 'changed', detail: 'it is not the first row of this log' }],
   ],
 ];
 
@@ -203,15 +201,16 @@ describe('verifying a log', () => {
   afterEach(() => place.remove());
 
   it('finds nothing in a log that nobody touched, with keys or without', async () => {
-    await expect(verifyAudit(place.path)).resolves.toEqual({ ok: true, rows, findings: [] });
-    await expect(verifyAudit(place.path, keys)).resolves.toEqual({ ok: true, rows, findings: [] });
+    await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows, findings: [], isKeyTrusted: false });
+    const verified = await verifyAudit(place.path, trusted(place.path));
+    expect(verified).toMatchObject({ ok: true, rows, findings: [], isKeyTrusted: true, checkpoints: 2 });
   });
 
   it.each(tamperings)('names the row when %s', async (_name, act, found) => {
     const db = new DatabaseSync(place.path);
     act(db);
     db.close();
-    const { ok, findings } = await verifyAudit(place.path, keys);
+    const { ok, findings } = await verifyAudit(place.path, trusted(place.path));
     expect(ok).toBe(false);
     expect(findings).toHaveLength(found.length);
     expect(findings).toMatchObject(found);
@@ -227,7 +226,7 @@ describe('verifying a log', () => {
         async (seq, name, at) => {
           const copy = logFolder();
           copyFileSync(place.path, copy.path);
-          copyFileSync(headPath(place.path), headPath(copy.path));
+          copyFileSync(checkpointPath(place.path), checkpointPath(copy.path));
           const db = new DatabaseSync(copy.path);
           const value = get(db, seq)[name as 'record'] as string | Uint8Array;
           const bytes = Buffer.from(value);
@@ -248,19 +247,25 @@ describe('verifying a log', () => {
     const other = logFolder();
     await writeLog(other.path);
     copyFileSync(other.path, place.path);
-    const { findings } = await verifyAudit(place.path, keys);
-    expect(findings).toMatchObject([{ seq: 1, kind: 'changed', detail: 'the head file belongs to another log' }]);
+    const { findings } = await verifyAudit(place.path, trusted(place.path));
+    expect(findings).toMatchObject([{ seq: 1, kind: 'changed', detail: 'the checkpoint is of another log' }]);
     other.remove();
   });
 
-  it('finds a head file that is gone, unreadable, or of somebody without the key', async () => {
-    const head = readFileSync(headPath(place.path), 'utf8');
-    writeFileSync(headPath(place.path), head.replace('"seq":12', '"seq":11'));
-    const forged = await verifyAudit(place.path, keys);
-    expect(forged.findings.map(({ detail }) => detail)).toContain('the head file was not written with this key');
-    writeFileSync(headPath(place.path), 'nonsense');
+  it('finds a checkpoint file that is gone, unreadable, changed, or of somebody with another key', async () => {
+    const note = readFileSync(checkpointPath(place.path), 'utf8');
+    writeFileSync(checkpointPath(place.path), note.replace('\n12\n', '\n11\n'));
+    const forged = await verifyAudit(place.path, trusted(place.path));
+    expect(forged.findings.map(({ detail }) => detail)).toContainEqual(
+      expect.stringMatching(/^the checkpoint: the signature of .* is wrong$/),
+    );
+    const stranger = createSigner(note.split('\n')[0] ?? '', randomBytes(32));
+    writeFileSync(checkpointPath(place.path), stranger.sign(noteText(note)));
+    const signed = await verifyAudit(place.path, trusted(place.path));
+    expect(signed.findings).toMatchObject([{ seq: 12, detail: 'the checkpoint: none of the given keys signed it' }]);
+    writeFileSync(checkpointPath(place.path), 'nonsense');
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ findings: [{ kind: 'unreadable' }] });
-    rmSync(headPath(place.path));
+    rmSync(checkpointPath(place.path));
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ findings: [{ seq: rows, kind: 'truncated' }] });
   });
 
@@ -268,7 +273,7 @@ describe('verifying a log', () => {
     const log = await openAuditLog({ path: place.path, keys, log: silent });
     for (let round = 0; round < 20; round++) {
       const written = Promise.all(Array.from({ length: 50 }, () => log.append(answered())));
-      await expect(verifyAudit(place.path, keys)).resolves.toMatchObject({ ok: true });
+      await expect(verifyAudit(place.path, trusted(place.path))).resolves.toMatchObject({ ok: true });
       await written;
     }
     await log.close();

@@ -1,10 +1,24 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTick } from 'node:timers/promises';
-import { checkHead, createRowChecker, type Finding } from './check.ts';
-import { isGenuine, readHead, type SignedHead } from './head.ts';
+import { checkAgainst, checkEnd, createRowChecker, type Finding } from './check.ts';
+import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { readCheckpointFile, readWitness } from './checkpoint-file.ts';
+import { createFrontier } from './merkle.ts';
+import { NoteRefused, readVerifierKey, type Verifier } from './note.ts';
 import { openForReading } from './reader.ts';
-import { genesisHash, type Row, rowColumns } from './row.ts';
-import type { AuditKeys } from './seal.ts';
+import { type Row, rowColumns } from './row.ts';
+import { levelsApart } from './tree.ts';
+
+/** Whom to believe. */
+export interface VerifyOptions {
+  /**
+   * Public keys that checkpoints may be signed with, as `sallyport audit key` prints them. Without any, the key that the log
+   * itself names is used: that shows damage, but not that somebody else wrote all of it.
+   */
+  readonly keys?: readonly string[];
+  /** Files of checkpoints that were kept elsewhere. */
+  readonly witnesses?: readonly string[];
+}
 
 /** What came of verifying a log. */
 export interface Verification {
@@ -13,6 +27,11 @@ export interface Verification {
   readonly rows: number;
   /** In the order of rows; at most `maxFindings`. */
   readonly findings: readonly Finding[];
+  /** Checkpoints that agree with the log: of its own, and of witnesses. */
+  readonly checkpoints: number;
+  readonly witnessed: number;
+  /** Whether the key that signed was given by whoever verifies, or only found in the log. */
+  readonly isKeyTrusted: boolean;
 }
 
 /** More would not help anybody. */
@@ -22,61 +41,154 @@ export const maxFindings = 1000;
 const rowsPerTurn = 500;
 
 /**
- * Verifies a whole log: every row against its own hash, its predecessor and its index columns, and the end against the
- * head file. Reads only, streams, and works offline and beside a gateway that writes.
+ * Verifies a whole log: every row against its own hash, its predecessor and its index columns, the tree of all rows against
+ * every checkpoint there is, and the end against the newest. Reads only, streams, and works offline and beside a gateway
+ * that writes.
  *
- * Without keys everything is checked but the authenticity of the head file and whether sealed parts can be opened.
- *
- * @throws Error when there is no such file or it is not a database.
+ * @throws Error when there is no such file, it is not a database, or a key or witness cannot be read.
  */
-export async function verifyAudit(path: string, keys?: Pick<AuditKeys, 'head'>): Promise<Verification> {
-  // Before the rows: the log may grow meanwhile, but may never be shorter than a head that was already there.
-  const { head, findings } = readHeadToCheck(path, keys);
+export async function verifyAudit(path: string, options: VerifyOptions = {}): Promise<Verification> {
+  const { keys = [], witnesses = [] } = options;
+  // Before the rows: the log may grow meanwhile, but may never be shorter than a checkpoint that was already there.
+  const note = readCheckpointFile(path);
+  const witnessed = witnesses.flatMap((file) =>
+    readWitness(file).map((text) => ({ text, from: `the witness ${file}` })),
+  );
   const db = openForReading(path);
   try {
-    return await verifyRows(db, head, findings);
+    const { origin, logId, ownKey } = identityIn(db);
+    const verifiers = (keys.length > 0 ? keys : ownKey === undefined ? [] : [ownKey]).map(readVerifierKey);
+    const kept = db.prepare('SELECT note FROM checkpoints ORDER BY size').all();
+    const own = kept.map((row) => ({ text: String(row.note), from: 'a checkpoint in the log' }));
+    const signed = readSigned([...own, ...witnessed], origin, verifiers);
+    const sizes = new Set([...signed.good.map(({ checkpoint }) => checkpoint.size), ...sizeIn(note)]);
+    const read = await readRows(db, logId, sizes);
+    const findings = [...read.findings, ...signed.findings, ...compare(signed.good, read)];
+    const rootOf = ({ size }: Checkpoint) => read.roots.get(size);
+    findings.push(...checkEnd({ note, verifiers, origin, lastSeq: read.lastSeq, rootOf }).filter(newsAfter(findings)));
+    const all = distinct(findings);
+    const isWitness = ({ from }: { from: string }) => from.startsWith('the witness');
+    return {
+      ok: all.length === 0,
+      rows: read.rows,
+      findings: all.slice(0, maxFindings),
+      checkpoints: signed.good.filter((each) => !isWitness(each)).length,
+      witnessed: signed.good.filter(isWitness).length,
+      isKeyTrusted: keys.length > 0,
+    };
   } finally {
     db.close();
   }
 }
 
-async function verifyRows(
-  db: DatabaseSync,
-  head: SignedHead | 'unreadable' | undefined,
-  findings: Finding[],
-): Promise<Verification> {
-  const logId = db.prepare('SELECT log_id FROM meta').get()?.log_id;
-  const id = typeof logId === 'string' ? logId : '';
-  const checker = createRowChecker(id);
-  const headSeq = head === 'unreadable' ? undefined : head?.seq;
-  let hashAtHead = headSeq === 0 ? genesisHash(id).toString('hex') : undefined;
-  let rows = 0;
-  let lastSeq = 0;
-  for (const read of db.prepare(`SELECT ${rowColumns} FROM audit NOT INDEXED ORDER BY seq`).iterate()) {
-    const row = read as unknown as Row;
-    const found = checker.take(row);
-    if (findings.length < maxFindings) findings.push(...found);
-    if (row.seq === headSeq && row.hash instanceof Uint8Array) hashAtHead = Buffer.from(row.hash).toString('hex');
-    lastSeq = row.seq;
-    rows++;
-    if (rows % rowsPerTurn === 0) await nextTick();
-  }
-  if (head !== 'unreadable') findings.push(...checkHead(head, { logId: id, lastSeq, hashAtHead }));
-  findings.sort((a, b) => a.seq - b.seq);
-  return { ok: findings.length === 0, rows, findings };
+function identityIn(db: DatabaseSync): { origin: string; logId: string; ownKey: string | undefined } {
+  const meta = db.prepare('SELECT * FROM meta').get();
+  const ownKey = typeof meta?.verifier_key === 'string' ? meta.verifier_key : undefined;
+  return { origin: String(meta?.origin ?? ''), logId: String(meta?.log_id ?? ''), ownKey };
 }
 
-function readHeadToCheck(
-  path: string,
-  keys: Pick<AuditKeys, 'head'> | undefined,
-): { head: SignedHead | 'unreadable' | undefined; findings: Finding[] } {
-  try {
-    const head = readHead(path);
-    if (head === undefined || keys === undefined || isGenuine(head, keys.head)) return { head, findings: [] };
-    const detail = 'the head file was not written with this key';
-    return { head, findings: [{ seq: head.seq, kind: 'changed', detail }] };
-  } catch {
-    const detail = 'the head file cannot be read: whether rows are missing at the end is unknown';
-    return { head: 'unreadable', findings: [{ seq: 0, kind: 'unreadable', detail }] };
+interface Signed {
+  readonly good: readonly { readonly checkpoint: Checkpoint; readonly from: string }[];
+  readonly findings: readonly Finding[];
+}
+
+/** Opens checkpoints of this log; those of other logs, which a witness may keep as well, are left out. */
+function readSigned(
+  notes: readonly { text: string; from: string }[],
+  origin: string,
+  verifiers: readonly Verifier[],
+): Signed {
+  const good: { checkpoint: Checkpoint; from: string }[] = [];
+  const findings: Finding[] = [];
+  for (const { text, from } of notes) {
+    if (!text.startsWith(`${origin}\n`)) continue;
+    try {
+      good.push({ checkpoint: openCheckpoint(text, verifiers), from });
+    } catch (error) {
+      if (!(error instanceof NoteRefused)) throw error;
+      findings.push({ seq: 0, kind: 'changed', detail: `${from}: ${error.message}` });
+    }
   }
+  return { good, findings };
+}
+
+/** The size in a checkpoint, if that is what it is; `checkEnd` says what is wrong with it. */
+function sizeIn(note: string | undefined): number[] {
+  const size = Number(note?.split('\n')[1]);
+  return Number.isSafeInteger(size) ? [size] : [];
+}
+
+interface Read {
+  readonly rows: number;
+  readonly lastSeq: number;
+  readonly findings: readonly Finding[];
+  /** Roots of the tree at the sizes asked for. */
+  readonly roots: ReadonlyMap<number, Uint8Array>;
+}
+
+async function readRows(db: DatabaseSync, logId: string, sizes: ReadonlySet<number>): Promise<Read> {
+  const checker = createRowChecker(logId);
+  const tree = createFrontier();
+  const roots = new Map<number, Uint8Array>();
+  const findings: Finding[] = [];
+  const keptNode = db.prepare('SELECT hash FROM nodes WHERE height = ? AND position = ?');
+  const onNode = (height: number, position: number, hash: Uint8Array): void => {
+    if (height % levelsApart !== 0 || findings.some(shakesTree)) return;
+    const kept = keptNode.get(height, position)?.hash;
+    if (kept instanceof Uint8Array && Buffer.compare(kept, hash) === 0) return;
+    const [from, to] = [position * 2 ** height + 1, (position + 1) * 2 ** height];
+    findings.push({
+      seq: from,
+      kind: 'changed',
+      detail: `rows ${from} to ${to} are not those that the tree was built of`,
+    });
+  };
+  let rows = 0;
+  let lastSeq = 0;
+  if (sizes.has(0)) roots.set(0, tree.root());
+  for (const found of db.prepare(`SELECT ${rowColumns} FROM audit NOT INDEXED ORDER BY seq`).iterate()) {
+    const row = found as unknown as Row;
+    const wrong = checker.take(row);
+    if (findings.length < maxFindings) findings.push(...wrong);
+    tree.append(row.hash instanceof Uint8Array ? row.hash : new Uint8Array(32), onNode);
+    lastSeq = row.seq;
+    rows++;
+    if (sizes.has(rows)) roots.set(rows, tree.root());
+    if (rows % rowsPerTurn === 0) await nextTick();
+  }
+  return { rows, lastSeq, findings, roots };
+}
+
+/** Holds each checkpoint against the rows, smallest first, up to the first that does not fit. */
+function compare(signed: Signed['good'], { lastSeq, roots, findings }: Read): Finding[] {
+  const end = { lastSeq, rootOf: ({ size }: Checkpoint) => roots.get(size) };
+  const isNews = newsAfter(findings);
+  let agreed = 0;
+  for (const { checkpoint, from } of signed.toSorted((a, b) => a.checkpoint.size - b.checkpoint.size)) {
+    const found = checkAgainst(checkpoint, { ...end, agreed, what: from }).filter(isNews);
+    if (found.length > 0) return found;
+    agreed = Math.max(agreed, checkpoint.size);
+  }
+  return [];
+}
+
+/** Where rows are known to be wrong, a root that is another says nothing new; that rows are gone does. */
+function newsAfter(known: readonly Finding[]): (finding: Finding) => boolean {
+  const isShaken = known.some(shakesTree);
+  return ({ kind, detail }) => !(isShaken && kind === 'changed' && detail.startsWith('among rows'));
+}
+
+/** Whether a finding means that the tree of the rows that are there is another than the one that was signed. */
+function shakesTree({ kind }: Finding): boolean {
+  return kind !== 'index_mismatch';
+}
+
+/** In the order of rows, each said once: many checkpoints see the same. */
+function distinct(findings: readonly Finding[]): Finding[] {
+  const seen = new Map<string, Finding>();
+  for (const finding of findings) {
+    const key = finding.kind === 'truncated' ? 'truncated' : `${finding.seq} ${finding.kind} ${finding.detail}`;
+    if (!seen.has(key)) seen.set(key, finding);
+  }
+  return [...seen.values()].sort((a, b) => a.seq - b.seq);
 }

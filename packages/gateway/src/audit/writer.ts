@@ -1,11 +1,12 @@
 /** The writer's thread: takes packed entries, commits what has gathered in one transaction, acknowledges. */
+import { existsSync } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { AuditLogDamaged, type Chain, type ChainSettings, openChain } from './chain.ts';
 import type { Finding } from './check.ts';
+import { appendToWitness, writeCheckpointFile } from './checkpoint-file.ts';
 import type { Cell } from './entry.ts';
-import { writeHead } from './head.ts';
 
 /** What the request thread sends: entries of one lane, or the wish to close after what was sent before. */
 export type ToWriter =
@@ -17,38 +18,51 @@ export type FromWriter =
   | { readonly kind: 'ready'; readonly seq: number }
   | { readonly kind: 'unready'; readonly message: string; readonly findings?: readonly Finding[] }
   | { readonly kind: 'done'; readonly done: readonly [number, number]; readonly seq: number; readonly failed?: string }
-  | { readonly kind: 'head-failed'; readonly message: string }
+  | { readonly kind: 'checkpoint-failed'; readonly message: string }
   | { readonly kind: 'closed' };
 
 /** At most so many messages in one transaction, so that acknowledgements keep flowing. */
 const messagesPerCommit = 64;
 
-/** How often the head file is brought up to date at most, in milliseconds. */
-const headEveryMs = 200;
+/** How often the checkpoint file is brought up to date at most, in milliseconds. */
+const checkpointEveryMs = 200;
+
+/** How often a checkpoint is kept for good, in the log and at its witness, at most. */
+const keepEveryMs = 10_000;
 
 type Append = Extract<ToWriter, { kind: 'append' }>;
 
-function createHeadKeeper(chain: Chain, { path, keys, durability }: ChainSettings) {
-  let written = chain.end().seq;
+function createCheckpointKeeper(chain: Chain, { path, durability, witness }: ChainSettings) {
+  let written = chain.seq();
+  let keptAtMs = 0;
   let running: Promise<void> | undefined;
   const hurry = new AbortController();
 
   const write = async (closed: boolean): Promise<void> => {
-    const end = chain.end();
-    // The head must never be ahead of the disk, or the loss of a machine's power would look like tampering.
+    const nowMs = Date.now();
+    const size = chain.seq();
+    const note = chain.checkpoint(nowMs, closed);
+    // It must never be ahead of the disk, or the loss of a machine's power would look like tampering.
     if (durability === 'process') await syncWal(path);
-    await writeHead(path, { ...end, closed }, keys.head);
-    written = end.seq;
+    await writeCheckpointFile(path, note);
+    written = size;
+    if (!closed && nowMs - keptAtMs < keepEveryMs) return;
+    keptAtMs = nowMs;
+    chain.keep(size, note);
+    // A witness that is away costs evidence, not service.
+    if (witness !== undefined) await appendToWitness(witness, note).catch(sayFailed);
   };
   const keep = async (): Promise<void> => {
-    await delay(headEveryMs, undefined, { signal: hurry.signal }).catch(() => undefined);
+    await delay(checkpointEveryMs, undefined, { signal: hurry.signal }).catch(() => undefined);
     if (!hurry.signal.aborted) await write(false);
   };
   return {
+    /** The first one, which also says that a log which had been closed goes on. */
+    open: () => write(false),
     touch: (): void => {
-      if (running || chain.end().seq === written) return;
+      if (running || chain.seq() === written) return;
       running = keep()
-        .catch((error: unknown) => say({ kind: 'head-failed', message: String(error) }))
+        .catch(sayFailed)
         .finally(() => {
           running = undefined;
         });
@@ -62,7 +76,10 @@ function createHeadKeeper(chain: Chain, { path, keys, durability }: ChainSetting
 }
 
 async function syncWal(path: string): Promise<void> {
-  const wal = await open(`${path}-wal`, 'r+');
+  const file = `${path}-wal`;
+  // There is none when nothing was written since the log was closed in order.
+  if (!existsSync(file)) return;
+  const wal = await open(file, 'r+');
   try {
     await wal.datasync();
   } finally {
@@ -75,6 +92,10 @@ if (port === null) throw new Error('the audit writer runs in a worker thread');
 
 function say(message: FromWriter): void {
   port?.postMessage(message);
+}
+
+function sayFailed(error: unknown): void {
+  say({ kind: 'checkpoint-failed', message: String(error) });
 }
 
 /** Everything that waits in the port, up to a limit, beginning with what has just come. */
@@ -93,17 +114,18 @@ function commit(chain: Chain, appends: readonly Append[]): void {
   for (const { lane, count } of appends) done[lane] += count;
   try {
     chain.commit(appends.map(({ cells }) => cells));
-    say({ kind: 'done', done, seq: chain.end().seq });
+    say({ kind: 'done', done, seq: chain.seq() });
   } catch (error) {
-    say({ kind: 'done', done, seq: chain.end().seq, failed: String(error) });
+    say({ kind: 'done', done, seq: chain.seq(), failed: String(error) });
   }
 }
 
 async function serve(settings: ChainSettings): Promise<void> {
-  const chain = await openChain(settings);
-  const head = createHeadKeeper(chain, settings);
+  const chain = openChain(settings);
+  const checkpoints = createCheckpointKeeper(chain, settings);
+  await checkpoints.open();
   const finish = async (): Promise<void> => {
-    await head.close().catch((error: unknown) => say({ kind: 'head-failed', message: String(error) }));
+    await checkpoints.close().catch(sayFailed);
     chain.close();
     say({ kind: 'closed' });
     port?.close();
@@ -113,9 +135,9 @@ async function serve(settings: ChainSettings): Promise<void> {
     const appends = messages.filter((message) => message.kind === 'append');
     if (appends.length > 0) commit(chain, appends);
     if (messages.at(-1)?.kind === 'close') void finish();
-    else head.touch();
+    else checkpoints.touch();
   });
-  say({ kind: 'ready', seq: chain.end().seq });
+  say({ kind: 'ready', seq: chain.seq() });
 }
 
 serve(workerData).catch((error: unknown) => {

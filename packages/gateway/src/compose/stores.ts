@@ -1,6 +1,6 @@
 import type { KeyObject } from 'node:crypto';
-import { existsSync, mkdirSync } from 'node:fs';
-import { join } from 'node:path';
+import { mkdirSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { type OpenAuditLog, openAuditLog } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
@@ -38,7 +38,12 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
   const master = loadMasterKey(config.masterKeyFile);
   const state = openState({ path: paths.state, nowMs });
   try {
-    const auditLog = await openAuditLog({ path: paths.audit, keys: auditKeys(master), log });
+    const auditLog = await openAuditLog({
+      path: paths.audit,
+      keys: auditKeys(master),
+      log,
+      witness: witnessPath(config),
+    });
     return {
       state,
       auditLog,
@@ -56,15 +61,18 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
 }
 
 /** The keys of the audit log: also for those who read it without a gateway. */
-export function auditKeys(master: KeyObject): Record<'argumentHash' | 'seal' | 'head', Uint8Array> {
+export function auditKeys(master: KeyObject): Record<'argumentHash' | 'seal' | 'signing', Uint8Array> {
   return {
     argumentHash: deriveKey(master, 'argument-hash').export(),
     seal: deriveKey(master, 'sealing').export(),
-    head: deriveKey(master, 'audit-head').export(),
+    signing: deriveKey(master, 'audit-signing').export(),
   };
 }
 
-/** The key that signs the end of the audit log; `undefined` where the master key is not. */
-export function auditHeadKey(masterKeyFile: string): Uint8Array | undefined {
-  return existsSync(masterKeyFile) ? auditKeys(loadMasterKey(masterKeyFile)).head : undefined;
+/**
+ * Where checkpoints of the audit log are kept a second time: beside the master key, so that whoever can write the data
+ * folder alone cannot cut or rewrite the log unnoticed.
+ */
+export function witnessPath({ masterKeyFile }: Pick<GatewayConfig, 'masterKeyFile'>): string {
+  return join(dirname(masterKeyFile), 'audit-checkpoints.log');
 }

@@ -51,7 +51,7 @@ describe('the master key', () => {
 
   it('gives every purpose a key of its own, always the same', () => {
     const master = loadMasterKey(path);
-    const purposes: readonly KeyPurpose[] = ['token-pepper', 'argument-hash', 'sealing', 'audit-head'];
+    const purposes: readonly KeyPurpose[] = ['token-pepper', 'argument-hash', 'sealing', 'audit-signing'];
     const keys = purposes.map((purpose) => deriveKey(master, purpose).export().toString('hex'));
     expect(new Set([...keys, master.export().toString('hex')]).size).toBe(5);
     expect(keys.every((key) => key.length === 64)).toBe(true);
