@@ -23,6 +23,8 @@ interface Offered {
   readonly scopes: readonly string[];
   readonly sideEffect: SideEffect;
   readonly expensive: boolean;
+  /** Who may call it is what the operator says here, and not what its service declares. */
+  readonly isRuledHere?: true;
   /** Reachable only by services and the owner; others are told it does not exist. */
   readonly internal: boolean;
   readonly idempotent: boolean;
