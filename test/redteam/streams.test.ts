@@ -1,6 +1,7 @@
 import { createEventReader } from '@sallyport/protocol';
 import { expect, it } from 'vitest';
 import { readProgress } from '../../packages/gateway/src/upstream/kit-answer.ts';
+import { bytesHeld } from './support/memory.ts';
 
 it('a foreign server cannot fill the memory with events that have no data', () => {
   const stream = createEventReader({ maxLength: 1_000, onEvent: () => undefined });
@@ -15,6 +16,15 @@ it('a line of a megabyte in pieces of one byte is read in linear time', () => {
   for (let i = 0; i < 1_000_000; i++) stream.push('x');
   stream.push('\n\n');
   expect(events.map((event) => event.length)).toEqual([1_000_000]);
+});
+
+it('a line in pieces of one byte takes the room of its bytes, not of an object for each', () => {
+  const stream = createEventReader({ maxLength: 2_000_000, onEvent: () => undefined });
+  stream.push('data: ');
+  const before = bytesHeld();
+  for (let i = 0; i < 1_000_000; i++) stream.push('x');
+  expect(bytesHeld() - before).toBeLessThan(8 * 1024 * 1024);
+  expect(stream.push('\n')).toBe(true);
 });
 
 it('line ends are told apart however they are cut', () => {

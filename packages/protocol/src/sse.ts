@@ -31,10 +31,14 @@ export interface EventReader {
 export function createEventReader(options: EventReaderOptions): EventReader {
   const { maxLength } = options;
   let rest = '';
+  let pieces = 0;
   let isStart = true;
   let isAfterReturn = false;
   let isBroken = false;
   const lines = createLineReader(options);
+  const writeOut = (): void => {
+    pieces = isCrumbled(++pieces, rest) && isFlat(rest) ? 0 : pieces;
+  };
 
   return {
     push(text) {
@@ -47,6 +51,7 @@ export function createEventReader(options: EventReaderOptions): EventReader {
       // Only what is new is searched: a long line in many small pieces must not cost more than in few large ones.
       const [first = '', ...others] = fresh.split(/\r\n|\n|\r/);
       rest += first;
+      writeOut();
       for (const next of others) {
         if (lines.take(rest) > maxLength) isBroken = true;
         rest = next;
@@ -57,6 +62,16 @@ export function createEventReader(options: EventReaderOptions): EventReader {
     },
     lastEventId: () => lines.lastEventId(),
   };
+}
+
+/** Whether a string was put together of so many small pieces that what holds them together is larger than it. */
+function isCrumbled(pieces: number, text: string): boolean {
+  return pieces > 1_024 && pieces > text.length / 16;
+}
+
+/** To look at a character, engines write out a string that they have in pieces so far. */
+function isFlat(text: string): boolean {
+  return text.charCodeAt(0) >= 0;
 }
 
 interface LineReader {
