@@ -36,7 +36,13 @@ export type OutboundCredential =
   /** Found out when it is needed: for what the gateway asks for itself, long after it was started. */
   | { readonly kind: 'deferred'; readonly find: () => Promise<OutboundCredential> }
   /** There is none until the user has agreed, at a page of the gateway's. Dispatch asks for that; no upstream sees it. */
-  | { readonly kind: 'consent'; readonly url: string; readonly message: string };
+  | {
+      readonly kind: 'consent';
+      readonly url: string;
+      readonly message: string;
+      /** Waits until the user has agreed, and finds the credential; `undefined` when the signal fires before, or he refuses. */
+      readonly settled?: (signal: CancelSignal) => Promise<OutboundCredential | undefined>;
+    };
 
 /** Everything about one crossing that is not in the permit. */
 export interface Hop {

@@ -7,6 +7,7 @@ import {
   type Target,
   type Upstream,
 } from '@sallyport/core';
+import { withConsent } from './consent.ts';
 import { isHarmless, undeclared } from './questions.ts';
 import type { Sealing } from './sealing.ts';
 import type { TaskKeeper } from './task-keeper.ts';
@@ -41,11 +42,13 @@ export function createDispatch({ find, isCurrent, sealing, tasks }: DispatchPort
       const taskId = sealing.taskOf(permit);
       return tasks.keeps(taskId) ? tasks.serve(permit, taskId) : upstream.open(permit, { ...hop, taskId });
     }
-    const retry = sealing.incoming(permit);
-    if (retry) return upstream.open(permit, { ...hop, retry });
-    return tasks.takes(permit, hop)
-      ? tasks.start(hop, (background) => upstream.open(permit, background))
-      : upstream.open(permit, hop);
+    const { service } = permit.target;
+    return withConsent({ service, hop, retry: sealing.incoming(permit) }, async (ready, retry) => {
+      if (retry) return upstream.open(permit, { ...ready, retry });
+      return tasks.takes(permit, ready)
+        ? tasks.start(ready, (background) => upstream.open(permit, background))
+        : upstream.open(permit, ready);
+    });
   }
 }
 

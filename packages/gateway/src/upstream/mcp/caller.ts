@@ -1,6 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, GatewayError, type Hop, type Permit } from '@sallyport/core';
+import { type Answer, GatewayError, type Hop, type OutboundCredential, type Permit } from '@sallyport/core';
 import type { Era } from '@sallyport/protocol';
+import { troubleIn } from '../credential-trouble.ts';
 import { parkedPrefix } from '../sealing.ts';
 import { callServer, type Departure } from './call.ts';
 import type { Control } from './control.ts';
@@ -64,8 +65,10 @@ export function createCaller(options: CallerOptions): (request: Request) => Prom
   };
 
   /** @throws the error of a try that is the last one; returns after a pause when there is to be another. */
-  const goOn = async (error: unknown, attempt: Attempt, { tries, signal }: Course): Promise<void> => {
+  const goOn = async (error: unknown, attempt: Attempt, { tries, signal, credential }: Course): Promise<void> => {
     if (!isUnavailable(error) || signal.aborted || closing.aborted) throw error;
+    // Of one's own; a conversation may have been begun by somebody else, who has no credential.
+    if (troubleIn(error)?.given === credential) throw error;
     control.poke();
     if (!attempt.isSent) await pause(error, { tries, leftMs: attempt.untilMs - nowMs(), signal });
     // Refused because nobody there knew the conversation: nothing was done, and a new one may be known.
@@ -82,7 +85,7 @@ export function createCaller(options: CallerOptions): (request: Request) => Prom
       try {
         return await callOnce(request, attempt);
       } catch (error) {
-        await goOn(error, attempt, { tries, signal });
+        await goOn(error, attempt, { tries, signal, credential: hop.credential });
         isRenewed ||= attempt.isSent;
       }
     }
@@ -113,6 +116,7 @@ interface Attempt {
 
 /** How far the tries have come. */
 interface Course {
+  readonly credential: OutboundCredential;
   readonly tries: number;
   readonly signal: AbortSignal;
 }

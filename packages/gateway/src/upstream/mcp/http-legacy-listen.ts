@@ -79,10 +79,11 @@ async function listenOnce(
     const reply = await session.endpoint.send({
       method: 'GET',
       headers: {
-        ...headersFor(session, session.credential),
+        ...headersFor(session),
         accept: 'text/event-stream',
         ...(place.lastId !== undefined && { 'last-event-id': place.lastId }),
       },
+      credential: session.credential,
       signal: session.ended.signal,
       isEndless: true,
       onHead(head) {

@@ -32,7 +32,8 @@ export async function requestLegacy(session: LegacySession, request: Conversatio
   try {
     const reply = await session.endpoint.send({
       method: 'POST',
-      headers: { ...request.headers, ...headersFor(session, request.credential) },
+      headers: { ...request.headers, ...headersFor(session) },
+      credential: request.credential,
       body: bodyOf(request, id),
       signal,
       onStart() {
@@ -104,9 +105,10 @@ async function readStream(reading: Reading, first: HttpReply): Promise<ServerAns
 
 async function resume({ session, request, inbox }: Reading, lastId: string): Promise<HttpReply | undefined> {
   const { signal } = request;
-  const headers = { ...headersFor(session, request.credential), accept: 'text/event-stream', 'last-event-id': lastId };
+  const headers = { ...headersFor(session), accept: 'text/event-stream', 'last-event-id': lastId };
   try {
-    return await session.endpoint.send({ method: 'GET', headers, signal, onEvent: inbox.take });
+    const { credential } = request;
+    return await session.endpoint.send({ method: 'GET', headers, credential, signal, onEvent: inbox.take });
   } catch (error) {
     if (signal.aborted) throw error;
     return undefined;

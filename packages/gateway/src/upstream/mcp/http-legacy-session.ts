@@ -2,7 +2,6 @@ import { GatewayError, type JsonText, type OutboundCredential } from '@sallyport
 import { isJsonObject, type JsonObject, mcpHeaders } from '@sallyport/protocol';
 import type { ConversationRequest } from './conversation.ts';
 import type { HttpEndpoint, HttpHead, HttpReply } from './http-endpoint.ts';
-import { bearer } from './http-modern.ts';
 import { createListeners, type Listeners } from './listeners.ts';
 import type { Inbound } from './message.ts';
 
@@ -53,16 +52,18 @@ export function createSession(
 }
 
 /** The headers of any message of a session. */
-export function headersFor(
-  { version, sessionId }: { readonly version: string | undefined; readonly sessionId: string | undefined },
-  credential: OutboundCredential,
-): Readonly<Record<string, string>> {
+export function headersFor({
+  version,
+  sessionId,
+}: {
+  readonly version: string | undefined;
+  readonly sessionId: string | undefined;
+}): Readonly<Record<string, string>> {
   return {
     'content-type': 'application/json',
     accept: 'application/json, text/event-stream',
     ...(version !== undefined && { [mcpHeaders.protocolVersion]: version }),
     ...(sessionId !== undefined && { 'mcp-session-id': sessionId }),
-    ...bearer(credential),
   };
 }
 
@@ -76,7 +77,7 @@ export interface Outgoing {
 /** Posts a message that nothing but a status answers. */
 export function postMessage(session: LegacySession, { text, credential, signal }: Outgoing): Promise<HttpReply> {
   const { endpoint } = session;
-  return endpoint.send({ method: 'POST', headers: headersFor(session, credential), body: text, signal });
+  return endpoint.send({ method: 'POST', headers: headersFor(session), body: text, credential, signal });
 }
 
 /**

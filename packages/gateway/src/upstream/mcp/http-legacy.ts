@@ -50,7 +50,8 @@ async function initialize(
   let text = '';
   const reply = await endpoint.send({
     method: 'POST',
-    headers: headersFor({ version: undefined, sessionId: undefined }, credential),
+    headers: headersFor({ version: undefined, sessionId: undefined }),
+    credential,
     body: `{"jsonrpc":"2.0","id":${id},"method":"initialize","params":${params}}`,
     signal,
     onEvent({ data = '' }) {
@@ -122,7 +123,7 @@ function toConversation(session: LegacySession, server: ServerFacts): Conversati
 async function sayGoodbye(session: LegacySession, credential: OutboundCredential): Promise<void> {
   if (session.sessionId === undefined) return;
   await session.endpoint
-    .send({ method: 'DELETE', headers: headersFor(session, credential), signal: AbortSignal.timeout(farewellMs) })
+    .send({ method: 'DELETE', headers: headersFor(session), credential, signal: AbortSignal.timeout(farewellMs) })
     // Servers may refuse it, or be gone: then there is nothing to end.
     .catch(() => undefined);
 }

@@ -1,4 +1,4 @@
-import { GatewayError, type OutboundCredential } from '@sallyport/core';
+import { GatewayError } from '@sallyport/core';
 import {
   addToResult,
   encodeHeaderValue,
@@ -119,6 +119,7 @@ async function post(facts: Facts, request: Post): Promise<Posted> {
     method: 'POST',
     headers: headersOf(facts, request),
     body: bodyOf(facts, request, id),
+    credential: request.credential,
     signal,
     ...(onStart && { onStart }),
     ...(request.method === 'subscriptions/listen' && { isEndless: true }),
@@ -155,7 +156,7 @@ function createInbox(id: number, { onProgress, onNotification }: Post) {
   };
 }
 
-function headersOf({ version }: Facts, { method, name, headers, credential }: Post): Readonly<Record<string, string>> {
+function headersOf({ version }: Facts, { method, name, headers }: Post): Readonly<Record<string, string>> {
   return {
     ...headers,
     'content-type': 'application/json',
@@ -163,13 +164,7 @@ function headersOf({ version }: Facts, { method, name, headers, credential }: Po
     [mcpHeaders.protocolVersion]: version,
     [mcpHeaders.method]: method,
     ...(name !== undefined && { [mcpHeaders.name]: encodeHeaderValue(name) }),
-    ...bearer(credential),
   };
-}
-
-/** The header that shows the credential, where there is one. */
-export function bearer(credential: OutboundCredential): Readonly<Record<string, string>> {
-  return credential.kind === 'bearer' ? { authorization: `Bearer ${credential.token}` } : {};
 }
 
 function bodyOf({ version, clientInfo, defaultCapabilities }: Facts, request: Post, id: number): string {

@@ -1,5 +1,6 @@
 import { GatewayError, type JsonText, type OutboundCredential } from '@sallyport/core';
 import type { Era, ServerInfo } from '@sallyport/protocol';
+import { troubleIn } from '../credential-trouble.ts';
 import { canBeAsked, mediated } from './outgoing.ts';
 import { beginEntry, type Entry, type Lease, unavailable } from './pool-entry.ts';
 import type { Eras } from './probe.ts';
@@ -76,7 +77,7 @@ export function createPool(options: PoolOptions): Pool {
         if (leased) return leased;
       } catch (error) {
         // A server may choke on what it does not know: the other era may still be spoken.
-        if (wanted.signal.aborted) throw error;
+        if (wanted.signal.aborted || troubleIn(error)) throw error;
         fault ??= error;
       }
     }
