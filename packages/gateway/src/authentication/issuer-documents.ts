@@ -10,6 +10,8 @@ export type IssuerFetch = (
     readonly headers: Readonly<Record<string, string>>;
     readonly redirect: 'error';
     readonly signal: AbortSignal;
+    /** Who is asked: what may be reached for one issuer may be out of reach for another. */
+    readonly issuer: string;
   },
 ) => Promise<Response>;
 
@@ -80,10 +82,10 @@ async function discover(source: IssuerSource): Promise<string> {
   throw problem;
 }
 
-async function fetchJson({ fetch, timeoutMs }: IssuerSource, url: string): Promise<unknown> {
+async function fetchJson({ fetch, timeoutMs, issuer }: IssuerSource, url: string): Promise<unknown> {
   if (!isIssuerUrl(url)) throw new Error(`not an address to ask an issuer at: ${url}`);
   const signal = AbortSignal.timeout(timeoutMs);
-  const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'error', signal });
+  const response = await fetch(url, { headers: { accept: 'application/json' }, redirect: 'error', signal, issuer });
   if (response.status !== 200) {
     await response.body?.cancel();
     throw new Error(`${url} answers ${response.status}`);

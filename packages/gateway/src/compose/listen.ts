@@ -6,6 +6,7 @@ import type { Sealer } from '../secrets/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
 import { createHttp, type HttpTransport } from '../transport/http.ts';
 import type { TlsSettings } from '../transport/tls.ts';
+import type { IdentityFacts } from './identity.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Plane } from './plane.ts';
 import { transportDeps } from './serving.ts';
@@ -20,11 +21,12 @@ export interface AgentListener {
   readonly life: Lifetime;
   readonly sealer: Sealer;
   readonly nameStyle: TransportDeps['nameStyle'];
+  readonly identity: IdentityFacts;
 }
 
 /** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
 export async function listenForAgents(listener: AgentListener): Promise<URL> {
-  const { config, plane, registry, nowMs, log, life, sealer, nameStyle } = listener;
+  const { config, plane, registry, nowMs, log, life, sealer, nameStyle, identity } = listener;
   const { limits, listen, trustedProxies, publicUrl } = config;
   const { serverCards } = config.catalog;
   const { maxRequestBytes } = limits;
@@ -40,6 +42,7 @@ export async function listenForAgents(listener: AgentListener): Promise<URL> {
       nameStyle,
       publicUrl,
       serverCards,
+      identity,
     }),
     {
       maxConnections: limits.maxConnections,

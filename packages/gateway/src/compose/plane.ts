@@ -5,6 +5,7 @@ import type { Rules, ToolOverride } from '../catalog/targets.ts';
 import { logFor } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createTaskKeeper } from '../upstream/task-keeper.ts';
+import type { OnRecheck } from './recheck.ts';
 import { composePipeline, type ExtraKinds } from './stages.ts';
 
 /** One catalog and the pipeline in front of it. A gateway has two: one for agents, one for its owner. */
@@ -32,6 +33,7 @@ export interface PlaneParts extends ExtraKinds {
   readonly registry: Registry;
   readonly authenticators: readonly Authenticator[];
   readonly record: Stages['record'];
+  readonly onRecheck?: OnRecheck;
   readonly sealing: Sealing;
   readonly nowMs: () => number;
   readonly log: Logger;

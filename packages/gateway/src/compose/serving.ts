@@ -5,6 +5,7 @@ import { entryText } from '../catalog/entry-text.ts';
 import type { Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
+import type { IdentityFacts } from './identity.ts';
 import type { Plane } from './plane.ts';
 import { version } from './version.ts';
 
@@ -21,6 +22,8 @@ export interface ServingOptions {
   readonly nameStyle?: TransportDeps['nameStyle'];
   readonly publicUrl?: string | undefined;
   readonly serverCards?: boolean;
+  /** Default: nobody is told of authorization servers, and certificates say nothing. */
+  readonly identity?: IdentityFacts;
 }
 
 const pageSize = 200;
@@ -46,5 +49,6 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
     sealer,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     serverCards: options.serverCards ?? false,
+    ...options.identity,
   };
 }

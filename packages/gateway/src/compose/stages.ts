@@ -30,6 +30,7 @@ import { createTaskKeeper, type TaskKeeper } from '../upstream/task-keeper.ts';
 import { createWatch } from '../upstream/watch.ts';
 import { createSchemas } from '../validation/schemas.ts';
 import { createValidate } from '../validation/stage.ts';
+import type { OnRecheck } from './recheck.ts';
 
 /** Kinds that an embedder adds to the ones every gateway has. They can only make it stricter. */
 export interface ExtraKinds {
@@ -52,6 +53,7 @@ export interface Parts extends ExtraKinds {
   /** Kept over a change of configuration. Default: one of these stages alone. */
   readonly tasks?: TaskKeeper;
   readonly record: Stages['record'];
+  readonly onRecheck?: OnRecheck;
   readonly nowMs: () => number;
 }
 
@@ -88,6 +90,7 @@ export function composeStages(parts: Parts): Stages {
     filter: createFilter(schemas.check, [...outputFilters, ...(parts.outputFilters ?? [])]),
     record: parts.record,
     onCatalogChange: parts.catalog.onChange,
+    ...(parts.onRecheck && { onRecheck: parts.onRecheck }),
     nowMs: parts.nowMs,
   };
 }

@@ -1,19 +1,20 @@
 import { randomUUID } from 'node:crypto';
-import type { Authenticator, Endpoint, Registry, ServiceStatus } from '@sallyport/core';
+import type { Endpoint, Registry, ServiceStatus } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { boundHostsOf } from '../admission/index.ts';
 import { createRecord, type OnRecord } from '../audit/index.ts';
-import { authenticatorKinds } from '../authentication/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
 import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
+import { createIdentity } from './identity.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
 import { createOwnerPlane, listenForOwner } from './owner.ts';
 import { createPlane, type Plane } from './plane.ts';
+import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
 import { mintRunToken } from './run-token.ts';
 import { createServiceCalls } from './service-calls.ts';
@@ -76,15 +77,21 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
 
 async function start(options: StartOptions, life: Lifetime): Promise<RunningGateway> {
   const { config, log } = options;
-  const live = { config, boundHosts: [] as readonly string[] };
+  const live: Live = { config, boundHosts: [], url: undefined };
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
   stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
 
   const sealer = createSealer(stores.handleKey, nowMs);
   const maxTokenLifeMs = () => live.config.auth.maxTokenLifeMs;
+  const identity = createIdentity({
+    ...{ stores, nowMs, log, life },
+    config: () => live.config,
+    listening: () => live.url,
+  });
   const shared = {
-    authenticators: authenticators(stores, () => live.config),
+    authenticators: identity.authenticators,
+    onRecheck: createRecheck(stores.state.tokens.version, life),
     record: openRecord(options, stores, life),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
     ...{ nowMs, log },
@@ -110,15 +117,49 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   life.onClose(owner.close);
 
   const nameStyle = (endpoint: Endpoint) => nameStyleOf(live.config)(endpoint);
-  const url = await listenForAgents({ config, plane: agents, registry, nowMs, log, life, sealer, nameStyle });
+  const url = await listenForAgents({
+    ...{ config, registry, nowMs, log, life, sealer, nameStyle },
+    ...{ plane: agents, identity: identity.facts },
+  });
+  live.url = url;
   live.boundHosts = boundHostsOf(config.listen.host);
   const admin = await listenForOwner({ config, plane: owner, isReady, nowMs });
   life.onClose(admin.close);
 
+  return toRunning({
+    ...{ options, live, life, stores, agents, owner, open, settingsParts, maxTokenLifeMs },
+    ...{ mcpUrl: url.href, adminUrl: admin.url },
+  });
+}
+
+/** What is read from the configuration anew after each reload. */
+interface Live {
+  config: GatewayConfig;
+  boundHosts: readonly string[];
+  url: URL | undefined;
+}
+
+interface RunningParts {
+  readonly options: StartOptions;
+  readonly live: Live;
+  readonly life: Lifetime;
+  readonly stores: Stores;
+  readonly agents: Plane;
+  readonly owner: Plane;
+  readonly open: OpenRegistry;
+  readonly settingsParts: SettingsParts;
+  readonly maxTokenLifeMs: () => number;
+  readonly mcpUrl: string;
+  readonly adminUrl: string | undefined;
+}
+
+function toRunning(parts: RunningParts): RunningGateway {
+  const { options, live, life, stores, agents, owner, open, settingsParts, maxTokenLifeMs, mcpUrl, adminUrl } = parts;
+  const { registry } = open;
   return {
-    mcpUrl: url.href,
-    adminUrl: admin.url,
-    adminSocket: dataPaths(config.data).adminSocket,
+    mcpUrl,
+    adminUrl,
+    adminSocket: dataPaths(options.config.data).adminSocket,
     services: () => agents.catalog.current().services,
     toolCounts: () => countTools(agents),
     ready: () => settled(registry),
@@ -164,17 +205,6 @@ function openServices(
     lastListedFile: dataPaths(config.data).lastListed,
     ...createServiceCalls({ pipeline, newCallId, newTrace, nowMs }),
   });
-}
-
-function authenticators(stores: Stores, config: () => GatewayConfig): readonly Authenticator[] {
-  const deps = {
-    tokens: stores.state.tokens,
-    pepper: stores.pepper,
-    nowMs,
-    maxTokenLifeMs: () => config().auth.maxTokenLifeMs,
-    scopesOf: (service: string) => config().services[service]?.scopes ?? [],
-  };
-  return authenticatorKinds.map((kind) => kind.create(deps));
 }
 
 function settled(registry: Registry): Promise<void> {

@@ -1,5 +1,4 @@
 export { type ChallengeOptions, challengeHeaders } from './challenge.ts';
-export { AddressRefused, type CheckedFetch, createCheckedFetch, isPublic } from './checked-fetch.ts';
 export {
   baselineScopes,
   type ProtectedResource,

@@ -61,10 +61,7 @@ export interface ResponderOptions {
 
 /** Answers one request, as JSON or, once something was sent ahead, as an event stream. */
 export function createResponder(response: ServerResponse, options: ResponderOptions): Responder {
-  const common = {
-    ...(options.isTls ? overTls : securityHeaders),
-    ...options.answerHeaders?.(),
-  };
+  const common = { ...(options.isTls ? overTls : securityHeaders), ...options.answerHeaders?.() };
   let keepAlive: NodeJS.Timeout | undefined;
 
   const end = (body: string | undefined): void => {
