@@ -1,5 +1,5 @@
 export type { Accounts, NewAccount } from './accounts.ts';
-export type { IntentListing, IntentStore, NewIntent } from './intents.ts';
+export type { IntentStore } from './intents.ts';
 export type { KeptRecord, OAuthKey, OAuthRecord, OAuthStore } from './oauth.ts';
 export type { Revocation, RevocationKind, RevocationStore } from './revocations.ts';
 export { openState, type State, type StateOptions } from './state.ts';

@@ -70,6 +70,11 @@ const steps: readonly string[] = [
      at_ms INTEGER NOT NULL,
      UNIQUE (issuer, kind, value)
    ) STRICT;`,
+  `CREATE TABLE assertion_keys (
+     kid TEXT PRIMARY KEY,
+     sealed TEXT NOT NULL,
+     created_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The newest schema this program knows. */
