@@ -36,10 +36,11 @@ it('a stranger who sends a body in pieces of one byte cannot make the gateway ho
 });
 
 it('neither can a server that answers like that', async () => {
+  const strewn = Promise.withResolvers<Socket>();
   const server = createServer((_request, response) => {
     const { socket } = response;
     socket?.write('HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nTransfer-Encoding: chunked\r\n\r\n');
-    if (socket) void strew(socket).then(() => socket.end('0\r\n\r\n'));
+    if (socket) void strew(socket).then(() => strewn.resolve(socket));
   });
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
   atEnd(() => server.close());
@@ -48,8 +49,10 @@ it('neither can a server that answers like that', async () => {
   const url = new URL(`http://127.0.0.1:${(server.address() as AddressInfo).port}/`);
   const before = bytesHeld();
   const { signal } = new AbortController();
-  const endpoint = createHttpEndpoint({ url, dispatcher });
-  const { body } = await endpoint.send({ method: 'POST', headers: {}, body: '{}', signal });
-  expect(body).toBe('x'.repeat(pieces));
+  const answer = createHttpEndpoint({ url, dispatcher }).send({ method: 'POST', headers: {}, body: '{}', signal });
+  const socket = await strewn.promise;
+  await sleep(300);
   expect(bytesHeld() - before).toBeLessThan(bound);
+  socket.end('0\r\n\r\n');
+  expect((await answer).body).toBe('x'.repeat(pieces));
 });
