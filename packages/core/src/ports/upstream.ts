@@ -47,8 +47,11 @@ export type OutboundCredential =
 /** Everything about one crossing that is not in the permit. */
 export interface Hop {
   readonly credential: OutboundCredential;
-  /** Makes a signed statement of what was permitted, for upstreams that are to check it: a new one for each request. */
-  readonly assertion?: () => Promise<string>;
+  /**
+   * Makes a signed statement of what was permitted, for upstreams that are to check it: a new one for each HTTP request, and
+   * good for that one alone.
+   */
+  readonly assertion?: (request: { readonly method: string; readonly body?: string | undefined }) => Promise<string>;
   readonly trace: TraceContext;
   readonly signal: CancelSignal;
   readonly transport: Origin['transport'];

@@ -68,6 +68,7 @@ const belongsTo: Readonly<Record<string, readonly (typeof kinds)[number][]>> = {
   processes: ['stdio'],
   startTimeout: ['stdio'],
   methods: ['stdio', 'address'],
+  assertion: ['address'],
 };
 
 function checkShape(service: Service, path: Path): readonly Finding[] {
@@ -103,8 +104,11 @@ function checkCredential({ command, address, credential }: Service, at: At): rea
   return [];
 }
 
-function checkStdio({ address, methods, isolation, processes }: Service, at: At): readonly Finding[] {
+function checkStdio({ address, methods, assertion, isolation, processes }: Service, at: At): readonly Finding[] {
   const isKit = address !== undefined && !address.startsWith('http');
+  if (isKit && assertion !== undefined) {
+    return [at('assertion', 'assertion goes with the URL of an MCP server; a unix: or tls: address has it anyway')];
+  }
   if (isKit && methods !== undefined) return [at('methods', 'methods goes with stdio or the URL of an MCP server')];
   if (processes !== undefined && isolation !== 'caller') {
     return [at('processes', 'processes goes with isolation: caller; a shared service has one')];

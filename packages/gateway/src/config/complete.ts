@@ -96,7 +96,10 @@ function toService(service: ServiceFile, folder: string): ServiceConfig {
   const { dependsOn, scopes, address, credential } = service;
   if (service.stdio !== undefined) return stdioService(service, service.stdio, folder);
   if (address === undefined) return commandService(service, folder);
-  if (address.startsWith('http')) return { kind: 'mcp', address, methods: service.methods ?? [], dependsOn, scopes };
+  if (address.startsWith('http')) {
+    const { methods = [], assertion } = service;
+    return { kind: 'mcp', address, ...(assertion && { assertion: true }), methods, dependsOn, scopes };
+  }
   const absolute = address.startsWith('unix:') ? `unix:${resolve(folder, address.slice(5))}` : address;
   return { kind: 'static', address: absolute, credential: resolve(folder, credential ?? ''), dependsOn, scopes };
 }

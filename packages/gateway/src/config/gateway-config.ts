@@ -41,6 +41,8 @@ export interface McpService {
   readonly kind: 'mcp';
   /** `http:` or `https:` URL. */
   readonly address: string;
+  /** Each request carries a signed statement of what was permitted. */
+  readonly assertion?: true;
   /** Methods beyond those of MCP that are let through at the mount. */
   readonly methods: readonly string[];
   readonly dependsOn: readonly string[];

@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import * as field from './fields.ts';
-import { count, listOf, names } from './shapes.ts';
+import { count, flag, listOf, names } from './shapes.ts';
 
 const processes = z
   .strictObject({
@@ -67,6 +67,11 @@ export const serviceSchema = z
         .optional()
         .describe(
           'Where a service that runs already listens: `unix:/path` or `tls:host:port` (kit services), or the URL of any MCP server.',
+        ),
+      assertion: flag()
+        .optional()
+        .describe(
+          'For the URL of an MCP server: each request carries a signed statement of who calls, for whom, and what exactly, which the server can check ([hops](hops.md)). Default: `false`.',
         ),
       credential: field.path.optional().describe('Credential file for a `unix:` or `tls:` address.'),
     },

@@ -75,6 +75,24 @@ const steps: readonly string[] = [
      sealed TEXT NOT NULL,
      created_at_ms INTEGER NOT NULL
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE upstream_grants (
+     user TEXT NOT NULL,
+     upstream TEXT NOT NULL,
+     issuer TEXT NOT NULL,
+     sealed TEXT NOT NULL,
+     scope TEXT NOT NULL,
+     created_at_ms INTEGER NOT NULL,
+     changed_at_ms INTEGER NOT NULL,
+     PRIMARY KEY (user, upstream, issuer)
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE upstream_clients (
+     upstream TEXT NOT NULL,
+     issuer TEXT NOT NULL,
+     redirect_uri TEXT NOT NULL,
+     sealed TEXT NOT NULL,
+     created_at_ms INTEGER NOT NULL,
+     PRIMARY KEY (upstream, issuer, redirect_uri)
+   ) STRICT, WITHOUT ROWID;`,
 ];
 
 /** The newest schema this program knows. */

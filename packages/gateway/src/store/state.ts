@@ -2,11 +2,13 @@ import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Accounts, createAccounts } from './accounts.ts';
+import { type AssertionKeys, createAssertionKeys } from './assertion-keys.ts';
 import { createIntentStore, type IntentStore } from './intents.ts';
 import { migrate } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
 import { createRevocations, type RevocationStore } from './revocations.ts';
 import { createTokenStore, createVersion, type TokenStore } from './tokens.ts';
+import { createUpstreamGrants, type UpstreamGrants } from './upstream-grants.ts';
 import { createUsers, type Users } from './users.ts';
 
 /** What the gateway remembers between starts. Several processes may have the same one open. */
@@ -18,7 +20,11 @@ export interface State {
   readonly users: Users;
   /** What the authorization server keeps. */
   readonly oauth: OAuthStore;
+  /** What was granted at the authorization servers of upstreams. */
+  readonly grants: UpstreamGrants;
   readonly intents: IntentStore;
+  /** What statements for services are signed with. */
+  readonly assertionKeys: AssertionKeys;
   close(): void;
 }
 
@@ -55,7 +61,9 @@ export function openState({ path, nowMs }: StateOptions): State {
       revocations: createRevocations(database, createVersion(database)),
       users: createUsers(database, nowMs),
       oauth: createOAuthStore(database),
+      grants: createUpstreamGrants(database),
       intents: createIntentStore(database, tokens),
+      assertionKeys: createAssertionKeys(database),
       close: () => database.close(),
     };
   } catch (error) {

@@ -1,0 +1,135 @@
+import { createPrivateKey, generateKeyPairSync, type KeyObject, randomBytes } from 'node:crypto';
+import { isJsonObject, type JsonObject } from '@sallyport/protocol';
+
+/** A signing key as it is kept: sealed. */
+export interface KeptKey {
+  readonly kid: string;
+  readonly sealed: string;
+  /** Milliseconds since the epoch. */
+  readonly createdAtMs: number;
+}
+
+/** Where signing keys are kept. Several gateways may share one. */
+export interface KeyStore {
+  /** Newest first. */
+  keys(): readonly KeptKey[];
+  addKey(key: KeptKey): void;
+  removeKey(kid: string): void;
+}
+
+/** Seals and opens what is kept. */
+export interface KeySealer {
+  seal(kind: string, claims: JsonObject, expiresAtMs: number): string;
+  open(kind: string, text: string): JsonObject | undefined;
+}
+
+/** A key that signs. */
+export interface SigningKey {
+  readonly kid: string;
+  readonly key: KeyObject;
+}
+
+/** The keys that statements are signed with, from the first to the next one. */
+export interface KeyRing {
+  /** The one to sign with now. */
+  signing(): SigningKey;
+  /** All that a statement which is still good may have been signed with, and the next one: a JWK Set (RFC 7517). */
+  published(): JsonObject;
+  /** Makes the next key, ahead of its time. It signs once it has been published for a while. */
+  rotate(): void;
+}
+
+/** What a ring needs. */
+export interface KeyRingOptions {
+  readonly store: KeyStore;
+  readonly sealer: KeySealer;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  readonly timing?: KeyTiming;
+}
+
+/** In milliseconds; all have defaults. */
+export interface KeyTiming {
+  /** A key is followed by another one after so long. Default: 30 days. */
+  readonly rotateMs?: number;
+  /** So long the next key is published before it signs: longer than anybody keeps a copy of the set. Default: 15 minutes. */
+  readonly leadMs?: number;
+  /** So long a key is published after it signed last: longer than any statement is good. Default: 5 minutes. */
+  readonly keepMs?: number;
+  /** So long what was read from the store is taken for what is there. Default: 5 seconds. */
+  readonly readMs?: number;
+}
+
+const defaults = { rotateMs: 30 * 86_400_000, leadMs: 15 * 60_000, keepMs: 5 * 60_000, readMs: 5_000 };
+const sealKind = 'assertion-key';
+
+interface ReadKey extends SigningKey {
+  readonly createdAtMs: number;
+  readonly publicJwk: JsonObject;
+}
+
+/**
+ * Keeps the Ed25519 keys that statements are signed with. The first one signs at once; every other one is published before it
+ * signs, so that services which have a copy of the set know it by then, and for as long as what it signed is good. Keys that
+ * cannot be opened (another master key) are as if they were not there.
+ */
+export function createKeyRing({ store, sealer, nowMs, timing = {} }: KeyRingOptions): KeyRing {
+  const { rotateMs, leadMs, keepMs, readMs } = { ...defaults, ...timing };
+  const opened = new Map<string, ReadKey | undefined>();
+  let known: { readonly keys: readonly ReadKey[]; readonly atMs: number } | undefined;
+
+  const read = (): readonly ReadKey[] =>
+    store.keys().flatMap((kept) => {
+      if (!opened.has(kept.kid)) opened.set(kept.kid, openKey(sealer, kept));
+      return opened.get(kept.kid) ?? [];
+    });
+  const add = (): void => {
+    store.addKey(makeKey(sealer, nowMs()));
+    known = undefined;
+  };
+  const activeOf = (keys: readonly ReadKey[]): ReadKey | undefined =>
+    keys.find(({ createdAtMs }) => nowMs() - createdAtMs >= leadMs) ?? keys.at(-1);
+  /** Newest first; what is over is gone, and what is due is there. */
+  const current = (): readonly ReadKey[] => {
+    const now = nowMs();
+    if (known !== undefined && now - known.atMs < readMs) return known.keys;
+    const [newest] = read();
+    if (newest === undefined || now - newest.createdAtMs >= rotateMs) add();
+    const keys = read();
+    const active = activeOf(keys);
+    const over = keys.filter(({ createdAtMs }, index) => {
+      const next = keys[index - 1];
+      const isBehind = active !== undefined && createdAtMs < active.createdAtMs;
+      return isBehind && next !== undefined && now - next.createdAtMs >= leadMs + keepMs;
+    });
+    for (const { kid } of over) store.removeKey(kid);
+    known = { keys: keys.filter((key) => !over.includes(key)), atMs: now };
+    return known.keys;
+  };
+
+  return {
+    signing() {
+      const active = activeOf(current());
+      if (active === undefined) throw new Error('there is no key to sign with');
+      return active;
+    },
+    published: () => ({ keys: current().map(({ publicJwk }) => publicJwk) }),
+    rotate: add,
+  };
+}
+
+function makeKey(sealer: KeySealer, createdAtMs: number): KeptKey {
+  const { privateKey } = generateKeyPairSync('ed25519');
+  const jwk = privateKey.export({ format: 'jwk' }) as JsonObject;
+  const kid = randomBytes(12).toString('base64url');
+  return { kid, sealed: sealer.seal(sealKind, { kid, jwk }, Number.MAX_SAFE_INTEGER), createdAtMs };
+}
+
+function openKey(sealer: KeySealer, { kid, sealed, createdAtMs }: KeptKey): ReadKey | undefined {
+  const claims = sealer.open(sealKind, sealed);
+  // A row whose key was put there under another name was not put there by us.
+  if (claims === undefined || claims.kid !== kid || !isJsonObject(claims.jwk)) return undefined;
+  const { kty, crv, x } = claims.jwk;
+  const key = createPrivateKey({ key: claims.jwk as Record<string, string>, format: 'jwk' });
+  return { kid, key, createdAtMs, publicJwk: { kty, crv, x, kid, alg: 'EdDSA', use: 'sig' } as JsonObject };
+}
