@@ -33,10 +33,14 @@ export interface OAuthKey {
 export interface OAuthStore {
   /** Adds a record, or replaces it; one that was consumed stays so. */
   put(record: OAuthRecord): void;
+  /** Adds a record; false, and nothing changes, when there is one of that id. */
+  add(record: OAuthRecord): boolean;
   find(model: string, id: string): KeptRecord | undefined;
   findByUid(model: string, uid: string): KeptRecord | undefined;
   /** True for the one who consumes it, false for all after. */
   consume(model: string, id: string, atMs: number): boolean;
+  /** Lets a record live until then. */
+  extend(model: string, id: string, expiresAtMs: number): void;
   remove(model: string, id: string): void;
   /** Returns how many there were. */
   removeByGrant(grantId: string): number;
@@ -58,6 +62,11 @@ export function createOAuthStore(database: DatabaseSync): OAuthStore {
      ON CONFLICT DO UPDATE SET grant_id = excluded.grant_id, uid = excluded.uid, payload = excluded.payload,
        expires_at_ms = excluded.expires_at_ms`,
   );
+  const add = database.prepare(
+    `INSERT INTO oauth_records (model, id, grant_id, uid, payload, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?)
+     ON CONFLICT DO NOTHING`,
+  );
+  const extend = database.prepare('UPDATE oauth_records SET expires_at_ms = ? WHERE model = ? AND id = ?');
   const byId = database.prepare(`SELECT ${columns} FROM oauth_records WHERE model = ? AND id = ?`);
   const byUid = database.prepare(`SELECT ${columns} FROM oauth_records WHERE model = ? AND uid = ?`);
   const consume = database.prepare(
@@ -74,6 +83,10 @@ export function createOAuthStore(database: DatabaseSync): OAuthStore {
     put({ model, id, grantId, uid, payload, expiresAtMs }) {
       put.run(model, id, grantId ?? null, uid ?? null, payload, expiresAtMs ?? null);
     },
+    add({ model, id, grantId, uid, payload, expiresAtMs }) {
+      return add.run(model, id, grantId ?? null, uid ?? null, payload, expiresAtMs ?? null).changes === 1;
+    },
+    extend: (model, id, expiresAtMs) => void extend.run(expiresAtMs, model, id),
     find: (model, id) => toRecord(byId.get(model, id)),
     findByUid: (model, uid) => toRecord(byUid.get(model, uid)),
     consume: (model, id, atMs) => consume.run(atMs, model, id).changes === 1,

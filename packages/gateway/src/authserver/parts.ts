@@ -1,0 +1,58 @@
+import type { IncomingMessage } from 'node:http';
+import type { RateLimit, Taken } from '@sallyport/core';
+import type { Logger } from 'pino';
+import type { FindPerson, UserStore } from './people.ts';
+import type { Records } from './records.ts';
+import type { ScopeOnOffer } from './scopes.ts';
+import type { AuthServerSettings } from './settings.ts';
+import type { SigningKeys } from './signing-keys.ts';
+
+/** Asks for a document at an address that a stranger may choose; refuses addresses that must not be reached. */
+export type OutwardFetch = (
+  url: string,
+  request: {
+    readonly method?: string;
+    readonly headers?: Readonly<Record<string, string>>;
+    readonly body?: string;
+    readonly redirect?: 'manual' | 'error';
+    readonly signal?: AbortSignal;
+  },
+) => Promise<Response>;
+
+/** What the authorization server leans on. */
+export interface AuthServerDeps {
+  readonly settings: AuthServerSettings;
+  /** The origin under which the world knows this gateway: `https://gateway.example`. */
+  readonly origin: string;
+  /** The address of the gateway without a path of MCP; what tokens are meant for begins with it. */
+  readonly publicUrl: string;
+  /** What people call this gateway. */
+  readonly name: string;
+  readonly records: Omit<Records, 'nowMs'>;
+  readonly users: UserStore;
+  /** Whether an account of this name was disabled; for clients of the configuration, which have one each. */
+  readonly isDisabled: (account: string) => boolean;
+  /** Whether a path below the public address may be an endpoint, by its form alone. */
+  readonly isEndpoint: (path: string) => boolean;
+  readonly scopesOnOffer: () => readonly ScopeOnOffer[];
+  readonly fetch: OutwardFetch;
+  readonly take: (key: string, limit: RateLimit) => Taken;
+  /** The address of whoever sent a request. */
+  readonly peerOf: (request: IncomingMessage) => string;
+  /** More values of `Host` that mean this gateway. */
+  readonly hosts: readonly string[];
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** The parts that are made once and used by all. */
+export interface Parts extends AuthServerDeps {
+  readonly issuer: string;
+  readonly full: Records;
+  readonly keys: SigningKeys;
+  readonly findPerson: FindPerson;
+}
+
+/** Below the origin, where all of it is. */
+export const mountPath = '/oauth';

@@ -1,0 +1,252 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { RateLimit } from '@sallyport/core';
+import type { JSONWebKeySet } from 'jose';
+import type { Context, Provider } from 'oidc-provider';
+import { unusedClientLifeMs } from './adapter.ts';
+import { sendPage } from './exchange.ts';
+import { documentOf, headersOf } from './html.ts';
+import { recordId } from './ids.ts';
+import { createInteractions } from './interaction.ts';
+import { errorPage, type Problem } from './pages.ts';
+import { type AuthServerDeps, mountPath, type Parts } from './parts.ts';
+import { createFindPerson } from './people.ts';
+import { createProvider } from './provider.ts';
+import { createSigningKeys } from './signing-keys.ts';
+import { upstreamCallback } from './upstream.ts';
+
+/** An authorization server that is part of a gateway. */
+export interface AuthServer {
+  readonly issuer: string;
+  /** Serves a request at one of its paths; false for a path that is none. */
+  serve(request: IncomingMessage, response: ServerResponse): boolean;
+  /** The public keys of its tokens. */
+  keys(): Promise<JSONWebKeySet>;
+  /** Makes a new signing key now; tokens of the one before stay good. Returns its id. */
+  rotateKeys(): Promise<string>;
+  /** Whether what a token was given under has ended: its grant, its person, its client. */
+  isEnded(token: EndingToken): boolean;
+  close(): void;
+}
+
+/** What of a token says whether it has ended. */
+export interface EndingToken {
+  readonly subject: string;
+  readonly client: string;
+  readonly session?: string;
+  /** Milliseconds since the epoch. */
+  readonly issuedAtMs: number;
+}
+
+const registrationLimit: RateLimit = { rate: 0.2, burst: 30 };
+const pruneEveryMs = 600_000;
+
+/** Makes the authorization server. What it listens on is its caller's. */
+export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer> {
+  const { origin, settings, nowMs, records, users } = deps;
+  const full = { ...records, nowMs };
+  const parts: Parts = {
+    ...deps,
+    issuer: origin + mountPath,
+    full,
+    keys: createSigningKeys(full, settings.keyLifeMs),
+    findPerson: createFindPerson(users, settings.upstream),
+  };
+  const providerNow = createProviders(parts);
+  await providerNow();
+  const interactions = createInteractions(parts);
+  const prune = () => void records.store.prune(nowMs());
+  prune();
+  const pruning = setInterval(prune, pruneEveryMs);
+  pruning.unref();
+
+  const answer = async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
+    const provider = await providerNow();
+    const below = `${mountPath}/interaction/`;
+    if (path.startsWith(below)) return interactions(provider, { request, response }, path.slice(below.length));
+    if (path === upstreamCallback) return forward(parts, request, response);
+    if (path === `${mountPath}/register` && !mayRegister(parts, request, response)) return;
+    if (path === `${mountPath}/authorize`) withDefaultScope(parts, request);
+    provider.callback()(request, response);
+  };
+
+  return {
+    issuer: parts.issuer,
+    keys: parts.keys.published,
+    rotateKeys: parts.keys.rotate,
+    isEnded: (token) => isEnded(parts, token),
+    close: () => clearInterval(pruning),
+    serve(request, response) {
+      const path = pathOf(request);
+      const inner = innerPath(path);
+      if (inner === undefined) return false;
+      if (!isOurHost(parts, request)) {
+        sendPage(
+          { response },
+          errorPage(parts.name, { status: 421, text: 'This is not the address of this gateway.' }),
+          false,
+        );
+        return true;
+      }
+      present(parts, request, inner);
+      answer(request, response, path).catch((err: unknown) => {
+        parts.log.error({ err }, 'the authorization server failed');
+        const problem: Problem = {
+          status: 500,
+          text: 'Something failed here. It was written down for whoever runs this.',
+        };
+        if (!response.headersSent) sendPage({ response }, errorPage(parts.name, problem), origin.startsWith('https:'));
+      });
+      return true;
+    },
+  };
+}
+
+/** One for each set of keys: what it knows beside them is in the store. */
+function createProviders(parts: Parts): () => Promise<Provider> {
+  let made: { readonly kids: string; readonly provider: Provider } | undefined;
+  return async () => {
+    const keys = await parts.keys.current();
+    const kids = keys.map(({ kid }) => kid).join(' ');
+    if (made?.kids !== kids)
+      made = { kids, provider: observed(parts, createProvider(parts, keys, renderError(parts))) };
+    return made.provider;
+  };
+}
+
+/** Logs failures, keeps clients that are used, and tells no more in its metadata than is so. */
+function observed(parts: Parts, provider: Provider): Provider {
+  const { full, log, nowMs, settings } = parts;
+  const used = ({ oidc }: Context): void => {
+    const id = oidc.client?.clientId;
+    if (id === undefined) return;
+    const untilMs = nowMs() + settings.refreshTokenLifeMs + unusedClientLifeMs;
+    full.store.extend('Client', recordId(full.idKey, 'Client', id), untilMs);
+  };
+  provider.on('grant.success', used);
+  provider.on('server_error', (_: Context, err: unknown) => log.error({ err }, 'the authorization server failed'));
+  provider.on('grant.error', (context: Context, err: { readonly error_detail?: string; readonly message?: string }) => {
+    log.info(
+      { client: context.oidc.client?.clientId, error: err.message, detail: err.error_detail },
+      'no token was given',
+    );
+  });
+  return provider.use(async (context, next) => {
+    await next();
+    context.set('X-Content-Type-Options', 'nosniff');
+    if (parts.origin.startsWith('https:')) context.set('Strict-Transport-Security', 'max-age=31536000');
+    if (isDocument(context.path) && context.status === 200)
+      context.body = { ...(context.body as object), response_modes_supported: ['query'] };
+  });
+}
+
+function isDocument(path: string): boolean {
+  return path === '/.well-known/oauth-authorization-server' || path === '/.well-known/openid-configuration';
+}
+
+function renderError({ name, log }: Parts) {
+  return (context: Context, out: Readonly<Record<string, unknown>>, error: unknown): void => {
+    const { error: code = 'error', error_description: why } = out;
+    log.info({ err: error instanceof Error ? error.message : undefined, code }, 'a sign-in could not begin');
+    const text =
+      context.status >= 500
+        ? 'Something failed here.'
+        : 'The program that sent you here asked for something it may not have.';
+    const page = errorPage(name, {
+      status: context.status,
+      text,
+      code: [code, why].filter((one) => one !== undefined).join(': '),
+    });
+    for (const [header, value] of Object.entries(headersOf(page))) context.set(header, value);
+    context.body = documentOf(page);
+  };
+}
+
+/** The path as the provider has it: without what is in front of all of it; for the documents that are found at other places too. */
+function innerPath(path: string): string | undefined {
+  if (path.startsWith(`${mountPath}/`)) return path.slice(mountPath.length);
+  const [, document] =
+    /^(\/\.well-known\/(?:oauth-authorization-server|openid-configuration))\/oauth$/.exec(path) ?? [];
+  return document;
+}
+
+/** Tells the provider under which address it was asked: the one that is configured, whatever the request says. */
+function present({ origin, peerOf }: Parts, request: IncomingMessage & { originalUrl?: string }, inner: string): void {
+  const { protocol, host } = new URL(origin);
+  const query = (request.url ?? '').slice(pathOf(request).length);
+  const peer = peerOf(request);
+  request.originalUrl = mountPath + inner + query;
+  request.url = inner + query;
+  request.headers.host = host;
+  request.headers['x-forwarded-host'] = host;
+  request.headers['x-forwarded-proto'] = protocol.slice(0, -1);
+  request.headers['x-forwarded-for'] = peer;
+}
+
+/** A page under another name would hold cookies and passwords of its own. */
+function isOurHost({ origin, hosts }: Parts, { headers }: IncomingMessage): boolean {
+  const host = headers.host?.toLowerCase();
+  return host !== undefined && (host === new URL(origin).host || hosts.includes(host));
+}
+
+/** A client that asks for nothing in particular asks for what the tools need; its person decides. */
+function withDefaultScope({ scopesOnOffer }: Parts, request: IncomingMessage & { originalUrl?: string }): void {
+  const url = URL.parse(request.url ?? '', 'http://x');
+  if (request.method !== 'GET' || url === null || url.searchParams.get('scope')) return;
+  const scopes = ['openid', ...scopesOnOffer().map(({ scope }) => scope)];
+  url.searchParams.set('scope', scopes.join(' '));
+  request.url = url.pathname + url.search;
+  request.originalUrl = mountPath + request.url;
+}
+
+function mayRegister({ take, peerOf, settings }: Parts, request: IncomingMessage, response: ServerResponse): boolean {
+  if (!settings.registration) return true;
+  // Whoever registers has no secrets yet, and any page may.
+  response.setHeader('Access-Control-Allow-Origin', '*');
+  if (request.method === 'OPTIONS') {
+    response
+      .writeHead(204, { 'Access-Control-Allow-Methods': 'POST', 'Access-Control-Allow-Headers': 'content-type' })
+      .end();
+    return false;
+  }
+  const taken = take(`authserver:register:${peerOf(request)}`, registrationLimit);
+  if (taken.allowed) return true;
+  const body = JSON.stringify({ error: 'temporarily_unavailable', error_description: 'too many registrations' });
+  response.writeHead(429, {
+    'Content-Type': 'application/json',
+    'Cache-Control': 'no-store',
+    'Retry-After': String(Math.ceil(taken.retryAfterMs / 1000)),
+  });
+  response.end(body);
+  return false;
+}
+
+/** The upstream provider knows one address; which sign-in it is about is in `state`, and only its own browser can go on with it. */
+function forward({ records, name, origin }: Parts, request: IncomingMessage, response: ServerResponse): void {
+  const query = (request.url ?? '').slice(pathOf(request).length);
+  const state = new URLSearchParams(query).get('state') ?? '';
+  const interaction = records.sealer.open('authserver upstream', state)?.interaction;
+  if (typeof interaction !== 'string') {
+    const page = errorPage(name, { status: 400, text: 'This sign-in has ended.' });
+    sendPage({ response }, page, origin.startsWith('https:'));
+    return;
+  }
+  response
+    .writeHead(303, { Location: `${mountPath}/interaction/${interaction}/arrive${query}`, 'Cache-Control': 'no-store' })
+    .end();
+}
+
+function isEnded(
+  { full, findPerson, settings, isDisabled }: Parts,
+  { subject, client, session, issuedAtMs }: EndingToken,
+): boolean {
+  if (session === undefined)
+    return subject !== client || !settings.clients.some(({ id }) => id === client) || isDisabled(client);
+  const person = findPerson(subject);
+  if (person === undefined || issuedAtMs < Math.floor(person.changedAtMs / 1000) * 1000) return true;
+  const grant = full.store.find('Grant', session);
+  return grant === undefined || (grant.expiresAtMs !== undefined && grant.expiresAtMs <= full.nowMs());
+}
+
+function pathOf({ url = '' }: IncomingMessage): string {
+  return url.split('?', 1)[0] ?? '';
+}
