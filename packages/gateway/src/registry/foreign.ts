@@ -41,18 +41,19 @@ export function createForeignRegistry({ services, log, memory, settleMs }: Forei
   const remembered = memory ? createForeignMemory(memory, { names: [...services.keys()], log }) : nothingRemembered;
   const list = createList({ services, remembered, log });
   let registrations: readonly Registration[] = [];
-  const changes = createChanges(() => {
+  const look = (): void => {
     registrations = list();
     expected.saw(registrations);
     remembered.keep(registrations.map(({ manifest }) => manifest));
-  });
+  };
+  const changes = createChanges(look);
   const expected = createExpected([...services.keys()], {
     onSettled: changes.note,
     ...(settleMs !== undefined && { settleMs }),
   });
   const stops = [...services.values()].map((service) => service.onChange(changes.note));
   // What is remembered is there from the start: nobody is to be told meanwhile that it is unknown.
-  registrations = list();
+  look();
   changes.note();
   return {
     registrations: () => registrations,
