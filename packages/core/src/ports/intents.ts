@@ -46,6 +46,23 @@ export interface StoredIntent {
   readonly revokedAtMs?: number;
 }
 
+/** An intent to be stored. */
+export interface NewIntent extends Omit<StoredIntent, 'tokens' | 'revokedAtMs'> {
+  /** Ids of the gateway's own tokens that it ends with. */
+  readonly tokenIds: readonly string[];
+  /** The user's message, sealed for whoever may read it. */
+  readonly sealedMessage?: string;
+}
+
+/** An intent as people are shown it, with what is left of it. */
+export interface IntentListing {
+  readonly stored: StoredIntent;
+  /** What this intent itself has left, whatever those it was made from have. */
+  readonly callsLeft: number;
+  /** The user's message, sealed for whoever may read it. */
+  readonly sealedMessage?: string;
+}
+
 /** What came of asking for one more call. */
 export type IntentTaken =
   | { readonly taken: true; readonly from: 'calls' | 'asked' }

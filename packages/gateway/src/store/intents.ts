@@ -1,23 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import type { Intents, IntentTaken, StoredIntent, StoredToken } from '@sallyport/core';
+import type { IntentListing, Intents, IntentTaken, NewIntent, StoredIntent, StoredToken } from '@sallyport/core';
 import type { Row } from './accounts.ts';
-
-/** An intent to be stored. */
-export interface NewIntent extends Omit<StoredIntent, 'tokens' | 'revokedAtMs'> {
-  /** Ids of the gateway's own tokens that it ends with. */
-  readonly tokenIds: readonly string[];
-  /** The user's message, sealed for whoever may read it. */
-  readonly sealedMessage?: string;
-}
-
-/** An intent as people are shown it, with what is left of it. */
-export interface IntentListing {
-  readonly stored: StoredIntent;
-  /** What this intent itself has left, whatever those it was made from have. */
-  readonly callsLeft: number;
-  /** The user's message, sealed for whoever may read it. */
-  readonly sealedMessage?: string;
-}
 
 /** Intents in the state database: everything core asks for, and what exchange and administration need besides. */
 export interface IntentStore extends Intents {
