@@ -48,6 +48,11 @@ export const operations: readonly Operation[] = [
     ...{ name: 'tokens.create', scope: 'admin:tokens', changes: true },
     args: async () => ({ account: 'newcomer', scopes: ['lab:read'], lifeSeconds: 600 }),
   },
+  {
+    ...{ name: 'revocations.add', scope: 'admin:tokens', changes: true },
+    args: async () => ({ issuer: 'company', kind: 'all' }),
+  },
+  { name: 'revocations.list', scope: 'admin:tokens', changes: false, args: none },
   { name: 'tokens.list', scope: 'admin:tokens', changes: false, args: none },
   { name: 'tokens.revoke', scope: 'admin:tokens', changes: true, args: someToken },
   { name: 'tokens.rotate', scope: 'admin:tokens', changes: true, args: someToken },
@@ -64,7 +69,8 @@ export async function makeAdminWorld(): Promise<AdminWorld> {
   const file = join(folder, 'sallyport.yaml');
   const generous = { rate: 100_000, burst: 100_000 };
   const limits = { denied: generous, peer: generous, presets: { read: generous, write: generous } };
-  writeFileSync(file, JSON.stringify({ version: 1, listen: { port: 0 }, admin: { port: 0 }, limits }));
+  const auth = { issuers: { company: { issuer: 'https://login.example' } } };
+  writeFileSync(file, JSON.stringify({ version: 1, listen: { port: 0 }, admin: { port: 0 }, limits, auth }));
   const { config } = await loadConfig(file);
   const records: Told[] = [];
   const log = pino({ level: 'silent' });
@@ -82,8 +88,8 @@ export async function makeAdminWorld(): Promise<AdminWorld> {
     },
     remote: (token) => ({ url: gateway.adminUrl ?? '', token }),
     async state() {
-      const [tokens, accounts] = [await adminCall(socket, 'tokens.list'), await adminCall(socket, 'accounts.list')];
-      return JSON.stringify([tokens, accounts]);
+      const lists = ['tokens.list', 'accounts.list', 'revocations.list'];
+      return JSON.stringify(await Promise.all(lists.map((list) => adminCall(socket, list))));
     },
     async close() {
       await gateway.close();

@@ -160,8 +160,17 @@ function addTokens(program: Command, context: Context): void {
     .action(async (options) => (await load()).listTokens(options, context));
   withAdmin(token.command('revoke'))
     .description('End a token; the next call with it is refused, on open connections too.')
-    .argument('<id>', 'as `token list` shows it')
-    .action(async (id, options) => (await load()).revokeToken(id, options, context));
+    .argument('[id]', 'as `token list` shows it')
+    .option('--issuer <name>', 'instead: tokens of this issuer of the configuration')
+    .option('--jti <id>', 'the one of this id')
+    .option('--subject <subject>', 'all that this subject has been given until now, named as in the audit log')
+    .option('--client <client>', 'all that this client has been given until now')
+    .option('--session <session>', 'all of this session')
+    .option('--all', 'all that were issued until now')
+    .action(async (id, options) => (await import('./commands/revocation.ts')).revoke({ ...options, id }, context));
+  withAdmin(token.command('revocations'))
+    .description('List what was revoked of tokens of issuers.')
+    .action(async (options) => (await import('./commands/revocation.ts')).listRevocations(options, context));
   withAdmin(token.command('rotate'))
     .description('Make a token like this one, and let the old one live on for a while.')
     .argument('<id>', 'as `token list` shows it')

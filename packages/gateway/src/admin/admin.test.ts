@@ -47,6 +47,8 @@ beforeEach(async () => {
     nowMs: () => nowMs,
     maxTokenLifeMs: () => 90 * day,
     scopesOf: () => [],
+    revocations: state.revocations,
+    issuerNames: () => ['company'],
     catalog: () => empty,
     status: () => ({ version: '0.0.0' }),
   };

@@ -2,10 +2,11 @@ import type { ServiceManifest } from '@sallyport/protocol';
 import { accountOperations } from './account-operations.ts';
 import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
 import type { AdminOperations, OperationHandler } from './operation.ts';
+import { type RevocationOperationDeps, revocationOperations } from './revocation-operations.ts';
 import { type TokenOperationDeps, tokenOperations } from './token-operations.ts';
 
 /** What all operations together lean on. */
-export type AdminDeps = TokenOperationDeps & GatewayOperationDeps;
+export type AdminDeps = TokenOperationDeps & GatewayOperationDeps & RevocationOperationDeps;
 
 /** The name of the service that administration is; its tools are called `admin.tokens.create` and so on. */
 export const adminService = 'admin';
@@ -15,7 +16,12 @@ export const adminService = 'admin';
  * pipeline of their own. They never appear in the catalog that agents see.
  */
 export function adminOperations(deps: AdminDeps): AdminOperations {
-  const operations = [...tokenOperations(deps), ...accountOperations(deps), ...gatewayOperations(deps)];
+  const operations = [
+    ...tokenOperations(deps),
+    ...revocationOperations(deps),
+    ...accountOperations(deps),
+    ...gatewayOperations(deps),
+  ];
   const manifest: ServiceManifest = {
     service: adminService,
     version: '1.0.0',

@@ -28,6 +28,8 @@ export type IdentityFacts = Pick<TransportDeps, 'challenge' | 'resourceMetadata'
 export interface Identity {
   readonly authenticators: readonly Authenticator[];
   readonly facts: IdentityFacts;
+  /** Whose tokens are good here now. */
+  readonly issuerNames: () => readonly string[];
 }
 
 /** What identity is made of. */
@@ -58,6 +60,7 @@ export function createIdentity(parts: IdentityParts): Identity {
   return {
     authenticators: authenticatorKinds.map((kind) => kind.create(deps)),
     facts: createFacts({ config, settings, publicUrl, nonces, nowMs }),
+    issuerNames: () => (settings().issuers ?? []).map(({ name }) => name),
   };
 }
 

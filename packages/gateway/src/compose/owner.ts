@@ -13,16 +13,19 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly agents: Plane;
   readonly status: () => JsonObject;
   readonly maxTokenLifeMs: () => number;
+  readonly issuerNames: () => readonly string[];
 }
 
 /** Administration as a plane of its own: its operations are tools, on the same path as all others. */
 export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Plane {
   const { stores, agents, status, maxTokenLifeMs, nowMs } = parts;
-  const { tokens, accounts } = stores.state;
+  const { tokens, accounts, revocations } = stores.state;
   const catalog = agents.catalog.current;
   const operations = adminOperations({
     tokens,
     accounts,
+    revocations,
+    issuerNames: parts.issuerNames,
     pepper: stores.pepper,
     nowMs,
     maxTokenLifeMs,

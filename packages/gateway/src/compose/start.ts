@@ -111,7 +111,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const isReady = () => !registry.settling;
   const status = () => ({ version, ready: isReady(), audit: { ...stores.auditLog.stats() } });
   const owner = createOwnerPlane(
-    { ...shared, stores, agents, status, maxTokenLifeMs },
+    { ...shared, stores, agents, status, maxTokenLifeMs, issuerNames: identity.issuerNames },
     adminSettings(config, settingsParts),
   );
   life.onClose(owner.close);
