@@ -22,7 +22,7 @@ export function requestClaims({ method, body = '' }: StatedRequest): JWTPayload 
 }
 
 /** What a statement says of a permitted call: who calls, for whom, what for, and exactly what. */
-export function callClaims(permit: Permit, hop: Pick<Hop, 'trace' | 'taskId'>): JWTPayload {
+export function callClaims(permit: Permit, hop: Pick<Hop, 'trace'>): JWTPayload {
   const { principal, target, method, callId, argumentsText } = permit;
   const { subject, actor, client, session, tenant, kind, scopes, attributes, intent } = principal;
   return {
@@ -41,7 +41,6 @@ export function callClaims(permit: Permit, hop: Pick<Hop, 'trace' | 'taskId'>): 
     traceparent: formatTraceparent(hop.trace),
     method: method === 'vendor' ? target.remoteName : method,
     target: target.remoteName,
-    ...(hop.taskId !== undefined && { task: hop.taskId }),
     args: digest(argumentsText),
     ...(target.isRuledHere && { needs: target.scopes }),
   };

@@ -10,7 +10,7 @@ export type State = (request: StatedRequest) => Promise<string>;
 /** Signs what the gateway states about requests, for services that are to check it. */
 export interface Statements {
   /** For requests that carry a permitted call. */
-  forCall(permit: Permit, hop: Pick<Hop, 'trace' | 'taskId'>): State;
+  forCall(permit: Permit, hop: Pick<Hop, 'trace'>): State;
   /** For the gateway's own: asking what a service offers. They name no call, and are good for none. */
   ofGateway(service: string): State;
 }

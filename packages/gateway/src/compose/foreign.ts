@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import type { Hop } from '@sallyport/core';
 import type { Logger } from 'pino';
 import type { GatewayConfig, ServiceConfig, StdioService } from '../config/index.ts';
 import type { ForeignService } from '../registry/foreign.ts';
@@ -11,6 +12,8 @@ import { version } from './version.ts';
 interface ForeignParts {
   readonly log: Logger;
   readonly nowMs: () => number;
+  /** States what the gateway asks services that are to check it. */
+  readonly stateOwn: (service: string) => NonNullable<Hop['assertion']>;
 }
 
 type Common = Pick<McpServiceOptions, 'clientInfo' | 'log' | 'parking'>;
@@ -63,7 +66,10 @@ function connect(
     case 'static':
       return undefined;
     case 'mcp':
-      return createMcpHttp({ ...parts.common, service, url: described.address });
+      return createMcpHttp({
+        ...{ ...parts.common, service, url: described.address },
+        ...(described.assertion && { assertion: parts.stateOwn(service) }),
+      });
     case 'stdio':
       return startStdio(service, described, parts);
     default:

@@ -1,4 +1,4 @@
-import type { Authenticator, Call, Outcome, Pipeline, Registry, Stages, Target } from '@sallyport/core';
+import type { Authenticator, Call, Hop, Outcome, Permit, Pipeline, Registry, Stages, Target } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
 import type { Rules, ToolOverride } from '../catalog/targets.ts';
@@ -35,6 +35,8 @@ export interface PlaneParts extends ExtraKinds {
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
   readonly sealing: Sealing;
+  /** States what was permitted, where a service is to check that. */
+  readonly assertion?: (permit: Permit, hop: Hop) => Hop['assertion'];
   readonly nowMs: () => number;
   readonly log: Logger;
 }

@@ -1,4 +1,4 @@
-import type { Registry } from '@sallyport/core';
+import type { Hop, Registry } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { GatewayConfig } from '../config/index.ts';
@@ -22,6 +22,8 @@ interface RegistryParts {
   readonly onDecline: OnDecline;
   readonly log: Logger;
   readonly nowMs: () => number;
+  /** States what the gateway asks services that are to check it. */
+  readonly stateOwn: (service: string) => NonNullable<Hop['assertion']>;
 }
 
 /** The registries of a configuration, joined. */
@@ -54,7 +56,7 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
       ...{ createPool, onInvoke, onDecline, log, nowMs },
     });
     const foreign = createForeignRegistry({
-      services: foreignServices(config, { log, nowMs }),
+      services: foreignServices(config, { log, nowMs, stateOwn: parts.stateOwn }),
       memory: { file: parts.lastListedFile, sourceOf: (service) => sourceOf(config.services[service]) },
       log,
     });

@@ -4,7 +4,9 @@ import {
   type Catalog,
   type CredentialSource,
   createPipeline,
+  type Hop,
   type OutputFilter,
+  type Permit,
   type Pipeline,
   type PolicyEngine,
   type Quota,
@@ -54,6 +56,8 @@ export interface Parts extends ExtraKinds {
   readonly tasks?: TaskKeeper;
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
+  /** States what was permitted, where a service is to check that. */
+  readonly assertion?: (permit: Permit, hop: Hop) => Hop['assertion'];
   readonly nowMs: () => number;
 }
 
@@ -83,7 +87,7 @@ export function composeStages(parts: Parts): Stages {
     dispatch: createDispatch({
       find: parts.catalog.find,
       isCurrent: (target) => isCurrent(parts.catalog.current(), target),
-      ...{ sealing: parts.sealing, tasks },
+      ...{ sealing: parts.sealing, tasks, assertion: parts.assertion },
     }),
     toolOfTask: (principal, taskId) => parts.sealing.openTask(principal, taskId)?.tool,
     watch: createWatch({ feedOf: parts.catalog.feedOf, sealing: parts.sealing, tasks }),

@@ -54,6 +54,8 @@ export interface TransportDeps {
    * prove anything to read it, so it must not depend on what there is. Absent: there is no authorization server to tell of.
    */
   readonly resourceMetadata?: (path: string, isEndpoint: (path: string) => boolean) => JsonObject | undefined;
+  /** What anybody may read at this path, from any web page; undefined where there is nothing. */
+  readonly document?: (path: string) => JsonObject | undefined;
   /** Headers of every answer over HTTP. */
   readonly answerHeaders?: () => Readonly<Record<string, string>>;
   /** The address under which agents know this gateway. Default: the one that they ask. */

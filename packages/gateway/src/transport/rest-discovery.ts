@@ -21,7 +21,9 @@ export function createDiscovery(deps: TransportDeps): Discovery {
   return (path) => {
     if (path === '/mcp/catalog') return (http) => serveCatalog(deps, http);
     if (path === servers) return registry.listServers;
-    const metadata = path.startsWith('/.well-known/') ? deps.resourceMetadata?.(path, isEndpoint) : undefined;
+    const metadata = path.startsWith('/.well-known/')
+      ? (deps.document?.(path) ?? deps.resourceMetadata?.(path, isEndpoint))
+      : undefined;
     if (metadata !== undefined) return async (http) => sendMetadata(http, metadata);
     if (path.startsWith(`${servers}/`)) return versionRoute(registry, path.slice(servers.length + 1).split('/'));
     if (deps.serverCards !== true) return undefined;

@@ -19,20 +19,23 @@ export interface DispatchPorts {
   isCurrent?(target: Target): boolean;
   readonly sealing: Sealing;
   readonly tasks: TaskKeeper;
+  /** States what was permitted, where the service is to check that. */
+  readonly assertion?: ((permit: Permit, hop: Hop) => Hop['assertion']) | undefined;
 }
 
 /**
  * Sends a permitted call to its service. The target may have changed while the call waited (for an approval, say): then
  * what was permitted is not there any more, and nothing is sent.
  */
-export function createDispatch({ find, isCurrent, sealing, tasks }: DispatchPorts): Stages['dispatch'] {
+export function createDispatch({ find, isCurrent, sealing, tasks, assertion }: DispatchPorts): Stages['dispatch'] {
   return async (permit, hop) => {
     const upstream = find(permit.target.service);
     if (upstream === undefined) throw new GatewayError('upstream_unavailable', {}, { cause: 'the service is gone' });
     if (isCurrent && !isCurrent(permit.target)) {
       throw new GatewayError('upstream_unavailable', {}, { cause: 'it was redefined since the decision' });
     }
-    const answer = await answerOf(permit, hop, upstream);
+    const stated = assertion?.(permit, hop);
+    const answer = await answerOf(permit, stated ? { ...hop, assertion: stated } : hop, upstream);
     refuseUndeclared(answer, hop);
     return { ...sealing.outgoing(permit, answer), service: permit.target.service };
   };

@@ -1,4 +1,4 @@
-import type { JsonText, OutboundCredential, Progress } from '@sallyport/core';
+import type { Hop, JsonText, OutboundCredential, Progress } from '@sallyport/core';
 import type { Era, JsonObject, JsonValue, ServerInfo } from '@sallyport/protocol';
 
 /** What a server said of itself when the conversation began. */
@@ -35,6 +35,8 @@ export interface ConversationRequest {
   /** Whose request it is (`principalKey`), where several callers share a process. Absent: of nobody known. */
   readonly owner?: string;
   readonly credential: OutboundCredential;
+  /** Of the call that this is, for servers that check it. */
+  readonly assertion?: Hop['assertion'];
   /** Fires with the error to end with. The server is told, in its era's way. */
   readonly signal: AbortSignal;
   /** Runs right before the first byte leaves; what it throws ends the request with nothing sent. */

@@ -1,5 +1,5 @@
 import { StringDecoder } from 'node:string_decoder';
-import { GatewayError, type OutboundCredential } from '@sallyport/core';
+import { GatewayError, type Hop, type OutboundCredential } from '@sallyport/core';
 import { createEventReader } from '@sallyport/protocol';
 import type { Dispatcher } from 'undici';
 
@@ -16,6 +16,8 @@ export interface HttpRequest {
   readonly method: 'POST' | 'GET' | 'DELETE';
   readonly headers: Readonly<Record<string, string>>;
   readonly body?: string;
+  /** States what it carries, where the server is to check that. */
+  readonly assertion?: Hop['assertion'];
   /** What `withCredentials` adds to the headers. */
   readonly credential?: OutboundCredential;
   /** Ends it from this side; whoever gave it knows why. */

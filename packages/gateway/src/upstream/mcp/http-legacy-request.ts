@@ -34,6 +34,7 @@ export async function requestLegacy(session: LegacySession, request: Conversatio
       method: 'POST',
       headers: { ...request.headers, ...headersFor(session) },
       credential: request.credential,
+      ...(request.assertion && { assertion: request.assertion }),
       body: bodyOf(request, id),
       signal,
       onStart() {

@@ -120,6 +120,7 @@ async function post(facts: Facts, request: Post): Promise<Posted> {
     headers: headersOf(facts, request),
     body: bodyOf(facts, request, id),
     credential: request.credential,
+    ...(request.assertion && { assertion: request.assertion }),
     signal,
     ...(onStart && { onStart }),
     ...(request.method === 'subscriptions/listen' && { isEndless: true }),

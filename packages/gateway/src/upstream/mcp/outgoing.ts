@@ -18,7 +18,7 @@ import type { ConversationRequest } from './conversation.ts';
 /** What of a request follows from the call; the rest is for whoever waits for it. */
 export type Outgoing = Pick<
   ConversationRequest,
-  'method' | 'paramsText' | 'meta' | 'name' | 'headers' | 'capabilitiesText' | 'credential'
+  'method' | 'paramsText' | 'meta' | 'name' | 'headers' | 'capabilitiesText' | 'credential' | 'assertion'
 >;
 
 /**
@@ -53,6 +53,7 @@ export function toOutgoing(permit: Permit, hop: Hop, era: Era): Outgoing {
     },
     capabilitiesText: client.capabilitiesText,
     credential: hop.credential,
+    ...(hop.assertion && { assertion: hop.assertion }),
   };
 }
 
