@@ -1,6 +1,15 @@
 export { AuditLogDamaged, type Durability } from './chain.ts';
 export type { Finding } from './check.ts';
+export { exportEvidence, type Span, verifyEvidence } from './evidence.ts';
 export { type AuditLogOptions, AuditLogUnavailable, type AuditStats, type OpenAuditLog, openAuditLog } from './log.ts';
+export {
+  type AuditProof,
+  NotYetSigned,
+  type ProofVerification,
+  type ProvenRecord,
+  proveCall,
+  verifyProof,
+} from './proof.ts';
 export { type AuditRow, auditVerifierKey, openSealed } from './reader.ts';
 export type { StoredRecord } from './row.ts';
 export type { AuditKeys } from './seal.ts';
