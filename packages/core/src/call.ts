@@ -99,6 +99,8 @@ export interface Retry {
 export interface ClientSide {
   /** The same for calls of one legacy session. Absent: one conversation for all calls of a principal. */
   readonly conversation?: string;
+  /** Hears that the conversation has ended, at once if it has: what is kept for it is of no use any more. Absent: it has no end. */
+  readonly onEnd?: (listener: () => void) => void;
   /** MCP `ClientCapabilities`: what the caller may be asked. */
   readonly capabilitiesText: JsonText;
   /** The least severe log message it wants to hear. */

@@ -105,9 +105,9 @@ function clientOf({ era, params, exchange }: McpRequest): ClientSide {
   }
   const { session, ask } = exchange;
   if (session === undefined) return { capabilitiesText: none, ...meta };
-  const { conversation, capabilitiesText } = session;
+  const { conversation, capabilitiesText, onEnd } = session;
   return {
-    conversation,
+    ...{ conversation, onEnd },
     capabilitiesText: ask === undefined ? unaskable(capabilitiesText) : capabilitiesText,
     ...(session.logLevel !== undefined && { logLevel: session.logLevel }),
     ...meta,

@@ -96,6 +96,7 @@ function leaseFor(pool: Pool, { permit, hop, signal }: Request): Promise<Lease> 
   return pool.lease({
     era: preferredEra(permit, hop),
     conversation: hop.client.conversation,
+    onEnd: hop.client.onEnd,
     capabilitiesText: legacyCapabilities(hop.client.capabilitiesText),
     credential: hop.credential,
     signal,

@@ -20,6 +20,8 @@ export interface Entry {
   readonly usedAtMs: number;
   /** `undefined`: the server does not speak this era. @throws GatewayError `upstream_unavailable`, or the signal's reason. */
   lease(signal: AbortSignal): Promise<Lease | undefined>;
+  /** Keeps others from getting it, and closes it when nobody uses it any more. */
+  leave(): void;
   /** Closes it once it is open. */
   close(): Promise<void>;
 }
@@ -86,6 +88,10 @@ export function beginEntry({ begun, nowMs, onGone, onLost }: EntryOptions): Entr
       }
       release();
       return undefined;
+    },
+    leave() {
+      gone();
+      if (users === 0) close().catch(() => undefined);
     },
     close,
   };

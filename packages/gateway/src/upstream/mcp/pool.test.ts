@@ -58,6 +58,28 @@ describe('the conversations with one server', () => {
     for (const { close } of begun) expect(close).toHaveBeenCalledOnce();
   });
 
+  it('end with their client, those in use when they are not any more', async () => {
+    const { begun, lease } = pooling();
+    const listeners: (() => void)[] = [];
+    const onEnd = (listener: () => void) => void listeners.push(listener);
+    (await lease({ conversation: 'a', onEnd })).release();
+    const used = await lease({ conversation: 'a', onEnd, capabilitiesText: '{"roots":{}}' as JsonText });
+    (await lease({ conversation: 'b' })).release();
+    expect(listeners).toHaveLength(1);
+    for (const listener of listeners) listener();
+    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce());
+    expect(begun[1]?.close).not.toHaveBeenCalled();
+    used.release();
+    await vi.waitFor(() => expect(begun[1]?.close).toHaveBeenCalledOnce());
+    expect(begun[2]?.close).not.toHaveBeenCalled();
+  });
+
+  it('end even if their client was gone before', async () => {
+    const { begun, lease } = pooling();
+    (await lease({ onEnd: (listener) => listener() })).release();
+    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce());
+  });
+
   it('are one for each client in the modern era too where callers are kept apart', async () => {
     const { begun, lease } = pooling(undefined, { perCaller: true });
     await Promise.all(['a', 'b', 'a'].map((conversation) => lease({ conversation, era: 'modern' })));

@@ -14,6 +14,8 @@ export interface Wanted {
   readonly era: Era;
   /** Whose conversation it is: in the legacy era a server knows its client by it. */
   readonly conversation: string;
+  /** Hears that it has ended; the same function for all calls of one conversation. */
+  readonly onEnd?: ((listener: () => void) => void) | undefined;
   /** What that client can be asked; a legacy server is told once. */
   readonly capabilitiesText: JsonText;
   readonly credential: OutboundCredential;
@@ -47,7 +49,7 @@ const longestSweepMs = 30_000;
 /**
  * Keeps the conversations with one server: a single one of the modern era, which has no memory (with `perCaller` one per
  * client), and of the legacy era one per client and what it can be asked. Those that nobody used for long are closed, the
- * least recently used first.
+ * least recently used first, and those of a client that has gone when it goes.
  */
 export function createPool(options: PoolOptions): Pool {
   const { nowMs, maxConversations = 1_024, idleMs = 600_000, perCaller = false } = options;
@@ -58,11 +60,21 @@ export function createPool(options: PoolOptions): Pool {
   };
   const clock = setInterval(sweep, Math.min(idleMs, longestSweepMs)).unref();
 
+  // By the function that tells of it: a client is followed once, however often its conversations are made anew.
+  const followed = new WeakSet<object>();
+  const followEnd = ({ conversation, onEnd }: Wanted): void => {
+    if (onEnd === undefined || followed.has(onEnd)) return;
+    followed.add(onEnd);
+    // Not before the call is under way that has brought it here: it may have ended already.
+    onEnd(() => queueMicrotask(() => table.leave(conversation)));
+  };
+
   const entryFor = (era: Era, wanted: Wanted): Entry => {
     const key = keyOf(era, wanted, perCaller);
     const known = table.touch(key);
     if (known) return known;
     table.makeRoom();
+    followEnd(wanted);
     const entry = begin(era, wanted, { ...options, closing: closing.signal, onGone: () => table.drop(entry) });
     table.add(key, entry);
     return entry;
@@ -132,6 +144,8 @@ interface Table {
   /** Retires one if there are as many as there may be. @throws GatewayError `upstream_unavailable` when all are in use. */
   makeRoom(): void;
   add(key: string, entry: Entry): void;
+  /** Drops all of a client, and closes them when nobody uses them any more. */
+  leave(conversation: string): void;
   drop(entry: Entry): void;
   /** Drops one that nobody uses, and closes it. */
   retire(entry: Entry): void;
@@ -163,6 +177,9 @@ function createTable(maxEntries: number): Table {
       retire(unused);
     },
     add: (key, entry) => void entries.set(key, entry),
+    leave(conversation) {
+      for (const [key, entry] of entries) if (key.split('\n')[1] === conversation) entry.leave();
+    },
     drop,
     retire,
   };
