@@ -1,4 +1,15 @@
-import type { Authenticator, Call, Hop, Outcome, Permit, Pipeline, Registry, Stages, Target } from '@sallyport/core';
+import type {
+  Authenticator,
+  Call,
+  Hop,
+  Intents,
+  Outcome,
+  Permit,
+  Pipeline,
+  Registry,
+  Stages,
+  Target,
+} from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
 import type { Rules, ToolOverride } from '../catalog/targets.ts';
@@ -34,6 +45,10 @@ export interface PlaneParts extends ExtraKinds {
   readonly authenticators: readonly Authenticator[];
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
+  /** Counts calls under intents. Absent: there are none under any. */
+  readonly intents?: Intents;
+  /** Whether intents limit what may be called here. Default: they do. */
+  readonly boundByIntents?: boolean;
   readonly sealing: Sealing;
   /** States what was permitted, where a service is to check that. */
   readonly assertion?: (permit: Permit, hop: Hop) => Hop['assertion'];

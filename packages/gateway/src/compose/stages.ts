@@ -5,6 +5,7 @@ import {
   type CredentialSource,
   createPipeline,
   type Hop,
+  type Intents,
   type OutputFilter,
   type Permit,
   type Pipeline,
@@ -17,6 +18,7 @@ import { approvers } from '../approval/index.ts';
 import { createApprove } from '../approval/stage.ts';
 import { createAuthenticate } from '../authentication/stage.ts';
 import { policyEngines } from '../authorization/index.ts';
+import { intentBounds } from '../authorization/intent-bounds.ts';
 import { createAuthorize } from '../authorization/stage.ts';
 import type { LiveCatalog } from '../catalog/live.ts';
 import { createView } from '../catalog/stage.ts';
@@ -24,6 +26,7 @@ import { credentialSources } from '../credentials/index.ts';
 import { createCredential } from '../credentials/stage.ts';
 import { type Containment, createEntitle } from '../entitlement/stage.ts';
 import { createBudget } from '../limits/budget.ts';
+import { createIntentCalls } from '../limits/intent-calls.ts';
 import { outputFilters } from '../output/index.ts';
 import { createFilter } from '../output/stage.ts';
 import type { Sealing } from '../upstream/sealing.ts';
@@ -52,6 +55,10 @@ export interface Parts extends ExtraKinds {
   readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
   readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
   readonly sealing: Sealing;
+  /** Counts calls under intents. Absent: there are none under any. */
+  readonly intents?: Intents;
+  /** Whether intents limit what may be called here. Default: they do. */
+  readonly boundByIntents?: boolean;
   /** Kept over a change of configuration. Default: one of these stages alone. */
   readonly tasks?: TaskKeeper;
   readonly record: Stages['record'];
@@ -64,7 +71,10 @@ export interface Parts extends ExtraKinds {
 /** Builds each stage from its kinds. The order they run in is the pipeline's. */
 export function composeStages(parts: Parts): Stages {
   const schemas = createSchemas();
-  const engines = [...policyEngines, ...(parts.policyEngines ?? [])];
+  const { nowMs, intents, boundByIntents = true } = parts;
+  const always = policyEngines.filter((engine) => boundByIntents || engine !== intentBounds);
+  const engines = [...always, ...(parts.policyEngines ?? [])];
+  const counting = boundByIntents ? [createIntentCalls({ ...(intents && { intents }), nowMs })] : [];
   const authorize = createAuthorize(engines);
   const tasks = parts.tasks ?? createTaskKeeper({ nowMs: parts.nowMs });
   return {
@@ -77,12 +87,12 @@ export function composeStages(parts: Parts): Stages {
       viewNamed: parts.viewNamed,
       nowMs: parts.nowMs,
     }),
-    entitle: createEntitle(parts.containments ?? []),
+    entitle: createEntitle(parts.containments ?? [], { boundByIntents }),
     ...parts.rate,
     validate: createValidate(schemas),
     authorize,
     approve: createApprove([...approvers, ...(parts.approvers ?? [])]),
-    budget: createBudget(parts.quotas ?? []),
+    budget: createBudget([...counting, ...(parts.quotas ?? [])]),
     credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
     dispatch: createDispatch({
       find: parts.catalog.find,

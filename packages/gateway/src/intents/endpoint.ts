@@ -40,8 +40,6 @@ export interface TokenEndpointDeps {
   readonly newTrace: (traceparent?: string, tracestate?: string) => TraceContext;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
-  /** A nonce for proofs of possession, for those who need one. */
-  readonly nonce?: () => string;
 }
 
 /**
@@ -72,7 +70,7 @@ async function answerTo(deps: TokenEndpointDeps, request: TokenRequest, callId: 
     return { status: 200, headers: notStored, body: granted };
   }
   const error = outcome.kind === 'refused' ? outcome.error : new GatewayError('internal');
-  return refusalAnswer(toTokenRefusal(error, deps.nonce?.()));
+  return refusalAnswer(toTokenRefusal(error));
 }
 
 interface Arrived {

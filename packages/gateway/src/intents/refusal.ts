@@ -46,13 +46,13 @@ const byParameter: readonly (readonly [RegExp, TokenError])[] = [
   [/^\/resource\b/, 'invalid_target'],
 ];
 
-/** Puts a refusal of the pipeline in OAuth's words. `nonce`: a fresh one, for those who need it in their proof. */
-export function toTokenRefusal(error: GatewayError, nonce?: string): TokenRefusal {
+/** Puts a refusal of the pipeline in OAuth's words. */
+export function toTokenRefusal(error: GatewayError): TokenRefusal {
   const { issues = [], retryAfterMs } = error.details;
   const headers =
     retryAfterMs === undefined ? {} : { 'Retry-After': String(Math.max(1, Math.ceil(retryAfterMs / 1000))) };
   const description = issues.length > 0 ? issues.map((issue) => issue.replace(/^\//, '')).join('; ') : error.message;
-  if (error.code === 'unauthenticated') return unauthenticated(error, nonce);
+  if (error.code === 'unauthenticated') return unauthenticated(error);
   if (error.code === 'resource_exhausted') {
     return { error: 'temporarily_unavailable', description, status: error.http, headers };
   }
@@ -66,11 +66,8 @@ export function toTokenRefusal(error: GatewayError, nonce?: string): TokenRefusa
 }
 
 /** RFC 8693 §2.2.2: a subject token that is no good is a bad request, not a client that failed to say who it is. */
-function unauthenticated(error: GatewayError, nonce: string | undefined): TokenRefusal {
-  if (error.reason === 'proof_nonce') {
-    const headers = nonce === undefined ? {} : { 'DPoP-Nonce': nonce };
-    return { error: 'use_dpop_nonce', description: error.message, headers };
-  }
-  if (error.reason === 'proof_invalid') return { error: 'invalid_dpop_proof', description: error.message };
-  return { error: 'invalid_request', description: `subject_token: ${error.message}` };
+function unauthenticated({ reason, message }: GatewayError): TokenRefusal {
+  if (reason === 'proof_nonce') return { error: 'use_dpop_nonce', description: message };
+  if (reason === 'proof_invalid') return { error: 'invalid_dpop_proof', description: message };
+  return { error: 'invalid_request', description: `subject_token: ${message}` };
 }

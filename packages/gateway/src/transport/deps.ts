@@ -1,5 +1,14 @@
 import type { X509Certificate } from 'node:crypto';
-import type { CallId, Endpoint, GatewayError, JsonText, PeerCertificate, Pipeline, Target } from '@sallyport/core';
+import type {
+  CallId,
+  Endpoint,
+  GatewayError,
+  JsonText,
+  Origin,
+  PeerCertificate,
+  Pipeline,
+  Target,
+} from '@sallyport/core';
 import type { JsonObject, JsonValue, ServerInfo, TraceContext } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 
@@ -17,6 +26,27 @@ export interface ConnectionCertificate {
   readonly verified?: X509Certificate;
   /** Values of `X-Forwarded-Client-Cert` headers: anybody can write one. */
   readonly forwarded: readonly string[];
+}
+
+/** A request for a token, as it came in. */
+export interface TokenRequest {
+  readonly form: URLSearchParams;
+  /** Why it cannot be taken, where that is known before its form is looked at. */
+  readonly problem?: GatewayError;
+  /** Whether a client tried to say who it is, and nobody looked at that yet. */
+  readonly hasClientCredential: boolean;
+  readonly origin: Origin;
+  readonly traceparent?: string | undefined;
+  readonly tracestate?: string | undefined;
+  readonly signal: AbortSignal;
+  readonly receivedBytes: number;
+}
+
+/** The answer to it. */
+export interface TokenAnswer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: JsonObject;
 }
 
 /** All that transports lean on. They decide nothing: every message ends in the pipeline. */
@@ -60,6 +90,8 @@ export interface TransportDeps {
   readonly answerHeaders?: () => Readonly<Record<string, string>>;
   /** The address under which agents know this gateway. Default: the one that they ask. */
   readonly publicUrl?: string;
+  /** Exchanges tokens at `/oauth/token` (RFC 8693). Absent: there is no such path. */
+  readonly exchangeToken?: (request: TokenRequest) => Promise<TokenAnswer>;
   /** Whether server cards and the AI catalog are served (experimental). Default: not. */
   readonly serverCards?: boolean;
 }

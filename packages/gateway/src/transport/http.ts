@@ -7,6 +7,7 @@ import { createBodyBudget } from './http-body.ts';
 import { endpointAt, webSocketEndpoint } from './http-endpoint.ts';
 import { createHttpMcp, type HttpMcp } from './http-mcp.ts';
 import { createResponder, type HttpExchange, sendJson, sendNotAllowed } from './http-response.ts';
+import { createTokenRoute, tokenPath } from './http-token.ts';
 import { createRest } from './rest.ts';
 import { createDiscovery, type Discovery } from './rest-discovery.ts';
 import type { SessionLimits } from './session-table.ts';
@@ -134,6 +135,7 @@ function routesOf(deps: TransportDeps, ending: AbortSignal, sessions: SessionLim
       },
     ],
   ]);
+  if (deps.exchangeToken) routes.set(`POST ${tokenPath}`, createTokenRoute(deps, deps.exchangeToken, limits));
   return { mcp, routes, discovery: createDiscovery(deps) };
 }
 

@@ -1,0 +1,107 @@
+import type { KeyObject } from 'node:crypto';
+import type { Authenticator, Endpoint, Stages } from '@sallyport/core';
+import type { Logger } from 'pino';
+import { pathOfEndpoint } from '../authentication/audience.ts';
+import { createAuthenticate } from '../authentication/stage.ts';
+import { drawToken, formatToken, hashSecret, intentPrefix } from '../authentication/token-text.ts';
+import { scopeCovers } from '../entitlement/scopes.ts';
+import {
+  createExchange,
+  createExchanges,
+  createTokenExchange,
+  exchangeManifest,
+  exchangeTool,
+  type IntentLimits,
+  type ResourceReader,
+} from '../intents/index.ts';
+import { fixedRegistry, inProcessService } from '../registry/in-process.ts';
+import type { Sealer } from '../secrets/index.ts';
+import type { State } from '../store/index.ts';
+import { newCallId, newTrace } from '../telemetry/index.ts';
+import type { TransportDeps } from '../transport/deps.ts';
+import { endpointAt } from '../transport/http-endpoint.ts';
+import type { Sealing } from '../upstream/sealing.ts';
+import { createPlane, type Plane, type PlaneSettings } from './plane.ts';
+
+/** What exchanging tokens for intents is made of. */
+export interface IntentParts {
+  readonly state: Pick<State, 'intents' | 'tokens'>;
+  readonly pepper: KeyObject;
+  readonly sealer: Sealer;
+  readonly authenticators: readonly Authenticator[];
+  readonly record: Stages['record'];
+  readonly sealing: Sealing;
+  readonly limits: () => IntentLimits;
+  readonly maxTokenLifeMs: () => number;
+  readonly publicUrl: () => string | undefined;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+}
+
+/** Exchange of tokens: a plane of its own, with one tool, that callers reach at the token endpoint. */
+export interface IntentExchange {
+  readonly plane: Plane;
+  readonly exchangeToken: NonNullable<TransportDeps['exchangeToken']>;
+}
+
+/** What messages of users are sealed as. */
+const messageKind = 'intent-message';
+/** They are kept as long as the intent is. */
+const messageLifeMs = 100 * 365 * 86_400_000;
+
+/** Puts the exchange behind a pipeline: who has a token may have a narrower one, so no scope is asked for. */
+export function createIntentExchange(parts: IntentParts, settings: PlaneSettings): IntentExchange {
+  const { state, pepper, sealer, limits, maxTokenLifeMs, publicUrl, nowMs } = parts;
+  const exchanges = createExchanges();
+  const exchange = createExchange({
+    ...{ exchanges, tokens: state.tokens, intents: state.intents, limits, maxTokenLifeMs, nowMs },
+    authenticate: createAuthenticate(parts.authenticators),
+    drawToken: () => {
+      const drawn = drawToken();
+      return {
+        id: drawn.id,
+        text: formatToken(drawn, intentPrefix),
+        secretHash: hashSecret(pepper, drawn.secret).toString('hex'),
+      };
+    },
+    sealMessage: (id, message) => sealer.seal(messageKind, { id, message }, nowMs() + messageLifeMs),
+    covers: scopeCovers,
+  });
+  const service = inProcessService(exchangeManifest, { [exchangeTool]: exchange });
+  const plane = createPlane(
+    {
+      ...{ record: parts.record, sealing: parts.sealing, nowMs, log: parts.log },
+      registry: fixedRegistry([service]),
+      authenticators: parts.authenticators.map(exchanges.judging),
+      intents: state.intents,
+      // Its token may be exchanged for a narrower one, whatever an intent lets be called.
+      boundByIntents: false,
+    },
+    settings,
+  );
+  const resourceAt: ResourceReader = (resource) => resourceIn(resource, publicUrl());
+  return {
+    plane,
+    exchangeToken: createTokenExchange({
+      ...{ pipeline: plane.pipeline, exchanges, resourceAt, newCallId, newTrace, nowMs },
+    }),
+  };
+}
+
+/** Opens the message of an intent. `undefined` for a text that is not what was sealed for it. */
+export function openMessage(sealer: Sealer, id: string, sealed: string): string | undefined {
+  const opened = sealer.open(messageKind, sealed);
+  return opened?.id === id && typeof opened.message === 'string' ? opened.message : undefined;
+}
+
+/** The whole gateway by its address or its MCP endpoint; one view or service by theirs. */
+function resourceIn(resource: string, publicUrl: string | undefined): ReturnType<ResourceReader> {
+  if (publicUrl === undefined) return undefined;
+  const base = publicUrl.replace(/\/$/, '');
+  if (resource === base || resource === `${base}/`) return { endpoint: { kind: 'all' } };
+  const endpoint: Endpoint | undefined = resource.startsWith(base)
+    ? endpointAt(resource.slice(base.length))
+    : undefined;
+  if (endpoint === undefined) return undefined;
+  return endpoint.kind === 'all' ? { endpoint } : { endpoint, path: pathOfEndpoint(endpoint) };
+}
