@@ -81,13 +81,20 @@ async function answersTo(
   const { ask } = exchange;
   if (ask === undefined && questions.length > 0) throw new GatewayError('client_cannot');
   signal.throwIfAborted();
+  // When one cannot be asked, nobody waits for the answers to the others.
+  const givenUp = new AbortController();
+  const standing = AbortSignal.any([signal, givenUp.signal]);
   const answers = questions.map(async ({ key, method, paramsText }) => {
     const id = `${exchange.callId}/${key}`;
     const question = { method, paramsText: legacyQuestion(method, paramsText, id) as JsonText };
-    const reply = await ask?.(question, signal);
+    const reply = await ask?.(question, standing);
     return `${JSON.stringify(key)}:${reply === undefined ? 'null' : answerText(method, reply)}`;
   });
-  return `{${(await Promise.all(answers)).join(',')}}` as JsonText;
+  try {
+    return `{${(await Promise.all(answers)).join(',')}}` as JsonText;
+  } finally {
+    givenUp.abort();
+  }
 }
 
 /**

@@ -62,7 +62,8 @@ const elsewhere: ReadonlySet<string> = new Set([
 ]);
 
 function isForCaller({ era, params, exchange }: McpRequest, { method, paramsText }: ServiceNotification): boolean {
-  if (elsewhere.has(method)) return false;
+  // Nothing that a careless client could take for a request.
+  if (!method.startsWith('notifications/') || elsewhere.has(method)) return false;
   if (method === 'notifications/elicitation/complete') return era === 'legacy';
   if (method !== 'notifications/message') return true;
   // Old servers may choose what to send to those that never said how much they want; new ones send nothing unasked.

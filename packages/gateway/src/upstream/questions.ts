@@ -15,13 +15,19 @@ export function undeclared(resultText: string, capabilitiesText: string): JsonOb
   return missing;
 }
 
+/** Of one round: a person answers them one by one. */
+const maxQuestions = 64;
+
 /**
- * Whether a client may be asked all the questions of an `InputRequiredResult` at all: none of them has an address that is not
- * for a browser to open.
+ * Whether a client may be asked all the questions of an `InputRequiredResult` at all: they are not too many, and none of them
+ * has an address that is not for a browser to open.
  */
 export function isHarmless(resultText: string): boolean {
   const { inputRequests } = objectOf(JSON.parse(resultText) as JsonValue);
-  return Object.values(objectOf(inputRequests)).every((request) => isVisitable(objectOf(objectOf(request).params)));
+  const requests = Object.values(objectOf(inputRequests));
+  return (
+    requests.length <= maxQuestions && requests.every((request) => isVisitable(objectOf(objectOf(request).params)))
+  );
 }
 
 /**

@@ -43,13 +43,25 @@ export interface Sealing {
 /** What a parked call's state begins with: it can be taken up again only where it is parked. */
 export const parkedPrefix = 'parked:';
 
-const stateLifeMs = 15 * 60_000;
-const taskLifeMs = 7 * 86_400_000;
+/** What is sealed: for how long it is good, and how long it may be. The id of a task travels in a header. */
+const kinds = {
+  state: { lifeMs: 15 * 60_000, maxBytes: 512 * 1024 },
+  task: { lifeMs: 7 * 86_400_000, maxBytes: 6 * 1024 },
+} as const;
+
+type Kind = keyof typeof kinds;
 
 /** Makes the sealing of one gateway. */
 export function createSealing({ sealer, nowMs, gatewayId }: SealingOptions): Sealing {
+  const seal = (kind: Kind, claims: JsonObject): string => {
+    const { lifeMs, maxBytes } = kinds[kind];
+    if (Buffer.byteLength(JSON.stringify(claims)) > maxBytes) {
+      throw new GatewayError('upstream_failed', {}, { cause: `its ${kind} is too long` });
+    }
+    return sealer.seal(kind, claims, nowMs() + lifeMs);
+  };
   const sealState = (permit: Permit, state: string): string =>
-    sealer.seal('state', { ...bindingOf(permit), gateway: gatewayId, state }, nowMs() + stateLifeMs);
+    seal('state', { ...bindingOf(permit), gateway: gatewayId, state });
   const openTask: Sealing['openTask'] = (principal, text) => {
     const { owner, tool, taskId } = sealer.open('task', text) ?? {};
     if (owner !== ownerOf(principal) || typeof tool !== 'string' || typeof taskId !== 'string') return undefined;
@@ -68,7 +80,7 @@ export function createSealing({ sealer, nowMs, gatewayId }: SealingOptions): Sea
       if (answer.resultType !== 'task') return answer;
       const { taskId } = parse(answer.text);
       const claims = { owner: ownerOf(permit.principal), tool: permit.target.name, taskId: String(taskId) };
-      return withTask(answer, sealer.seal('task', claims, nowMs() + taskLifeMs));
+      return withTask(answer, seal('task', claims));
     },
     incoming({ retry, ...permit }) {
       if (retry?.requestState === undefined) return retry;

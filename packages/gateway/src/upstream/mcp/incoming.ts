@@ -2,6 +2,7 @@ import { type Answer, GatewayError, type Hop, type JsonText } from '@sallyport/c
 import { isJsonObject, type JsonValue, serverFault, urlQuestions } from '@sallyport/protocol';
 import { isVisitable } from '../questions.ts';
 import type { ServerAnswer } from './conversation.ts';
+import { withoutOwnNames } from './own-names.ts';
 
 /**
  * What a server's answer means to the caller. Its results and its errors about the call are passed on in its own words;
@@ -10,15 +11,7 @@ import type { ServerAnswer } from './conversation.ts';
  * @throws GatewayError `upstream_unavailable` or `upstream_failed` for the latter, and `client_cannot`.
  */
 export function toAnswer(answer: ServerAnswer, instance: string, { era }: Pick<Hop, 'era'>): Answer {
-  if (answer.kind === 'result') {
-    const { resultType, isError } = answer.value;
-    return {
-      text: answer.text,
-      isError: isError === true,
-      instance,
-      ...(typeof resultType === 'string' && resultType !== 'complete' && { resultType }),
-    };
-  }
+  if (answer.kind === 'result') return toResult(answer, instance);
   const { status, text, unproven } = answer;
   if (unproven !== undefined) throw new GatewayError('upstream_failed', {}, { cause: answer.message });
   if (status !== undefined && isAboutConnection(status)) throw toFault(answer, status);
@@ -52,6 +45,21 @@ function allVisitable({ data }: Refusal): boolean {
 }
 
 type Refusal = Extract<ServerAnswer, { kind: 'error' }>;
+
+function toResult({ text, value }: Extract<ServerAnswer, { kind: 'result' }>, instance: string): Answer {
+  const { resultType, isError, taskId } = value;
+  const isOdd = resultType !== undefined && typeof resultType !== 'string';
+  if (isOdd || (resultType === 'task' && typeof taskId !== 'string'))
+    throw new GatewayError('upstream_failed', {}, odd);
+  return {
+    text: withoutOwnNames(text),
+    isError: isError === true,
+    instance,
+    ...(resultType !== undefined && resultType !== 'complete' && { resultType }),
+  };
+}
+
+const odd = { cause: 'nobody can tell whether its result is complete, or of which task' };
 
 /** That the server wants a token, limits the gateway or is broken is not for the caller. */
 function isAboutConnection(status: number): boolean {

@@ -15,6 +15,7 @@ import {
 import { arrayItems } from './array-items.ts';
 import type { Conversation, ServerFacts } from './conversation.ts';
 import { readDiscovery } from './facts.ts';
+import { withoutOwnNames } from './own-names.ts';
 
 const maxPages = 200;
 /** A server that lists more of one kind offers nothing: to leave some out silently would be worse. */
@@ -124,7 +125,7 @@ async function listPage(query: ListQuery, method: string, cursor: string | undef
 
 function readEntry({ onUnreadable }: ListQuery, method: string, text: string): readonly Entry[] {
   const value = parse(text);
-  if (isJsonObject(value)) return [{ value, entryText: text.replaceAll(/[\r\n]/g, ' ') }];
+  if (isJsonObject(value)) return [{ value, entryText: withoutOwnNames(text.replaceAll(/[\r\n]/g, ' ')) }];
   onUnreadable?.(method, text.slice(0, 200));
   return [];
 }
