@@ -195,12 +195,48 @@ function addAudit(program: Command, context: Context): void {
       ),
     )
     .action(async (options) => (await load()).searchAudit(options, context));
-  withAdmin(audit.command('verify'))
-    .description('Check the hash chain from the first record to the last; names the record that does not fit.')
-    .action(async (options) => (await load()).verifyAudit(options, context));
   withSearch(withAdmin(audit.command('export')))
     .description('Print records as NDJSON.')
-    .action(async (options) => (await load()).exportAudit(options, context));
+    .option('--evidence', 'all records of a time, without a gap, with what it takes to verify them elsewhere')
+    .option('--until <time>', 'up to this time; with --evidence')
+    .addHelpText('after', examples('sallyport audit export --evidence --since 24h > today.ndjson'))
+    .action(async ({ evidence, ...options }) => {
+      if (evidence) return (await loadEvidence()).exportEvidence(options, context);
+      return (await load()).exportAudit(options, context);
+    });
+  addAuditEvidence(audit, context);
+}
+
+const loadEvidence = () => import('./commands/audit-evidence.ts');
+
+function addAuditEvidence(audit: Command, context: Context): void {
+  withAdmin(audit.command('verify'))
+    .description(
+      'Check every record, the tree of all records and its signed checkpoints; names the record that does not fit.',
+    )
+    .argument('[file]', 'exported evidence, a proof, or a copy of audit.db; default: the log of the configuration')
+    .option('--key <key>', 'the public key to believe, or a file with it; may be given again', collect)
+    .option('--witness <file>', 'checkpoints that were kept elsewhere; may be given again', collect)
+    .addHelpText(
+      'after',
+      examples('sallyport audit verify', 'sallyport audit verify today.ndjson --key "$(cat gateway.vkey)"'),
+    )
+    .action(async (file, options) => (await loadEvidence()).verify(file, options, context));
+  withAdmin(audit.command('prove'))
+    .description('Print a proof that the records of a call are in the log, for somebody who has the public key alone.')
+    .argument('<call>', 'its id: the `trace_id` of an answer, the last column of `audit search`')
+    .addHelpText(
+      'after',
+      examples('sallyport audit prove 0190c5e8-… > call.proof', 'sallyport audit verify call.proof --key gateway.vkey'),
+    )
+    .action(async (call, options) => (await loadEvidence()).proveCall(call, options, context));
+  withAdmin(audit.command('key'))
+    .description('Print the public key that verifies checkpoints of the log (c2sp.org/signed-note).')
+    .action(async (options) => (await loadEvidence()).showKey(options, context));
+}
+
+function collect(value: string, before: readonly string[] = []): readonly string[] {
+  return [...before, value];
 }
 
 function withConfig(command: Command): Command {

@@ -5,15 +5,21 @@ export {
   type AuditRow,
   auditVerifierKey,
   exportAudit,
+  exportEvidence,
   type Finding,
+  NotYetSigned,
   openAuditLog,
   openSealed,
+  type ProofVerification,
+  proveCall,
   type StoredRecord,
   searchAudit,
   tailAudit,
   type Verification,
   type VerifyOptions,
   verifyAudit,
+  verifyEvidence,
+  verifyProof,
 } from './audit/index.ts';
 export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kind.ts';
 export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';

@@ -1,12 +1,11 @@
-import { existsSync } from 'node:fs';
-import type { AuditFilter, GatewayConfig, searchAudit as search, Verification } from '@sallyport/gateway';
+import type { AuditFilter, searchAudit as search } from '@sallyport/gateway';
 import { type AdminOptions, configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { parseTime } from '../duration.ts';
 import { CliError } from '../exit.ts';
 import { printableLine, type Style } from '../terminal/style.ts';
 import { pad, table } from '../terminal/table.ts';
-import { trustIn } from './audit-trust.ts';
+import { auditFile } from './audit-files.ts';
 
 /** Options that choose records. */
 export interface SearchOptions extends AdminOptions {
@@ -18,8 +17,6 @@ export interface SearchOptions extends AdminOptions {
   readonly since?: string;
   readonly limit?: number;
 }
-
-type Trust = Pick<Verification, 'checkpoints' | 'witnessed' | 'isKeyTrusted'>;
 
 type AuditRow = ReturnType<typeof search>[number];
 
@@ -60,29 +57,6 @@ export async function searchAudit(options: SearchOptions, context: Context): Pro
   if (rows.length === limit) say(context, style.dim(`The newest ${limit}; --limit shows more.`));
 }
 
-/** `audit verify` */
-export async function verifyAudit(options: AdminOptions, context: Context): Promise<void> {
-  const gateway = await import('@sallyport/gateway');
-  const config = await configOf(options, context);
-  const path = auditFile(config, gateway);
-  const { ok, rows, findings, ...checked } = await gateway.verifyAudit(path, await trustIn(config, path));
-  if (options.json) printJson(context, { ok, records: rows, ...checked, findings });
-  else if (ok) {
-    print(context, `${context.style.green('✓')} ${rows} records, one unbroken chain from the first to the last.`);
-    sayTrust(checked, context);
-  }
-  if (ok) return;
-  const lines = findings.map(({ seq, kind, detail }) => `record ${seq}: ${kind}: ${detail}`);
-  throw new CliError(
-    'failure',
-    `The audit log is not as it was written: ${findings.length} of ${rows} records do not fit.`,
-    {
-      hint: lines.join('\n'),
-      facts: { findings },
-    },
-  );
-}
-
 /** `audit export` */
 export async function exportAudit(options: SearchOptions, context: Context): Promise<void> {
   const gateway = await import('@sallyport/gateway');
@@ -90,34 +64,8 @@ export async function exportAudit(options: SearchOptions, context: Context): Pro
     context.stdout.write(line);
 }
 
-/** What an auditor should know about what was just called right. */
-function sayTrust({ checkpoints, witnessed, isKeyTrusted }: Trust, context: Context): void {
-  say(context, `${checkpoints} checkpoints in the log and ${witnessed} kept elsewhere agree with it.`);
-  if (!isKeyTrusted) {
-    say(
-      context,
-      'The key that signed them was found in the log itself: give the one you know with --key to be sure who wrote it.',
-    );
-  }
-  if (witnessed === 0) {
-    say(
-      context,
-      'No checkpoint was kept elsewhere: that the end was cut off, or all of it written anew by whoever has the key, is not excluded.',
-    );
-  }
-}
-
 async function auditPath(options: AdminOptions, context: Context): Promise<string> {
-  return auditFile(await configOf(options, context), await import('@sallyport/gateway'));
-}
-
-/** Where the log of a configuration is. */
-function auditFile({ data }: GatewayConfig, { dataPaths }: typeof import('@sallyport/gateway')): string {
-  const path = dataPaths(data).audit;
-  if (existsSync(path)) return path;
-  throw new CliError('unavailable', `There is no audit log at ${path}.`, {
-    hint: 'It is made when the gateway starts. Another --config, or --data?',
-  });
+  return auditFile(await configOf(options, context));
 }
 
 const outcomes = ['answered', 'suspended', 'refused', 'intended'] as const;

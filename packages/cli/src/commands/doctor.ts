@@ -7,7 +7,7 @@ import { checkClock, checkNode, checkPort, checkPrivate, checkReachable } from '
 import { CliError } from '../exit.ts';
 import type { Style } from '../terminal/style.ts';
 import { pad } from '../terminal/table.ts';
-import { trustIn } from './audit-trust.ts';
+import { trustIn } from './audit-files.ts';
 
 /** Options of `sallyport doctor`. */
 export interface DoctorOptions {
