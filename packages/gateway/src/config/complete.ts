@@ -67,6 +67,7 @@ function toAuth(auth: ConfigFile['auth']): GatewayConfig['auth'] {
     settings: toAuthSettings(auth),
     issuerNetworks: auth.issuerNetworks,
     certificateProxies: auth.certificateProxies,
+    intents: { maxLifeMs: auth.intents.maxLife, maxCalls: auth.intents.maxCalls },
     resource: { scopes, ...(name !== undefined && { name }), ...(documentation !== undefined && { documentation }) },
   };
 }

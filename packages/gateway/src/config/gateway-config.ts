@@ -117,6 +117,8 @@ export interface AuthConfig {
   /** CIDRs of proxies that tell of their clients' certificates. */
   readonly certificateProxies: readonly string[];
   /** What OAuth clients are told (RFC 9728). */
+  /** How far intents may go. */
+  readonly intents: { readonly maxLifeMs: number; readonly maxCalls: number };
   readonly resource: {
     readonly scopes: readonly string[];
     readonly name?: string;

@@ -166,6 +166,8 @@ function patterns(what: string, example: string) {
     .describe(`Names or patterns of ${what}, like \`${example}\`.`);
 }
 
+const longestIntentMs = 15 * 60_000;
+
 const resource = z
   .strictObject({
     scopes: listOf(field.scope, names('scopes'))
@@ -178,6 +180,16 @@ const resource = z
       .describe('A page for people.'),
   })
   .describe('What OAuth clients are told of the gateway (RFC 9728), where issuers are configured.');
+
+const intents = z
+  .strictObject({
+    maxLife: field.duration
+      .prefault('15m')
+      .refine((ms) => ms <= longestIntentMs, { error: 'expected at most 15m' })
+      .describe('Longest life of an intent, at most 15 minutes.'),
+    maxCalls: count(1, 1_000_000).prefault(1_000).describe('Most calls that an intent may be given.'),
+  })
+  .describe('Tokens that are good for one thing a user asked for, made of other tokens at `/oauth/token`.');
 
 /** The whole file as people write it. Strict: a key that nobody reads is an error, not a silent default. */
 export const configSchema = z
@@ -231,6 +243,7 @@ export const configSchema = z
           maxTokenLife: field.duration.prefault('90d').describe('Longest life of a token that is made.'),
           ...authShape({ ...field, name: field.viewName }),
           resource: resource.prefault({}),
+          intents: intents.prefault({}),
         })
         .prefault({})
         .describe('How callers prove who they are.'),
