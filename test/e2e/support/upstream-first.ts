@@ -4,7 +4,7 @@ import type { AddressInfo } from 'node:net';
 import { McpServer } from '@modelcontextprotocol/sdk/server/mcp.js';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { openLedger } from './upstream-ledger.ts';
-import { addFirstTools } from './upstream-tools.ts';
+import { addFirstResource, addFirstTools } from './upstream-tools.ts';
 
 const [port = '0', file = ''] = process.argv.slice(2);
 const ledger = openLedger(file);
@@ -13,6 +13,13 @@ const sessions = new Map<string, StreamableHTTPServerTransport>();
 const http = createServer(async (request, response) => {
   if (request.url === '/sessions') {
     response.end(String(sessions.size));
+    return;
+  }
+  if (request.url === '/forget') {
+    const known = [...sessions.values()];
+    sessions.clear();
+    for (const transport of known) await transport.close();
+    response.end(String(known.length));
     return;
   }
   const id = request.headers['mcp-session-id'];
@@ -29,8 +36,12 @@ const http = createServer(async (request, response) => {
       onsessionclosed: (ended) => void sessions.delete(ended),
     });
   if (known === undefined) {
-    const server = new McpServer({ name: 'first', version: '1.0.0' }, { capabilities: { tools: {} } });
+    const server = new McpServer(
+      { name: 'first', version: '1.0.0' },
+      { capabilities: { tools: {}, resources: { subscribe: true } } },
+    );
     addFirstTools(server, ledger);
+    addFirstResource(server, ledger);
     // The SDK's own types disagree about optional members.
     await server.connect(transport as never);
   }

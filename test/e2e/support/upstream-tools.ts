@@ -1,6 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { McpServer as FirstServer } from '@modelcontextprotocol/sdk/server/mcp.js';
-import { ElicitResultSchema } from '@modelcontextprotocol/sdk/types.js';
+import {
+  ElicitResultSchema,
+  SubscribeRequestSchema,
+  UnsubscribeRequestSchema,
+} from '@modelcontextprotocol/sdk/types.js';
 import { inputRequired, inputResponse, McpServer as SecondServer } from '@modelcontextprotocol/server';
 import { z } from 'zod';
 import type { Ledger } from './upstream-ledger.ts';
@@ -48,6 +52,19 @@ export function addFirstTools(server: FirstServer, ledger: Ledger): void {
     );
     await work(ledger, { nonce, ms }, signal);
     return text(`${nonce} ${JSON.stringify(answer.content)}`);
+  });
+}
+
+/** One resource that can be subscribed to; who does, and who does no longer, is noted. */
+export function addFirstResource(server: FirstServer, ledger: Ledger): void {
+  server.registerResource('one', 'note://one', {}, ({ href }) => ({ contents: [{ uri: href, text: '1' }] }));
+  server.server.setRequestHandler(SubscribeRequestSchema, ({ params }) => {
+    ledger.note(`subscribed ${params.uri}`);
+    return {};
+  });
+  server.server.setRequestHandler(UnsubscribeRequestSchema, ({ params }) => {
+    ledger.note(`unsubscribed ${params.uri}`);
+    return {};
   });
 }
 

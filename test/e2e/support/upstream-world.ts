@@ -19,6 +19,8 @@ type HostileKind = 'hostile-legacy' | 'hostile-modern';
 /** A server that can be killed and started again, as often as one likes. */
 export interface Upstream {
   readonly kind: UpstreamKind;
+  /** Where it listens, over HTTP. */
+  readonly address?: string;
   /** Where it notes what it executed. */
   readonly ledger: string;
   /** How its tools are called at its mount. */
@@ -123,9 +125,10 @@ async function overHttp(kind: 'first' | 'second', ledger: string): Promise<Creat
     return one;
   });
   await crowd.start();
+  const address = `http://127.0.0.1:${port}/mcp`;
   return {
-    upstream: { kind, ledger, tools: sdkTools, ...crowd },
-    services: { [kind]: { address: `http://127.0.0.1:${port}/mcp` } },
+    upstream: { kind, ledger, address, tools: sdkTools, ...crowd },
+    services: { [kind]: { address } },
     announce: {},
   };
 }
