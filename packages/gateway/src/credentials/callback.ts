@@ -1,0 +1,188 @@
+import * as oauth from 'oauth4webapi';
+import type { Client } from './client.ts';
+import type { Discovered } from './discovery.ts';
+import { createDpopKey } from './dpop.ts';
+import { CredentialFailure, toFailure } from './failure.ts';
+import { drawSecret, type Flow, type Flows, hashOf } from './flows.ts';
+import { requestByCode } from './grants.ts';
+import { type OauthFetch, plainUrl } from './http.ts';
+import type { Keeper } from './keeper.ts';
+import { scopeText } from './outbound.ts';
+import { beginPage, donePage, failedPage, gonePage, type Page } from './pages.ts';
+import type { OauthSettings } from './settings.ts';
+
+/** A request of a browser, as far as consent needs it. */
+export interface BrowserRequest {
+  readonly method: string;
+  /** Without the query. */
+  readonly path: string;
+  readonly query: URLSearchParams;
+  readonly cookie: string | undefined;
+  readonly origin: string | undefined;
+}
+
+/** What a browser gets: a page, the way to another, or a document. */
+export type BrowserAnswer = {
+  readonly headers?: Readonly<Record<string, string>>;
+} & ({ readonly page: Page } | { readonly location: string } | { readonly document: object });
+
+/** Where consent happens at the gateway. */
+export const consentPath = '/credentials';
+const connectPrefix = `${consentPath}/connect/`;
+/** Where authorization servers send browsers back to. */
+export const callbackPath = `${consentPath}/callback`;
+
+/** What the pages of consent need. */
+export interface ConsentOptions {
+  readonly flows: Flows;
+  readonly keeper: Keeper;
+  readonly fetch: (service: string) => OauthFetch;
+  readonly clientAt: (service: string, server: Discovered['server'], redirectUri: string) => Promise<Client>;
+  readonly dpopOf: (service: string) => OauthSettings['dpop'];
+  /** Scheme, host and port under which browsers know the gateway. */
+  readonly origin: () => string;
+  /** The subject that is signed in at the gateway with this cookie, where people sign in there. */
+  readonly signedIn?: (cookie: string | undefined) => Promise<string | undefined>;
+  readonly onGranted: (flow: Flow) => void;
+  readonly onFailed: (flow: Flow, failure: CredentialFailure) => void;
+  readonly nowMs: () => number;
+}
+
+/**
+ * The pages at which users consent: one that says what it is about, from which the browser goes to the authorization server, and
+ * the one it comes back to. A flow is begun and ended in one browser, and ends with the first answer. `undefined`: no such page.
+ */
+export function createConsentPages(options: ConsentOptions) {
+  return async (request: BrowserRequest): Promise<BrowserAnswer | undefined> => {
+    const { method, path } = request;
+    if (path === callbackPath && method === 'GET') return finish(options, request);
+    if (!path.startsWith(connectPrefix)) return undefined;
+    const flow = options.flows.find(path.slice(connectPrefix.length));
+    if (flow === undefined) return { page: gonePage() };
+    if (!(await isFor(options, flow, request))) return { page: failedPage('This page is for somebody else.', 403) };
+    if (method === 'GET') {
+      const { origin } = new URL(flow.discovered.server.authorization_endpoint ?? options.origin());
+      return { page: beginPage({ ...flow, server: origin, path }) };
+    }
+    return method === 'POST' ? begin(options, flow, request) : undefined;
+  };
+}
+
+/** The address of the page of a flow. */
+export function addressOf({ id }: Flow, origin: string): string {
+  return `${origin}${connectPrefix}${id}`;
+}
+
+/** Where the gateway knows who sits at the browser, it has to be who called. */
+async function isFor({ signedIn }: ConsentOptions, flow: Flow, { cookie }: BrowserRequest): Promise<boolean> {
+  if (signedIn === undefined || flow.user === '') return true;
+  return (await signedIn(cookie)) === flow.userName;
+}
+
+async function begin(options: ConsentOptions, flow: Flow, request: BrowserRequest): Promise<BrowserAnswer> {
+  const { clientAt, dpopOf, nowMs } = options;
+  const { service, discovered, scopes } = flow;
+  const origin = options.origin();
+  if (request.origin !== undefined && request.origin !== origin) {
+    return { page: failedPage('This was sent from another site.', 403) };
+  }
+  try {
+    const redirectUri = `${origin}${callbackPath}`;
+    const client = await clientAt(service, discovered.server, redirectUri);
+    const use = dpopOf(service);
+    const isBound = use === 'always' || (use === 'auto' && discovered.wantsDpop);
+    const dpop = isBound ? await createDpopKey(nowMs) : undefined;
+    const [browser, state, codeVerifier] = [drawSecret(), drawSecret(), oauth.generateRandomCodeVerifier()];
+    const begun = { browser: hashOf(browser), state, codeVerifier, client, redirectUri, dpop };
+    const location = await authorizationUrl(discovered, begun, scopes);
+    flow.begun = begun;
+    const secure = origin.startsWith('https:') ? '; Secure' : '';
+    const cookie = `${cookieName(state)}=${browser}; Path=${consentPath}; HttpOnly; SameSite=Lax; Max-Age=900${secure}`;
+    return { location, headers: { 'Set-Cookie': cookie } };
+  } catch (error) {
+    return failed(options, flow, error);
+  }
+}
+
+async function authorizationUrl(
+  { server, resource }: Discovered,
+  { client, redirectUri, state, codeVerifier, dpop }: NonNullable<Flow['begun']>,
+  scopes: readonly string[] | undefined,
+): Promise<string> {
+  const url = URL.parse(server.authorization_endpoint ?? '');
+  const isLawful = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackName(url.hostname));
+  if (url === null || !isLawful || url.username !== '' || url.hash !== '') {
+    throw new CredentialFailure('no_endpoint', `${plainUrl(server.issuer)} has no address to send a browser to`);
+  }
+  const scope = scopeText(scopes);
+  const parameters = {
+    response_type: 'code',
+    client_id: client.client.client_id,
+    redirect_uri: redirectUri,
+    state,
+    resource,
+    code_challenge: await oauth.calculatePKCECodeChallenge(codeVerifier),
+    code_challenge_method: 'S256',
+    ...(scope !== undefined && { scope }),
+    // OpenID Connect Core §11: what stays granted has to be agreed to each time.
+    ...(scopes?.includes('offline_access') && { prompt: 'consent' }),
+    ...(dpop && { dpop_jkt: await dpop.handle.calculateThumbprint() }),
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+function isLoopbackName(name: string): boolean {
+  return name === 'localhost' || name === '[::1]' || /^127(\.\d{1,3}){3}$/.test(name);
+}
+
+/** One answer for each flow, in the browser in which it was begun, from the server that was asked. */
+async function finish(options: ConsentOptions, { query, cookie }: BrowserRequest): Promise<BrowserAnswer> {
+  const { flows, keeper, nowMs } = options;
+  const state = query.get('state') ?? '';
+  const flow = flows.take(state);
+  if (flow?.begun === undefined) return { page: gonePage() };
+  const { begun, discovered, user, service, scopes = [] } = flow;
+  const browser = cookieIn(cookie, cookieName(state));
+  if (browser === undefined || hashOf(browser) !== begun.browser) {
+    flow.end(false);
+    return { page: failedPage('This was begun in another browser. Call again to be asked again.', 403) };
+  }
+  try {
+    const { server, resource } = discovered;
+    const { client, codeVerifier, redirectUri, dpop } = begun;
+    const fetch = options.fetch(service);
+    const answer = { query, state, codeVerifier, redirectUri, resource };
+    const tokens = await requestByCode({ server, client, fetch, dpop, nowMs }, answer);
+    const isBound = tokens.tokenType === 'dpop' && dpop;
+    keeper.add({
+      ...{ user, upstream: service, issuer: server.issuer, tokens, resource, redirectUri, scopes },
+      ...(isBound && { dpop }),
+    });
+  } catch (error) {
+    return failed(options, flow, error);
+  }
+  flow.end(true);
+  options.onGranted(flow);
+  return { page: donePage(service) };
+}
+
+function failed(options: ConsentOptions, flow: Flow, error: unknown): BrowserAnswer {
+  const failure = toFailure(error, 'asking for consent');
+  options.onFailed(flow, failure);
+  flow.end(false);
+  options.flows.drop(flow.user, flow.service);
+  return { page: failedPage(`There is no access now (${failure.code}). Call again to be asked again.`, 400) };
+}
+
+function cookieName(state: string): string {
+  return `sallyport-consent-${state.slice(0, 8)}`;
+}
+
+function cookieIn(header: string | undefined, name: string): string | undefined {
+  for (const pair of header?.split(';') ?? []) {
+    const [key, value] = pair.trim().split('=', 2);
+    if (key === name) return value;
+  }
+  return undefined;
+}

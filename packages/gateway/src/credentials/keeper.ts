@@ -1,0 +1,143 @@
+import type { JsonObject } from '@sallyport/protocol';
+import type { JWK } from 'jose';
+import { createDpopKey, type DpopKey } from './dpop.ts';
+import type { TokenSet } from './grants.ts';
+
+/** A grant as it lies in the store. */
+export interface StoredGrant {
+  /** Whose it is; empty: the gateway's own. */
+  readonly user: string;
+  readonly upstream: string;
+  readonly issuer: string;
+  readonly sealed: string;
+  /** What was asked for. */
+  readonly scope: string;
+  readonly createdAtMs: number;
+  readonly changedAtMs: number;
+}
+
+/** A registration as it lies in the store. */
+export interface StoredClient {
+  readonly upstream: string;
+  readonly issuer: string;
+  readonly redirectUri: string;
+  readonly sealed: string;
+  readonly createdAtMs: number;
+}
+
+/** Where grants and registrations are kept. */
+export interface GrantStore {
+  find(user: string, upstream: string): StoredGrant | undefined;
+  put(grant: StoredGrant): void;
+  /** False: somebody else changed or removed it. */
+  replace(before: StoredGrant, after: Pick<StoredGrant, 'sealed' | 'changedAtMs'>): boolean;
+  remove(name: Pick<StoredGrant, 'user' | 'upstream' | 'issuer'>): boolean;
+  list(): readonly StoredGrant[];
+  findClient(upstream: string, issuer: string, redirectUri: string): StoredClient | undefined;
+  putClient(client: StoredClient): void;
+  removeClient(upstream: string, issuer: string): void;
+}
+
+/** Seals what is kept; `kind` binds it to its place. */
+export interface Sealer {
+  seal(kind: string, claims: JsonObject, expiresAtMs: number): string;
+  open(kind: string, text: string): JsonObject | undefined;
+}
+
+/** A grant that can be used. */
+export interface Grant {
+  readonly stored: StoredGrant;
+  readonly tokens: TokenSet;
+  readonly resource: string;
+  readonly redirectUri: string;
+  /** What was asked for in all. */
+  readonly scopes: readonly string[];
+  /** The key that the tokens are bound to. */
+  readonly dpop?: DpopKey;
+}
+
+/** What a grant is made of when it is new. */
+export type NewGrant = Pick<StoredGrant, 'user' | 'upstream' | 'issuer'> & Omit<Grant, 'stored'>;
+
+/** Keeps grants sealed. */
+export interface Keeper {
+  find(user: string, upstream: string): Promise<Grant | undefined>;
+  add(grant: NewGrant): void;
+  /** Puts other tokens in the place of those that a grant had. False: it was changed or revoked in the meantime. */
+  renew(grant: Grant, tokens: TokenSet): boolean;
+  remove(grant: Grant): void;
+}
+
+/** What a keeper needs. */
+export interface KeeperOptions {
+  readonly store: GrantStore;
+  readonly sealer: Sealer;
+  readonly nowMs: () => number;
+}
+
+const forever = Number.MAX_SAFE_INTEGER;
+const maxOpened = 10_000;
+
+/** Makes a keeper. What it opened it remembers, for as long as the store holds the same. */
+export function createKeeper({ store, sealer, nowMs }: KeeperOptions): Keeper {
+  const opened = new Map<string, Grant>();
+
+  const open = async (stored: StoredGrant): Promise<Grant | undefined> => {
+    const claims = sealer.open(kindOf(stored), stored.sealed) as unknown as SealedGrant | undefined;
+    if (claims === undefined) return undefined;
+    const { tokens, resource, redirectUri, jwk } = claims;
+    return {
+      ...{ stored, tokens, resource, redirectUri },
+      scopes: stored.scope.split(' ').filter((scope) => scope !== ''),
+      ...(jwk && { dpop: await createDpopKey(nowMs, jwk) }),
+    };
+  };
+  const seal = (name: Name, { tokens, resource, redirectUri, dpop }: Omit<SealedGrant, 'jwk'> & Pick<Grant, 'dpop'>) =>
+    sealer.seal(
+      kindOf(name),
+      { tokens: { ...tokens }, resource, redirectUri, ...(dpop && { jwk: { ...dpop.jwk } }) } as unknown as JsonObject,
+      forever,
+    );
+
+  return {
+    async find(user, upstream) {
+      const stored = store.find(user, upstream);
+      const key = JSON.stringify([user, upstream]);
+      const known = opened.get(key);
+      if (stored === undefined) {
+        opened.delete(key);
+        return undefined;
+      }
+      if (known?.stored.sealed === stored.sealed) return known;
+      const grant = await open(stored);
+      if (opened.size >= maxOpened) opened.clear();
+      if (grant) opened.set(key, grant);
+      return grant;
+    },
+    add({ user, upstream, issuer, scopes, ...rest }) {
+      const now = nowMs();
+      const name = { user, upstream, issuer };
+      store.put({
+        ...{ ...name, sealed: seal(name, rest), scope: scopes.join(' ') },
+        ...{ createdAtMs: now, changedAtMs: now },
+      });
+    },
+    renew: (grant, tokens) =>
+      store.replace(grant.stored, { sealed: seal(grant.stored, { ...grant, tokens }), changedAtMs: nowMs() }),
+    remove: ({ stored }) => void store.remove(stored),
+  };
+}
+
+type Name = Pick<StoredGrant, 'user' | 'upstream' | 'issuer'>;
+
+interface SealedGrant {
+  readonly tokens: TokenSet;
+  readonly resource: string;
+  readonly redirectUri: string;
+  readonly jwk?: JWK;
+}
+
+/** In another row it opens nothing. */
+function kindOf({ user, upstream, issuer }: Name): string {
+  return `upstream grant ${JSON.stringify([user, upstream, issuer])}`;
+}
