@@ -17,6 +17,8 @@ export interface Adapter {
 export interface AdapterOptions {
   /** Makes the error for something that was used before. */
   readonly alreadyUsed: () => Error;
+  /** Ends the access tokens that were given out under a grant. */
+  readonly endTokens: (grant: string) => void;
   /** Makes the error for more clients than there may be. */
   readonly tooManyClients: () => Error;
 }
@@ -81,10 +83,14 @@ export function createAdapter({ store, sealer, idKey, nowMs }: Records, options:
         if (grantId !== undefined) {
           store.removeByGrant(grantId);
           store.remove('Grant', grantId);
+          options.endTokens(grantId);
         }
         throw options.alreadyUsed();
       },
-      destroy: async (id) => store.remove(model, nameOf(id)),
+      async destroy(id) {
+        store.remove(model, nameOf(id));
+        if (model === 'Grant') options.endTokens(nameOf(id));
+      },
       revokeByGrantId: async (grantId) => void store.removeByGrant(grantName(grantId)),
     };
   };

@@ -30,12 +30,19 @@ export interface AuthServerDeps {
   readonly name: string;
   readonly records: Omit<Records, 'nowMs'>;
   readonly users: UserStore;
+  /** The secret of this gateway at the upstream provider. */
+  readonly upstreamSecret?: string;
+  /** Ends the access tokens of a grant, by the session they name. */
+  readonly endTokens: (session: string) => void;
   /** Whether an account of this name was disabled; for clients of the configuration, which have one each. */
   readonly isDisabled: (account: string) => boolean;
   /** Whether a path below the public address may be an endpoint, by its form alone. */
   readonly isEndpoint: (path: string) => boolean;
   readonly scopesOnOffer: () => readonly ScopeOnOffer[];
+  /** For addresses that strangers choose: documents and keys of clients. */
   readonly fetch: OutwardFetch;
+  /** For the upstream provider. */
+  readonly upstreamFetch: OutwardFetch;
   readonly take: (key: string, limit: RateLimit) => Taken;
   /** The address of whoever sent a request. */
   readonly peerOf: (request: IncomingMessage) => string;

@@ -22,6 +22,7 @@ export function createProvider(parts: Parts, keys: readonly JWK[], renderError: 
   const { settings, full, issuer } = parts;
   const adapter = createAdapter(full, {
     alreadyUsed: () => new errors.InvalidGrant('already used'),
+    endTokens: parts.endTokens,
     tooManyClients: () => new errors.InvalidClientMetadata('no more clients can register at the moment'),
   });
   const provider = new Provider(issuer, {

@@ -1,4 +1,4 @@
-import type { Context } from 'oidc-provider';
+import { type Context, errors } from 'oidc-provider';
 import type { Parts } from './parts.ts';
 import { holds, isToolScope } from './scopes.ts';
 import { signingAlgorithm } from './signing-keys.ts';
@@ -53,8 +53,9 @@ export function resourceServerInfo(parts: Parts, context: Context, audience: str
 }
 
 /** What is held by whom the request is about; `undefined` while that is not known. */
-function heldIn({ settings, findPerson }: Parts, { oidc }: Context): readonly string[] | undefined {
+function heldIn({ settings, findPerson, isDisabled }: Parts, { oidc }: Context): readonly string[] | undefined {
   if (oidc.params?.grant_type === 'client_credentials') {
+    if (isDisabled(oidc.client?.clientId ?? '')) throw new errors.InvalidGrant('the client is disabled');
     return settings.clients.find(({ id }) => id === oidc.client?.clientId)?.scopes ?? [];
   }
   const person = oidc.account?.accountId;

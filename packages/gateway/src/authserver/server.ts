@@ -23,18 +23,7 @@ export interface AuthServer {
   keys(): Promise<JSONWebKeySet>;
   /** Makes a new signing key now; tokens of the one before stay good. Returns its id. */
   rotateKeys(): Promise<string>;
-  /** Whether what a token was given under has ended: its grant, its person, its client. */
-  isEnded(token: EndingToken): boolean;
   close(): void;
-}
-
-/** What of a token says whether it has ended. */
-export interface EndingToken {
-  readonly subject: string;
-  readonly client: string;
-  readonly session?: string;
-  /** Milliseconds since the epoch. */
-  readonly issuedAtMs: number;
 }
 
 const registrationLimit: RateLimit = { rate: 0.2, burst: 30 };
@@ -73,7 +62,6 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
     issuer: parts.issuer,
     keys: parts.keys.published,
     rotateKeys: parts.keys.rotate,
-    isEnded: (token) => isEnded(parts, token),
     close: () => clearInterval(pruning),
     serve(request, response) {
       const path = pathOf(request);
@@ -233,18 +221,6 @@ function forward({ records, name, origin }: Parts, request: IncomingMessage, res
   response
     .writeHead(303, { Location: `${mountPath}/interaction/${interaction}/arrive${query}`, 'Cache-Control': 'no-store' })
     .end();
-}
-
-function isEnded(
-  { full, findPerson, settings, isDisabled }: Parts,
-  { subject, client, session, issuedAtMs }: EndingToken,
-): boolean {
-  if (session === undefined)
-    return subject !== client || !settings.clients.some(({ id }) => id === client) || isDisabled(client);
-  const person = findPerson(subject);
-  if (person === undefined || issuedAtMs < Math.floor(person.changedAtMs / 1000) * 1000) return true;
-  const grant = full.store.find('Grant', session);
-  return grant === undefined || (grant.expiresAtMs !== undefined && grant.expiresAtMs <= full.nowMs());
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {

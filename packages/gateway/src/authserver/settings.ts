@@ -16,7 +16,7 @@ export interface UpstreamProvider {
   readonly name: string;
   readonly issuer: string;
   readonly clientId: string;
-  readonly clientSecret?: string;
+  readonly clientSecret?: { readonly file: string } | { readonly env: string };
   /** What its users may allow clients. */
   readonly scopes: readonly string[];
   /** Asked for beside `openid`. */

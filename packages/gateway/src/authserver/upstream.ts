@@ -23,9 +23,9 @@ export const upstreamCallback = `${mountPath}/upstream/callback`;
  * meanwhile is sealed in `state`; the cookie of the sign-in binds it to the browser.
  */
 export function createUpstream(parts: Parts, provider: UpstreamProvider): Upstream {
-  const { origin, records, nowMs, log, fetch } = parts;
+  const { origin, records, nowMs, log, upstreamFetch, upstreamSecret } = parts;
   const options = {
-    [oauth.customFetch]: toFetch(fetch),
+    [oauth.customFetch]: toFetch(upstreamFetch),
     [oauth.allowInsecureRequests]: provider.issuer.startsWith('http:'),
   };
   const redirectUri = origin + upstreamCallback;
@@ -62,8 +62,7 @@ export function createUpstream(parts: Parts, provider: UpstreamProvider): Upstre
       throw new Error('a sign-in came back that was not sent from here');
     const server = await discover();
     const params = oauth.validateAuthResponse(server, client, callback, state);
-    const authentication =
-      provider.clientSecret === undefined ? oauth.None() : oauth.ClientSecretBasic(provider.clientSecret);
+    const authentication = upstreamSecret === undefined ? oauth.None() : oauth.ClientSecretBasic(upstreamSecret);
     const response = await oauth.authorizationCodeGrantRequest(
       server,
       client,

@@ -17,12 +17,16 @@ import {
   resourcePathOf,
 } from '../oauth/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
+import type { BuiltIn } from './authserver.ts';
 import { createIssuerFetch } from './issuer-fetch.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Stores } from './stores.ts';
 
 /** What transports tell OAuth clients, and how they read certificates. */
-export type IdentityFacts = Pick<TransportDeps, 'challenge' | 'resourceMetadata' | 'answerHeaders' | 'certificateOf'>;
+export type IdentityFacts = Pick<
+  TransportDeps,
+  'challenge' | 'resourceMetadata' | 'answerHeaders' | 'certificateOf' | 'document' | 'authServer'
+>;
 
 /** Everything about who calls, for one gateway. */
 export interface Identity {
@@ -42,12 +46,15 @@ export interface IdentityParts {
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly life: Lifetime;
+  /** The authorization server that this gateway is itself, if it is one. */
+  readonly builtIn?: BuiltIn | undefined;
 }
 
 /** Makes the authenticators of a gateway, and what goes with them on the outside. */
 export function createIdentity(parts: IdentityParts): Identity {
-  const { stores, config, nowMs, log, life } = parts;
-  const settings = () => config().auth.settings;
+  const { stores, config, nowMs, log, life, builtIn } = parts;
+  const settings = () => builtIn?.settings(config().auth.settings) ?? config().auth.settings;
+  const issuerFetch = createIssuerFetch(config, life);
   const nonces = createNonces({ key: nonceKey(stores.handleKey), nowMs });
   const publicUrl = () => publicUrlOf(parts);
   const deps = {
@@ -55,11 +62,14 @@ export function createIdentity(parts: IdentityParts): Identity {
     ...{ nowMs, settings, publicUrl, nonces, log },
     maxTokenLifeMs: () => config().auth.maxTokenLifeMs,
     scopesOf: (service: string) => config().services[service]?.scopes ?? [],
-    fetch: createIssuerFetch(config, life),
+    fetch: builtIn?.fetch(issuerFetch) ?? issuerFetch,
   };
   return {
     authenticators: authenticatorKinds.map((kind) => kind.create(deps)),
-    facts: createFacts({ config, settings, publicUrl, nonces, nowMs }),
+    facts: {
+      ...createFacts({ config, settings, publicUrl, nonces, nowMs }),
+      ...(builtIn && { authServer: builtIn.serve }),
+    },
     issuerNames: () => (settings().issuers ?? []).map(({ name }) => name),
   };
 }
@@ -121,7 +131,7 @@ function resourceOf({ config, settings, publicUrl }: ResourceParts): ProtectedRe
 }
 
 /** As configured; else the address that is listened on, where only this machine can reach it: nobody there has another name for it. */
-function publicUrlOf({ config, listening }: Pick<IdentityParts, 'config' | 'listening'>): string | undefined {
+export function publicUrlOf({ config, listening }: Pick<IdentityParts, 'config' | 'listening'>): string | undefined {
   const { publicUrl, listen } = config();
   if (publicUrl !== undefined) return publicUrl;
   const isOfThisMachine = listen.host === 'localhost' || listen.host === '::1' || listen.host.startsWith('127.');

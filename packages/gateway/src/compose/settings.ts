@@ -63,6 +63,7 @@ export function needRestart(before: GatewayConfig, after: GatewayConfig): readon
     trustedProxies: config.trustedProxies,
     announce: { socket: config.announce.socket, listen: config.announce.listen },
     audit: config.audit,
+    'auth.server': config.auth.server,
     'limits.maxRequestBytes': config.limits.maxRequestBytes,
     'limits.maxConnections': config.limits.maxConnections,
     'services (with an address)': Object.entries(config.services).filter(([, service]) => service.kind !== 'command'),

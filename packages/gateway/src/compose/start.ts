@@ -5,11 +5,14 @@ import type { Logger } from 'pino';
 import { boundHostsOf } from '../admission/index.ts';
 import { createRecord, type OnRecord } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
+import type { GuardedConnectorOptions } from '../egress/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
 import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
-import { createIdentity } from './identity.ts';
+import { type Assertions, createAssertions } from './assertions.ts';
+import { prepareBuiltIn } from './authserver.ts';
+import { createIdentity, publicUrlOf } from './identity.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
 import { createOwnerPlane, listenForOwner } from './owner.ts';
@@ -31,6 +34,8 @@ export interface StartOptions {
   readonly runCredentials?: readonly HopCredential[];
   /** Told of every record after it was written; the record is frozen and holds no arguments. */
   readonly onRecord?: OnRecord;
+  /** How names are looked up and connections opened for addresses that strangers choose. Default: as the operating system does. */
+  readonly egress?: Pick<GuardedConnectorOptions, 'resolve' | 'connect'>;
 }
 
 /** A gateway that runs. */
@@ -84,11 +89,9 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
 
   const sealer = createSealer(stores.handleKey, nowMs);
   const maxTokenLifeMs = () => live.config.auth.maxTokenLifeMs;
-  const identity = createIdentity({
-    ...{ stores, nowMs, log, life },
-    config: () => live.config,
-    listening: () => live.url,
-  });
+  const facts = { stores, nowMs, log, life, config: () => live.config, listening: () => live.url };
+  const builtIn = prepareBuiltIn({ ...options, ...facts, publicUrl: () => publicUrlOf(facts) });
+  const identity = createIdentity({ ...facts, builtIn });
   const shared = {
     authenticators: identity.authenticators,
     onRecheck: createRecheck(stores.state.tokens.version, life),
@@ -100,11 +103,15 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
   };
+  const assertions = createAssertions({ stores, sealer, config: () => live.config, nowMs });
   const planned = Promise.withResolvers<Plane>();
-  const open = await openServices(options, planned.promise);
+  const open = await openServices({ ...options, stateOwn: assertions.stateOwn }, planned.promise);
   const { registry } = open;
   life.onClose(registry.close);
-  const agents = createPlane({ ...shared, registry }, agentSettings(config, settingsParts));
+  const agents = createPlane(
+    { ...shared, registry, assertion: assertions.stateCall },
+    agentSettings(config, settingsParts),
+  );
   planned.resolve(agents);
   life.onClose(agents.close);
 
@@ -119,9 +126,10 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const nameStyle = (endpoint: Endpoint) => nameStyleOf(live.config)(endpoint);
   const url = await listenForAgents({
     ...{ config, registry, nowMs, log, life, sealer, nameStyle },
-    ...{ plane: agents, identity: identity.facts },
+    ...{ plane: agents, identity: { ...identity.facts, document: assertions.document } },
   });
   live.url = url;
+  await builtIn?.start(agents);
   live.boundHosts = boundHostsOf(config.listen.host);
   const admin = await listenForOwner({ config, plane: owner, isReady, nowMs });
   life.onClose(admin.close);
@@ -195,12 +203,12 @@ function openRecord({ config, log, onRecord }: StartOptions, { auditLog }: Store
 }
 
 function openServices(
-  { config, log, runCredentials = [] }: StartOptions,
+  { config, log, runCredentials = [], stateOwn }: StartOptions & Pick<Assertions, 'stateOwn'>,
   plane: Promise<Plane>,
 ): Promise<OpenRegistry> {
   const pipeline = plane.then((planned) => planned.pipeline);
   return openRegistry({
-    ...{ config, runCredentials, log, nowMs },
+    ...{ config, runCredentials, log, nowMs, stateOwn },
     lastKnownFile: dataPaths(config.data).lastKnown,
     lastListedFile: dataPaths(config.data).lastListed,
     ...createServiceCalls({ pipeline, newCallId, newTrace, nowMs }),

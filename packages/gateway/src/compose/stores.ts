@@ -15,6 +15,8 @@ export interface Stores {
   readonly pepper: KeyObject;
   /** The key under which handles that callers bring back are sealed. */
   readonly handleKey: KeyObject;
+  /** The keys under which the authorization server seals what it keeps, and hashes the names of it. */
+  readonly authServerKeys: { readonly seal: KeyObject; readonly names: KeyObject };
   close(): Promise<void>;
 }
 
@@ -49,6 +51,7 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
       auditLog,
       pepper: deriveKey(master, 'token-pepper'),
       handleKey: deriveKey(master, 'handles'),
+      authServerKeys: { seal: deriveKey(master, 'authserver'), names: deriveKey(master, 'authserver-names') },
       async close() {
         await auditLog.close();
         state.close();

@@ -1,3 +1,4 @@
+import { isLoopbackHost } from './fields.ts';
 import { dotted } from './findings.ts';
 import { configSchema } from './schema.ts';
 import type { Finding } from './source.ts';
@@ -7,7 +8,12 @@ import { nearest } from './suggest.ts';
 export function checkAuth(data: Record<string, unknown>): readonly Finding[] {
   const auth = configSchema.shape.auth.safeParse(data.auth).data;
   if (auth === undefined) return [];
-  return [...checkAnonymous(auth, data), ...checkCertificates(auth, data), ...checkClientAuth(data)];
+  return [
+    ...checkAnonymous(auth, data),
+    ...checkCertificates(auth, data),
+    ...checkClientAuth(data),
+    ...checkServer(auth, data),
+  ];
 }
 
 type Auth = NonNullable<ReturnType<typeof configSchema.shape.auth.safeParse>['data']>;
@@ -32,6 +38,30 @@ function checkCertificates(
   const path = ['auth', 'certificates'];
   const message = `${dotted(path)}: nobody is asked for a certificate; add listen.tls.clientCa, or name the proxy that asks in auth.certificateProxies`;
   return [{ path, part: 'key', message }];
+}
+
+/** The authorization server names everybody as this gateway does, and has to know the address it is known under. */
+function checkServer({ server, issuers }: Auth, data: Record<string, unknown>): readonly Finding[] {
+  if (server === undefined) return [];
+  const path = ['auth', 'server'];
+  const listen = configSchema.shape.listen.safeParse(data.listen).data;
+  const isLost = data.publicUrl === undefined && listen !== undefined && !isLoopbackHost(listen.host);
+  const message = `${dotted(path)}: needs publicUrl, the address under which agents and people know this gateway`;
+  const same = Object.entries(issuers).filter(
+    ([name, { prefix }]) =>
+      prefix === '' ||
+      name === 'built-in' ||
+      prefix === `${server.upstream?.name}:` ||
+      (prefix === undefined && name === server.upstream?.name),
+  );
+  return [
+    ...(isLost ? [{ path, part: 'key' as const, message }] : []),
+    ...same.map(([name]) => ({
+      path: ['auth', 'issuers', name],
+      part: 'key' as const,
+      message: `${dotted(['auth', 'issuers', name])}: its subjects could not be told from those of auth.server; give it another name or prefix`,
+    })),
+  ];
 }
 
 function checkClientAuth(data: Record<string, unknown>): readonly Finding[] {

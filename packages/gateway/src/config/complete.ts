@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { toAuthSettings } from '../authentication/config.ts';
+import { toAuthServerSettings } from '../authserver/config.ts';
 import { toRateLimit } from './fields.ts';
 import type { GatewayConfig, ServiceConfig, ToolLimit, ToolOverride } from './gateway-config.ts';
 import type { ConfigFile } from './schema.ts';
@@ -37,7 +38,7 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
     views: byName(file.views),
     catalog: file.catalog,
     limits: toLimits(file.limits),
-    auth: toAuth(file.auth),
+    auth: toAuth(file.auth, folder),
     audit: { refusalsPerPeer: file.audit.refusalsPerPeer, refusalWindowMs: file.audit.refusalWindow },
   };
 }
@@ -60,11 +61,12 @@ function toLimits(limits: ConfigFile['limits']): GatewayConfig['limits'] {
   };
 }
 
-function toAuth(auth: ConfigFile['auth']): GatewayConfig['auth'] {
+function toAuth(auth: ConfigFile['auth'], folder: string): GatewayConfig['auth'] {
   const { name, documentation, scopes } = auth.resource;
   return {
     maxTokenLifeMs: auth.maxTokenLife,
     settings: toAuthSettings(auth),
+    ...(auth.server && { server: toAuthServerSettings(auth.server, folder) }),
     issuerNetworks: auth.issuerNetworks,
     certificateProxies: auth.certificateProxies,
     intents: { maxLifeMs: auth.intents.maxLife, maxCalls: auth.intents.maxCalls },

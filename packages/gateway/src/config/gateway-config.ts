@@ -1,5 +1,6 @@
 import type { RateLimit } from '@sallyport/core';
 import type { AuthSettings } from '../authentication/settings.ts';
+import type { AuthServerSettings } from '../authserver/settings.ts';
 
 /** Files of a TLS listener, absolute paths, PEM. */
 export interface TlsFiles {
@@ -112,6 +113,8 @@ export interface AuthConfig {
   readonly maxTokenLifeMs: number;
   /** One object for as long as this configuration counts: authenticators know by it that nothing changed. */
   readonly settings: AuthSettings;
+  /** The built-in authorization server, if it is to run. */
+  readonly server?: AuthServerSettings;
   /** CIDRs where issuers may be, beside the internet. */
   readonly issuerNetworks: readonly string[];
   /** CIDRs of proxies that tell of their clients' certificates. */

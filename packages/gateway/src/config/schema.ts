@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { authShape } from '../authentication/config.ts';
+import { authServerShape } from '../authserver/config.ts';
 import * as field from './fields.ts';
 import { serviceSchema } from './service-schema.ts';
 import { count, flag, listOf, names } from './shapes.ts';
@@ -243,6 +244,7 @@ export const configSchema = z
           maxTokenLife: field.duration.prefault('90d').describe('Longest life of a token that is made.'),
           ...authShape({ ...field, name: field.viewName }),
           resource: resource.prefault({}),
+          server: authServerShape({ ...field, name: field.viewName }).optional(),
           intents: intents.prefault({}),
         })
         .prefault({})

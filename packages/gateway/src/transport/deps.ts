@@ -1,4 +1,5 @@
 import type { X509Certificate } from 'node:crypto';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import type {
   CallId,
   Endpoint,
@@ -84,6 +85,8 @@ export interface TransportDeps {
    * prove anything to read it, so it must not depend on what there is. Absent: there is no authorization server to tell of.
    */
   readonly resourceMetadata?: (path: string, isEndpoint: (path: string) => boolean) => JsonObject | undefined;
+  /** Serves a request of people and OAuth clients by itself; false for one that is not its own. Absent: there is nobody for those. */
+  readonly authServer?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** What anybody may read at this path, from any web page; undefined where there is nothing. */
   readonly document?: (path: string) => JsonObject | undefined;
   /** Headers of every answer over HTTP. */

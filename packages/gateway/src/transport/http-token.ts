@@ -3,11 +3,14 @@ import { GatewayError } from '@sallyport/core';
 import type { TokenRequest, TransportDeps } from './deps.ts';
 import { type Body, type BodyLimits, readBody } from './http-body.ts';
 import { hasOneHost, originOf } from './http-facts.ts';
+import { replayed } from './http-replay.ts';
 import { bodyProblem, goneSignal, headerTrace, linger } from './http-request.ts';
 import type { HttpExchange } from './http-response.ts';
 
 /** Where tokens are asked for (RFC 6749 §3.2). */
 export const tokenPath = '/oauth/token';
+
+const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
 
 /** Serves `POST /oauth/token`. What it decides is decided behind `exchangeToken`. */
 export function createTokenRoute(
@@ -19,6 +22,9 @@ export function createTokenRoute(
     const { request, responder } = exchange;
     const body = await readBody(request, limits);
     if (body.kind === 'gone') return;
+    if (body.kind === 'text' && isForAuthServer(request, body.text)) {
+      if (deps.authServer?.(replayed(request, body.text), exchange.response) === true) return;
+    }
     const { status, headers, body: answer } = await exchangeToken(readRequest(deps, exchange, body));
     const type = { 'Content-Type': 'application/json' };
     responder.send({ status, headers: { ...type, ...headers }, body: JSON.stringify(answer) });
@@ -52,6 +58,11 @@ function problemOf(request: IncomingMessage, body: Exclude<Body, { kind: 'gone' 
 
 function malformed(issue: string): GatewayError {
   return new GatewayError('malformed_request', { issues: [issue] });
+}
+
+/** All but the exchange is for the authorization server, where there is one. */
+function isForAuthServer(request: IncomingMessage, text: string): boolean {
+  return !isForm(request) || new URLSearchParams(text).get('grant_type') !== exchangeGrant;
 }
 
 function isForm({ headers }: IncomingMessage): boolean {

@@ -47,6 +47,7 @@ interface Routing {
   /** By method and path, all other paths. */
   readonly routes: ReadonlyMap<string, Route>;
   readonly discovery: Discovery;
+  readonly authServer: TransportDeps['authServer'];
 }
 
 const defaults = {
@@ -136,10 +137,10 @@ function routesOf(deps: TransportDeps, ending: AbortSignal, sessions: SessionLim
     ],
   ]);
   if (deps.exchangeToken) routes.set(`POST ${tokenPath}`, createTokenRoute(deps, deps.exchangeToken, limits));
-  return { mcp, routes, discovery: createDiscovery(deps) };
+  return { mcp, routes, discovery: createDiscovery(deps), authServer: deps.authServer };
 }
 
-async function serve({ mcp, routes, discovery }: Routing, exchange: HttpExchange): Promise<void> {
+async function serve({ mcp, routes, discovery, authServer }: Routing, exchange: HttpExchange): Promise<void> {
   const { request, responder } = exchange;
   const path = pathOf(request);
   const endpoint = endpointAt(path);
@@ -153,6 +154,7 @@ async function serve({ mcp, routes, discovery }: Routing, exchange: HttpExchange
   const found = discovery(path);
   const route = routes.get(`${method} ${path}`) ?? (method === 'GET' ? found : undefined);
   if (route !== undefined) return route(exchange);
+  if (authServer?.(request, exchange.response) === true) return;
   const allowed = ['GET', 'POST'].filter((other) => routes.has(`${other} ${path}`) || (other === 'GET' && found));
   if (allowed.length === 0) sendJson(responder, 404, { error: { code: 'not_found', message: 'No such path.' } });
   else sendNotAllowed(responder, allowed.join(', '));

@@ -1,0 +1,171 @@
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Logger } from 'pino';
+import { createIsTrusted } from '../admission/index.ts';
+import type { AuthenticationDeps } from '../authentication/kind.ts';
+import type { AuthSettings, IssuerSettings } from '../authentication/settings.ts';
+import { type AuthServer, type AuthServerDeps, type AuthServerSettings, mountPath } from '../authserver/index.ts';
+import type { GatewayConfig } from '../config/index.ts';
+import { createGuardedFetch, type GuardedConnectorOptions } from '../egress/index.ts';
+import { createMemoryLimiter } from '../limits/index.ts';
+import { createSealer } from '../secrets/index.ts';
+import { readPrivateFile } from '../secrets/private-file.ts';
+import { endpointAt } from '../transport/http-endpoint.ts';
+import { originOf } from '../transport/http-facts.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { Plane } from './plane.ts';
+import type { Stores } from './stores.ts';
+
+type IssuerFetch = NonNullable<AuthenticationDeps['fetch']>;
+
+/** What the issuer of the built-in authorization server is called in records, and among revocations. */
+export const builtInIssuer = 'built-in';
+
+/** The authorization server of a gateway, as the rest of it sees it. */
+export interface BuiltIn {
+  /** The settings of authenticators with its own issuer among them; the same object as long as nothing changed. */
+  settings(configured: AuthSettings): AuthSettings;
+  /** Its own keys are had without asking anybody. */
+  fetch(others: IssuerFetch): IssuerFetch;
+  serve(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Begins, once it is known under which address. */
+  start(plane: Plane): Promise<void>;
+}
+
+/** What it is made of. */
+export interface BuiltInParts {
+  readonly config: () => GatewayConfig;
+  /** As agents know it; known at the latest when this starts. */
+  readonly publicUrl: () => string | undefined;
+  readonly stores: Stores;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+  readonly life: Lifetime;
+  readonly egress?: Pick<GuardedConnectorOptions, 'resolve' | 'connect'>;
+}
+
+/** The built-in authorization server; `undefined` where the configuration has none. */
+export function prepareBuiltIn(parts: BuiltInParts): BuiltIn | undefined {
+  const settings = parts.config().auth.server;
+  if (settings === undefined) return undefined;
+  let running: AuthServer | undefined;
+  const issuerUrl = (): string | undefined => {
+    const url = parts.publicUrl();
+    return url === undefined ? undefined : new URL(url).origin + mountPath;
+  };
+  return {
+    settings: createSettings(issuerUrl),
+    fetch: (others) => async (url, request) => {
+      if (running === undefined || request.issuer !== running.issuer) return others(url, request);
+      return Response.json(await running.keys());
+    },
+    serve(request, response) {
+      const path = (request.url ?? '').split('?', 1)[0] ?? '';
+      if (running !== undefined) return running.serve(request, response);
+      if (!path.startsWith(`${mountPath}/`)) return false;
+      response.writeHead(503, { 'Retry-After': '1', 'Content-Length': '0' }).end();
+      return true;
+    },
+    async start(plane) {
+      const { createAuthServer } = await import('../authserver/server.ts');
+      running = await createAuthServer(depsOf(parts, settings, plane));
+      parts.life.onClose(running.close);
+    },
+  };
+}
+
+function createSettings(issuerUrl: () => string | undefined): BuiltIn['settings'] {
+  let made: { readonly from: AuthSettings; readonly url: string; readonly settings: AuthSettings } | undefined;
+  return (from) => {
+    const url = issuerUrl();
+    if (url === undefined) return from;
+    if (made?.from === from && made.url === url) return made.settings;
+    made = { from, url, settings: { ...from, issuers: [ownIssuer(url), ...(from.issuers ?? [])] } };
+    return made.settings;
+  };
+}
+
+/** Its users are those of the gateway, so they are called as everywhere else; no name has a colon in it. */
+function ownIssuer(issuer: string): IssuerSettings {
+  return {
+    name: builtInIssuer,
+    issuer,
+    jwksUri: `${issuer}/jwks`,
+    audiences: [],
+    algorithms: ['ES256'],
+    types: ['at+jwt'],
+    clockSkewMs: 5_000,
+    maxTokenAgeMs: 3_600_000,
+    prefix: '',
+    requireBinding: false,
+    claims: {
+      subject: 'sub',
+      client: ['client_id'],
+      session: 'sid',
+      tenant: 'tenant',
+      scopes: ['scope'],
+      attributes: {},
+    },
+    keys: { refreshMs: 10_000, keepMs: 60_000, cooldownMs: 100, timeoutMs: 5_000 },
+  };
+}
+
+function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane): AuthServerDeps {
+  const { config, stores, nowMs, log, life, egress = {} } = parts;
+  const { state, authServerKeys } = stores;
+  const publicUrl = (parts.publicUrl() ?? '').replace(/\/$/, '');
+  if (publicUrl === '') throw new Error('auth.server needs publicUrl: it has to know the address that agents use');
+  const { name = 'Sallyport' } = config().auth.resource;
+  const limiter = createMemoryLimiter({ nowMs: () => performance.now(), maxKeys: 50_000 });
+  const trustedProxies = createIsTrusted(config().trustedProxies);
+  const strangers = createGuardedFetch({ ...egress, maxBytes: 64 * 1024, timeoutMs: 3_000 });
+  const upstream = createGuardedFetch({ ...egress, allow: upstreamAllowance(config(), settings) });
+  life.onClose(async () => void (await Promise.all([strangers.close(), upstream.close()])));
+  const secret = upstreamSecret(settings);
+  for (const { id } of settings.clients) state.accounts.ensure({ name: id, kind: 'agent' });
+  return {
+    ...{ settings, publicUrl, name, nowMs, log },
+    origin: new URL(publicUrl).origin,
+    records: { store: state.oauth, sealer: createSealer(authServerKeys.seal, nowMs), idKey: authServerKeys.names },
+    users: state.users,
+    isDisabled: (account) => state.accounts.find(account)?.disabledAtMs !== undefined,
+    isEndpoint: (path) => endpointAt(path) !== undefined,
+    scopesOnOffer: () => scopesOnOffer(plane),
+    fetch: strangers.fetch,
+    upstreamFetch: upstream.fetch,
+    ...(secret !== undefined && { upstreamSecret: secret }),
+    take: limiter.take,
+    endTokens: (session) =>
+      state.revocations.add({ issuer: builtInIssuer, kind: 'session', value: session, atMs: nowMs() }),
+    peerOf: (request) => originOf(request, 'http', { trustedProxies }).peer,
+    hosts: config().allowedHosts.map((host) => host.toLowerCase()),
+  };
+}
+
+/** The one upstream provider is the operator's choice: it may be in a network of theirs, or, for tests, on this machine. */
+function upstreamAllowance({ auth }: GatewayConfig, { upstream }: AuthServerSettings) {
+  const host = upstream && new URL(upstream.issuer).hostname;
+  const loopback = host === 'localhost' || host === '[::1]' || host?.startsWith('127.') === true;
+  return { loopback, ranges: auth.issuerNetworks };
+}
+
+function upstreamSecret({ upstream }: AuthServerSettings): string | undefined {
+  const from = upstream?.clientSecret;
+  if (from === undefined) return undefined;
+  if ('file' in from) return readPrivateFile(from.file).toString('utf8').trim();
+  const value = process.env[from.env];
+  if (value === undefined || value === '') throw new Error(`auth.server.upstream.clientSecret: ${from.env} is not set`);
+  return value;
+}
+
+function scopesOnOffer(plane: Plane): ReturnType<AuthServerDeps['scopesOnOffer']> {
+  const { tools, prompts, resources } = plane.catalog.current();
+  const byScope = new Map<string, { title: string; service: string; changes: boolean }[]>();
+  for (const { scopes, internal, title, remoteName, service, sideEffect } of [...tools, ...prompts, ...resources]) {
+    for (const scope of internal ? [] : scopes) {
+      const opened = byScope.get(scope) ?? [];
+      opened.push({ title: title ?? remoteName, service, changes: sideEffect !== 'read' });
+      byScope.set(scope, opened);
+    }
+  }
+  return [...byScope].map(([scope, opened]) => ({ scope, tools: opened })).sort((a, b) => (a.scope < b.scope ? -1 : 1));
+}

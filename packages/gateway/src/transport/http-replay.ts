@@ -1,0 +1,13 @@
+import { IncomingMessage } from 'node:http';
+
+/** The same request with its body, which was read, still to come. */
+export function replayed(request: IncomingMessage, body: string): IncomingMessage {
+  const again = new IncomingMessage(request.socket);
+  const { method, url, headers, rawHeaders, httpVersion } = request;
+  Object.assign(again, { method, url, httpVersion, rawHeaders: [...rawHeaders] });
+  Object.assign(again.headers, headers, { 'content-length': String(Buffer.byteLength(body)) });
+  delete again.headers['transfer-encoding'];
+  again.push(body);
+  again.push(null);
+  return again;
+}
