@@ -50,6 +50,7 @@ export async function withConsent(
     const trouble = troubleIn(error);
     if (trouble === undefined || trouble.given !== ready.credential) throw error;
     if (trouble.kind === 'consent') return question(trouble.consent, hop, retry);
+    if (trouble.kind === 'missing') throw trouble.error;
     const issues = [`${service} does not take the credential that the gateway has for it (HTTP ${trouble.status}).`];
     throw new GatewayError('credential_unavailable', { issues }, { cause: error });
   }

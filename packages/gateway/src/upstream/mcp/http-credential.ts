@@ -1,4 +1,4 @@
-import type { CredentialRefusal, OutboundCredential } from '@sallyport/core';
+import { type CredentialRefusal, GatewayError, type OutboundCredential } from '@sallyport/core';
 import { CredentialTrouble } from '../credential-trouble.ts';
 import { type HttpEndpoint, type HttpReply, type HttpRequest, headerOf } from './http-endpoint.ts';
 
@@ -38,14 +38,14 @@ export function withCredentials(inner: HttpEndpoint): HttpEndpoint {
   /** What to show next; `undefined`: the refusal stands. */
   const following = async (shown: Shown, given: OutboundCredential): Promise<OutboundCredential | undefined> => {
     const { credential, refusal } = shown;
-    const next = await renewed(credential, refusal);
+    const next = await orTrouble(given, async () => renewed(credential, refusal));
     if (next?.kind === 'consent') throw new CredentialTrouble({ kind: 'consent', given, consent: next });
     if (next && given.kind !== 'deferred') replaced.set(credential, next);
     return next;
   };
 
   const sendShowing = async (given: OutboundCredential, request: HttpRequest): Promise<HttpReply> => {
-    let credential = await found(newest(given));
+    let credential = await orTrouble(given, () => found(newest(given)));
     let [renewals, nonces] = [0, 0];
     for (;;) {
       request.signal.throwIfAborted();
@@ -64,6 +64,16 @@ export function withCredentials(inner: HttpEndpoint): HttpEndpoint {
     nextId: inner.nextId,
     send: (request) => (request.credential ? sendShowing(request.credential, request) : inner.send(request)),
   };
+}
+
+/** That there is no credential is told with whose it is: conversations are shared, troubles are not. */
+async function orTrouble<Value>(given: OutboundCredential, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof GatewayError) throw new CredentialTrouble({ kind: 'missing', given, error });
+    throw error;
+  }
 }
 
 async function found(credential: OutboundCredential): Promise<OutboundCredential> {
