@@ -113,6 +113,7 @@ function callText(record: AuditRecord): string {
     tenant: record.tenant,
     method: record.method,
     credentialId: record.credentialId,
+    intent: record.intent,
     tool: clip(record.tool),
     operation: record.operation,
     service: record.service,

@@ -10,6 +10,8 @@ export interface AuditFilter {
   readonly reason?: string;
   readonly traceId?: string;
   readonly callId?: string;
+  /** Made under this intent, or by services that served such a call. */
+  readonly intent?: string;
   /** When the call was received, in milliseconds since the epoch; `untilMs` is excluded. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
@@ -30,6 +32,7 @@ const conditions: Readonly<Record<keyof AuditFilter, string>> = {
   reason: 'reason = ?',
   traceId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE trace_id = ?)',
   callId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE call_id = ?)',
+  intent: "json_extract(record, '$.intent.id') = ?",
   sinceMs: 'time_ms >= ?',
   untilMs: 'time_ms < ?',
 };
