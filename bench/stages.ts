@@ -41,7 +41,7 @@ const minted = await mintToken(
   { tokens, pepper, nowMs, maxTokenLifeMs },
   { account, scopes: ['tasks:write'], label: 'bench', lifeMs: 3_600_000 },
 );
-const keys = { argumentHash: randomBytes(32), seal: randomBytes(32), head: randomBytes(32) };
+const keys = { argumentHash: randomBytes(32), seal: randomBytes(32), signing: randomBytes(32) };
 const auditLog = await openAuditLog({ path: join(folder, 'audit.db'), keys, log });
 const record = createRecord({ log: auditLog, logger: log, nowMs });
 const inputSchema = { type: 'object', properties: { title: { type: 'string', minLength: 1 } }, required: ['title'] };

@@ -212,6 +212,42 @@ describe('audit', () => {
     rmSync(copy, { recursive: true });
   });
 
+  test('an auditor verifies a day and a call with nothing but files and the public key', async () => {
+    const away = temporaryFolder();
+    const auditor = (...args: string[]) => cli(['audit', ...args], { cwd: away });
+    const { records } = JSON.parse((await asOwner('audit', 'search', '--limit', '1', '--json')).out);
+    const key = (await asOwner('audit', 'key')).out.trim();
+    const day = (await asOwner('audit', 'export', '--evidence', '--since', '24h')).out;
+    const proof = (await asOwner('audit', 'prove', records[0].callId)).out;
+    for (const [name, text] of Object.entries({ key, day, proof })) writeFileSync(join(away, name), text);
+    expect(await auditor('verify', 'day', '--key', 'key')).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('one unbroken chain'),
+      err: expect.stringContaining('No checkpoint was kept elsewhere'),
+    });
+    const witness = join(folder, '.sallyport-keys/audit-checkpoints.log');
+    expect((await auditor('verify', 'day', '--key', key, '--witness', witness)).code).toBe(0);
+    const proven = await auditor('verify', 'proof', '--key', key, '--json');
+    expect(JSON.parse(proven.out)).toMatchObject({ ok: true, records: [{ callId: records[0].callId }] });
+    writeFileSync(join(away, 'proof'), proof.replaceAll('"run"', '"mallory"'));
+    expect(await auditor('verify', 'proof', '--key', key)).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('proves nothing'),
+    });
+    writeFileSync(join(away, 'day'), day.replaceAll('"subject":"run"', '"subject":"mallory"'));
+    expect(await auditor('verify', 'day', '--key', key)).toMatchObject({
+      code: 1,
+      err: expect.stringMatching(/record \d+: changed/),
+    });
+    expect(await auditor('verify', 'day')).toMatchObject({ code: 2, err: expect.stringContaining('--key') });
+    expect(await auditor('verify', 'day', '--key', 'nonsense')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('not a verifier key'),
+    });
+    expect(await asOwner('audit', 'prove', 'nothing')).toMatchObject({ code: 1 });
+    rmSync(away, { recursive: true });
+  });
+
   test('a word that is no outcome is refused', async () => {
     expect(await asOwner('audit', 'search', '--outcome', 'maybe')).toMatchObject({ code: 2 });
   });
