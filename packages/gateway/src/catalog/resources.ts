@@ -1,5 +1,6 @@
 import { type Catalog, nameOf, type Registration, type Resource, type Target, type Template } from '@sallyport/core';
 import type { ServiceManifest } from '@sallyport/protocol';
+import { isWinding, otherSpellings } from './spelling.ts';
 import { type Rules, unlistedResource } from './targets.ts';
 
 interface Sources extends Rules {
@@ -20,20 +21,38 @@ export function createResourceFinder(sources: Sources): Catalog['resourceAt'] {
   const manifests = new Map(sources.registrations.map(({ manifest }) => [manifest.service, manifest]));
   const families = new Map([...manifests.keys()].map((service) => [service, familiesOf(service, sources.templates)]));
   const remembered = new Map<string, Resource>();
+  const unlisted = (manifest: ServiceManifest, uri: string): Resource | undefined => {
+    const template = families.get(manifest.service)?.find(({ matches }) => matches(uri))?.template;
+    if (template === undefined && !knowsMore(manifest)) return undefined;
+    return unlistedResource(manifest, sources, { uri, template });
+  };
+  /** What is guarded under one spelling must not be had under another. */
+  const isEvasive = (manifest: ServiceManifest, resource: Resource): boolean =>
+    otherSpellings(resource.remoteName).some((uri) => {
+      const listed = sources.byName.get(nameOf('resource', { service: manifest.service, remoteName: uri }));
+      const same = listed ?? unlisted(manifest, uri);
+      return same !== undefined && !isGuardedLike(resource, same);
+    });
   return (service, uri) => {
     const name = nameOf('resource', { service, remoteName: uri });
     const listed = sources.byName.get(name) ?? remembered.get(name);
     if (listed !== undefined) return listed.capability === 'resource' ? listed : undefined;
     const manifest = manifests.get(service);
-    if (manifest === undefined || uri.length > maxUriLength) return undefined;
-    const template = families.get(service)?.find(({ matches }) => matches(uri))?.template;
-    if (template === undefined && !knowsMore(manifest)) return undefined;
-    const found = unlistedResource(manifest, sources, { uri, template });
+    if (manifest === undefined || uri.length > maxUriLength || isWinding(uri)) return undefined;
+    const found = unlisted(manifest, uri);
+    if (found === undefined || isEvasive(manifest, found)) return undefined;
     remembered.set(name, found);
     const oldest = remembered.keys().next().value;
     if (remembered.size > maxRemembered && oldest !== undefined) remembered.delete(oldest);
     return found;
   };
+}
+
+/** Whether whoever may have the one may have the other too. */
+function isGuardedLike(one: Resource, other: Target): boolean {
+  if ((other.internal && !one.internal) || (other.auditRequired && !one.auditRequired)) return false;
+  if (other.scopes.length === 0) return true;
+  return one.scopes.length > 0 && one.scopes.every((scope) => other.scopes.includes(scope));
 }
 
 function knowsMore({ mcp }: ServiceManifest): boolean {

@@ -1,3 +1,4 @@
+import { isUtf8 } from 'node:buffer';
 import { StringDecoder } from 'node:string_decoder';
 import { GatewayError, type Hop, type OutboundCredential } from '@sallyport/core';
 import { createEventReader } from '@sallyport/protocol';
@@ -229,7 +230,11 @@ function createReading({ onEvent }: HttpRequest, wire: Wire, onReply: (reply: Ht
     finish(how) {
       if (head === undefined) return;
       if (isStream) onReply({ ...head, body: '', stream: how });
-      else if (how === 'closed') onReply({ ...head, body: gathering.bytes().toString('utf8') });
+      else if (how === 'closed') {
+        const bytes = gathering.bytes();
+        // What is no text is not made one: nobody knows what it was meant to say.
+        onReply({ ...head, body: isUtf8(bytes) ? bytes.toString('utf8') : '' });
+      }
     },
   };
 }
