@@ -1,7 +1,10 @@
 import type { Principal } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import type { SendOptions } from '@sallyport/testkit';
-import { type Caller, callers, limitedBurst, principalOf } from './lab.ts';
+import { type Caller, callers, principalOf } from './lab.ts';
+import { isMeant, meantAmount, meantCalls } from './meant.ts';
+import { limitedBurst } from './offers.ts';
+import type { Way } from './ways.ts';
 
 /** How a call has to end. `suspended` and `tool_error` are not refusals. */
 export type Expectation = 'answered' | 'tool_error' | 'suspended' | (string & {});
@@ -9,7 +12,16 @@ export type Expectation = 'answered' | 'tool_error' | 'suspended' | (string & {}
 /** One kind of call, and how it must end for whom. The model knows nothing of stages, only of who may do what. */
 export interface Case {
   readonly name: string;
+  /** What is called or asked for, as it is named where everything is offered. */
   readonly tool: string;
+  /** The name that rules go by, where it is another. */
+  readonly target?: string;
+  /** For requests that are no `tools/call`. */
+  readonly ask?: { readonly method: string; readonly params: JsonObject };
+  /** Which ways in have this request. Default: all. */
+  readonly over?: (way: Way) => boolean;
+  /** The arguments as they have to leave. Default: as they were given. */
+  readonly leaves?: string;
   readonly args?: JsonObject | string;
   readonly options?: SendOptions;
   /** This many calls of the same before the one that counts. */
@@ -22,10 +34,13 @@ export interface Case {
   readonly asText?: boolean;
 }
 
-const always = (outcome: Expectation) => (): Expectation => outcome;
-const holds = (principal: Principal, ...anyOf: readonly string[]): boolean =>
+/** The same for everybody. */
+export const always = (outcome: Expectation) => (): Expectation => outcome;
+/** Whether somebody has one of these scopes. */
+export const holds = (principal: Principal, ...anyOf: readonly string[]): boolean =>
   anyOf.some((scope) => principal.scopes.includes('*') || principal.scopes.includes(scope));
-const isInside = ({ kind }: Principal): boolean => kind === 'service' || kind === 'owner';
+/** Whether somebody reaches what is internal. */
+export const isInside = ({ kind }: Principal): boolean => kind === 'service' || kind === 'owner';
 
 const ask = (name: string, end: Expectation | Case['expected'], more: Partial<Case> = {}): Case => ({
   name,
@@ -47,8 +62,14 @@ export const cases: readonly Case[] = [
     ...{ name: 'Hidden by alias', tool: 'lab_Tools_Hidden' },
   }),
   ask('Unknown', 'unknown_tool'),
-  ask('Amount', 'answered', { name: 'Amount in bounds', args: { amount: 100 } }),
+  ask('Amount', 'answered', { name: 'Amount in bounds', args: { amount: meantAmount } }),
+  ask('Amount', (who) => (who.intent === undefined ? 'answered' : 'intent_exceeded'), {
+    ...{ name: 'Amount out of an intent', args: { amount: meantAmount + 1 } },
+  }),
   ask('Amount', 'policy_denied', { name: 'Amount out of bounds', args: { amount: 101 } }),
+  ask('Echo', (who) => (who.intent === undefined ? 'answered' : 'intent_spent'), {
+    ...{ name: 'Echo, more often than an intent allows', before: meantCalls },
+  }),
   ask('Slow', 'upstream_timeout', { arrives: true }),
   ask('Crash', 'upstream_failed', { arrives: true }),
   ask('Fails', 'tool_error', { arrives: true }),
@@ -76,10 +97,16 @@ export function expectationOf(one: Case, caller: Caller): { readonly end: Expect
     return { end, arrives: false };
   }
   const end = one.expected(principal);
+  if (!isUnknown(end) && !isMeant(principal, canonicalName(one))) return { end: 'intent_exceeded', arrives: false };
   return { end, arrives: end === 'answered' || one.arrives === true };
 }
 
-/** The tool's own name, whatever the case calls it by. */
-export function canonicalName(one: Case): string {
-  return one.tool.startsWith('lab_') ? one.tool.replaceAll('_', '.') : one.tool;
+/** What there is not, and what this caller may not know of. */
+export function isUnknown(end: Expectation | undefined): boolean {
+  return end?.startsWith('unknown_') === true || end === 'method_unknown';
+}
+
+/** The name that rules go by, whatever the case calls it by. */
+export function canonicalName({ target, tool }: Case): string {
+  return target ?? (tool.startsWith('lab_') ? tool.replaceAll('_', '.') : tool);
 }

@@ -4,6 +4,8 @@ import { fakePrincipal, type TokenFate } from '@sallyport/testkit';
 import type { ExtraKinds } from '../../packages/gateway/src/compose/stages.ts';
 import type { LimitOverride } from '../../packages/gateway/src/limits/index.ts';
 import type { CallToolResult, Handler } from '../../packages/gateway/src/registry/in-process.ts';
+import { intent } from './meant.ts';
+import { limitedBurst, offerLimits, offers, variantOf } from './offers.ts';
 
 /** Appears in what broken parts throw. Nobody outside may ever see it. */
 export const canary = 'CANARY-5f1c';
@@ -21,6 +23,8 @@ export const callers = {
     ...{ subject: 'owner', kind: 'owner', scopes: ['*', 'admin:*'], credentialId: 'owner-1' },
     attributes: { cleared: true },
   }),
+  /** Whose credential was given for something, and is good for nothing else. */
+  meant: fakePrincipal({ subject: 'meant', scopes: ['*'], credentialId: 'meant-1', intent }),
   expired: 'credential_expired',
   revoked: 'credential_revoked',
   nobody: 'credential_invalid',
@@ -29,7 +33,7 @@ export const callers = {
 /** The name of a caller, which is its token. */
 export type Caller = keyof typeof callers | 'none';
 
-export const goodCallers = ['alice', 'bob', 'star', 'crew', 'owner'] as const satisfies readonly Caller[];
+export const goodCallers = ['alice', 'bob', 'star', 'crew', 'owner', 'meant'] as const satisfies readonly Caller[];
 export const badCallers = ['expired', 'revoked', 'nobody', 'none'] as const satisfies readonly Caller[];
 
 /** The principal behind a caller, unless the credential is bad. */
@@ -44,16 +48,15 @@ const tool = (name: string, more: Partial<ToolManifest> = {}): ToolManifest => (
   ...more,
 });
 
-/** How often one caller may call `Limited`. */
-export const limitedBurst = 3;
-
-/** The service of the laws: one tool for each way a call can end. */
+/** The service of the laws: one tool for each way a call can end, and what else there is to offer. */
 export const manifest: ServiceManifest = {
   service,
   version: '1.0.0',
   owner: 'laws',
+  ...offers,
   tools: [
     tool('Amount'),
+    tool('Asks'),
     tool('Audited', { auditRequired: true, sideEffect: 'write' }),
     tool('Broken', { outputSchema: { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] } }),
     tool('Contained'),
@@ -71,6 +74,8 @@ export const manifest: ServiceManifest = {
       },
     }),
     tool('Internal', { internal: true }),
+    tool('Keeps', { task: 'optional' }),
+    tool('Kept'),
     tool('Limited'),
     tool('Param', {
       inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } },
@@ -134,12 +139,12 @@ export function labHandlers(onServed: (served: Served) => void): Readonly<Record
 /** The kinds of the lab: a policy, an approver, a quota, a credential source, a filter and a containment. */
 export function labKinds(): Required<ExtraKinds> {
   const is = (name: string) => (permit: { readonly target: { readonly name: string } }) =>
-    permit.target.name === `${service}.Tools.${name}`;
+    variantOf(permit.target.name) === name;
   return {
     policyEngines: [
       {
         decide({ action, resource, subject, context }) {
-          const isHidden = resource.id.includes('.Hidden') && subject.attributes.cleared !== true;
+          const isHidden = variantOf(resource.id).startsWith('Hidden') && subject.attributes.cleared !== true;
           const amount = Number(context.arguments?.amount ?? 0);
           const isTooMuch = action === 'invoke' && resource.id.endsWith('.Amount') && amount > 100;
           return isHidden || isTooMuch
@@ -181,9 +186,7 @@ export function labKinds(): Required<ExtraKinds> {
         }),
       },
     ],
-    containments: [
-      { contains: (_principal, { name }) => name.endsWith('.Contained') || name.endsWith('.HiddenFully') },
-    ],
+    containments: [{ contains: (_principal, { name }) => ['Contained', 'HiddenFully'].includes(variantOf(name)) }],
   };
 }
 
@@ -192,4 +195,5 @@ export const overrides: readonly LimitOverride[] = [
   { pattern: '*', limit: { perPrincipal: { rate: 1, burst: 100_000 }, perTool: { rate: 1, burst: 1_000_000 } } },
   { pattern: 'lab.Tools.HiddenFully', limit: { perPrincipal: { rate: 0.001, burst: 1 } } },
   { pattern: 'lab.Tools.Limited', limit: { perPrincipal: { rate: 0.001, burst: limitedBurst } } },
+  ...offerLimits,
 ];

@@ -39,7 +39,7 @@ const randomTool = (name: string): fc.Arbitrary<ToolManifest> =>
     internal: fc.boolean(),
   });
 const randomTools = fc.subarray(toolNames).chain((names) => fc.tuple(...names.map(randomTool)));
-const allKeys = goodCallers.flatMap((caller) => toolNames.map((name) => keyOf(callers[caller], `random.${name}`)));
+const allKeys = goodCallers.flatMap((caller) => toolNames.map((name) => keyOf(callers[caller], `lab.${name}`)));
 const randomKeys = fc.subarray(allKeys).map((keys) => new Set(keys));
 
 describe('law 3: list = call', () => {
@@ -58,8 +58,8 @@ describe('law 3: list = call', () => {
           policy = drawn;
           revision++;
           const handlers = Object.fromEntries(tools.map(({ name }) => [name, () => ({})]));
-          world.registry.set([inProcessService({ service: 'random', version: '1.0.0', tools }, handlers)]);
-          const names = toolNames.map((name) => `random.${name}`);
+          world.registry.set([inProcessService({ service: 'lab', version: '1.0.0', tools }, handlers)]);
+          const names = toolNames.map((name) => `lab.${name}`);
           expect(await listIsCall(world, { over: ['rest', way], callers: goodCallers, tools: names })).toEqual([]);
         }),
         { numRuns: 40 },

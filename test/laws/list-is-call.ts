@@ -1,9 +1,16 @@
 import type { Principal } from '@sallyport/core';
+import type { Seen } from '@sallyport/testkit';
 import type { Caller } from './lab.ts';
 import type { Way, World } from './world.ts';
 
-/** What a call is refused with when its caller may not have the tool at all. */
-const outOfReach: ReadonlySet<string | undefined> = new Set(['unknown_tool', 'insufficient_scope', 'contained']);
+const outOfReach: ReadonlySet<string | undefined> = new Set([
+  ...['unknown_tool', 'unknown_prompt', 'unknown_resource', 'insufficient_scope', 'contained', 'intent_exceeded'],
+]);
+
+/** Whether a call was refused because its caller may not have the thing at all: not for what it is called with. */
+export function isOutOfReach({ reason, bytes }: Seen): boolean {
+  return outOfReach.has(reason) && !(reason === 'intent_exceeded' && bytes.includes('issues'));
+}
 
 interface Compared {
   readonly over: readonly Way[];
@@ -42,10 +49,10 @@ async function compare(world: World, { caller, way, other, tools, listed }: List
   const violations: string[] = [];
   for (const tool of tools) {
     world.freshLimits();
-    const { reason } = await world.driver(other, caller).call(tool, {});
-    if (listed.includes(tool) !== outOfReach.has(reason)) continue;
+    const seen = await world.driver(other, caller).call(tool, {});
+    if (listed.includes(tool) !== isOutOfReach(seen)) continue;
     const word = listed.includes(tool) ? 'listed' : 'not listed';
-    violations.push(`${tool} is ${word} for ${caller} over ${way}, called over ${other}: ${reason}`);
+    violations.push(`${tool} is ${word} for ${caller} over ${way}, called over ${other}: ${seen.reason}`);
   }
   return violations;
 }

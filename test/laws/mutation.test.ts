@@ -1,24 +1,33 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, it } from 'vitest';
-import { laws } from './all-laws.ts';
+import { gather, laws } from './all-laws.ts';
 import { mutants } from './mutants.ts';
+import type { WorldOptions } from './world.ts';
 
-const docs = readFileSync(new URL('../../docs/laws.md', import.meta.url), 'utf8');
+const rows = readFileSync(new URL('../../docs/laws.md', import.meta.url), 'utf8').split('\n');
 
 describe('the laws notice what is missing', () => {
-  it.each(laws)('and find nothing where nothing is: $name', async ({ violations }) => {
-    expect(await violations({})).toEqual([]);
+  it('and find nothing where nothing is', async () => {
+    expect(await caughtBy({})).toEqual([]);
   });
 
   it.each(mutants)('a gateway without $stage', async ({ stage, options }) => {
-    const caught: string[] = [];
-    for (const law of laws) {
-      const violations = await law.violations(options);
-      if (violations.length > 0) caught.push(law.name);
-    }
+    const caught = (await caughtBy(options)).map(({ name }) => name);
     const row = `| ${stage} | ${caught.join('; ')} |`;
     process.stdout.write(`${row}\n`);
     expect(caught).not.toEqual([]);
-    expect(docs).toContain(row);
+    expect(rows).toContain(row);
   });
 });
+
+/** Which laws a gateway breaks, with a few of the ways in which it does. */
+async function caughtBy(options: WorldOptions) {
+  const evidence = await gather(options);
+  const caught: { readonly name: string; readonly violations: readonly string[] }[] = [];
+  for (const { name, violations } of laws) {
+    const found = await violations(evidence);
+    if (found.length > 0) caught.push({ name, violations: found.slice(0, 5) });
+  }
+  await evidence.world.close();
+  return caught;
+}

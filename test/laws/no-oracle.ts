@@ -76,8 +76,9 @@ async function answersTo(world: World, { way, caller, tool, input }: Question): 
   const { args, options, times = 1 } = input;
   const driver = world.driver(way, caller);
   const answers: Seen[] = [];
+  const before = world.departed.length;
   for (let turn = 0; turn < times; turn++) answers.push(await driver.call(tool, args, options));
-  const reached = world.departed.some((one) => one.tool === tool) ? 'it was reached' : '';
+  const reached = world.departed.length > before ? 'it was reached' : '';
   return [...answers.map(({ bytes }) => bytes.replaceAll(tool, '<tool>')), reached].join('\n---\n');
 }
 

@@ -1,6 +1,6 @@
 import { type Answer, type JsonText, Permit } from '@sallyport/core';
 import { expectationOf } from './cases.ts';
-import { describeStep, type Step, takeAll } from './step.ts';
+import { describeStep, type Observation, type Step } from './step.ts';
 import type { World } from './world.ts';
 
 /** Reasons a call that reached its service can still be refused for. */
@@ -18,10 +18,9 @@ const afterDeparture: ReadonlySet<string | undefined> = new Set([
  * Law 2, **no permit, no dispatch**: what reaches a service was allowed to, left once under a permit that was then spent,
  * and carries the caller's own text, byte for byte.
  */
-export async function noPermitNoDispatch(world: World, steps: readonly Step[]): Promise<readonly string[]> {
+export function noPermitNoDispatch(world: World, observed: readonly Observation[]): readonly string[] {
   const violations: string[] = [];
-  const faultsBefore = world.permitFaults.length;
-  for (const { step, seen, departed } of await takeAll(world, steps)) {
+  for (const { step, seen, departed } of observed) {
     const what = describeStep(step);
     const { arrives } = expectationOf(step.one, step.caller);
     if (departed.length !== (arrives ? 1 : 0)) {
@@ -35,10 +34,11 @@ export async function noPermitNoDispatch(world: World, steps: readonly Step[]): 
       if (argumentsText !== sent) violations.push(`${what}: sent ${sent}, but ${argumentsText} left`);
     }
   }
-  return [...violations, ...world.permitFaults.slice(faultsBefore)];
+  return [...violations, ...world.permitFaults];
 }
 
-function sentText({ one: { args = {} } }: Step): string {
+function sentText({ one: { args = {}, leaves } }: Step): string {
+  if (leaves !== undefined) return leaves;
   return typeof args === 'string' ? args : JSON.stringify(args);
 }
 

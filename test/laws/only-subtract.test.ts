@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inProcessService } from '../../packages/gateway/src/registry/in-process.ts';
 import { labHandlers, manifest } from './lab.ts';
 import { onlySubtract } from './only-subtract.ts';
-import { randomSteps } from './step.ts';
+import { randomSteps, takeAll } from './step.ts';
 import { makeWorld, type World, ways } from './world.ts';
 
 const worlds: World[] = [];
@@ -23,7 +23,7 @@ describe('law 4: only subtract', () => {
   it('the tool stays the same, and the answer loses what is secret and nothing else', async () => {
     await fc.assert(
       fc.asyncProperty(randomSteps, async (steps) => {
-        expect(await onlySubtract(world, steps)).toEqual([]);
+        expect(onlySubtract(world, await takeAll(world, steps))).toEqual([]);
       }),
       { numRuns: 25 },
     );

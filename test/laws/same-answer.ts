@@ -1,9 +1,10 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { AuditRecord } from '@sallyport/core';
+import { isJsonObject } from '@sallyport/protocol';
 import type { Seen } from '@sallyport/testkit';
-import { type Case, cases, expectationOf } from './cases.ts';
+import { type Case, canonicalName, expectationOf } from './cases.ts';
 import { badCallers, type Caller, goodCallers, principalOf } from './lab.ts';
-import { describeStep, isPossible, type Observation, take } from './step.ts';
+import { allCases, describeStep, isPossible, type Observation, takeAll } from './step.ts';
 import { type Way, type World, ways } from './world.ts';
 
 /** Which calls by whom; everything of the lab unless it is told. */
@@ -29,7 +30,7 @@ interface Face {
 export async function sameAnswerEverywhere(
   world: World,
   over: readonly Way[] = ways,
-  { callers = [...goodCallers, ...badCallers], corpus = cases }: Corpus = {},
+  { callers = [...goodCallers, ...badCallers], corpus = allCases }: Corpus = {},
 ): Promise<readonly string[]> {
   const violations: string[] = [];
   for (const caller of callers) {
@@ -44,20 +45,23 @@ export async function sameAnswer(
   over: readonly Way[],
   { caller, one }: { readonly caller: Caller; readonly one: Case },
 ): Promise<readonly string[]> {
-  const violations: string[] = [];
-  const steps = over.map((way) => ({ way, caller, one })).filter(isPossible);
-  let first: Observation | undefined;
-  for (const step of steps) {
-    const observation = await take(world, step);
-    const ended = endOf(observation.seen);
-    const { end } = expectationOf(one, caller);
-    if (ended !== end && !isUntold(step.way, ended, end)) {
-      violations.push(`${describeStep(step)}: ${ended}, and ${end} was right`);
-    }
-    first ??= observation;
-    violations.push(...differences(first, observation));
-  }
-  return violations;
+  return compareAnswers(await takeAll(world, over.map((way) => ({ way, caller, one })).filter(isPossible)));
+}
+
+/** The law for what was seen: calls of one kind by one caller are compared with each other, and with the model. */
+export function compareAnswers(observed: readonly Observation[]): readonly string[] {
+  const alike = Map.groupBy(observed, ({ step: { caller, one } }) => `${caller} ${one.name}`);
+  return [...alike.values()].flatMap(([first, ...others]) => {
+    if (first === undefined) return [];
+    return [...[first, ...others].flatMap(offModel), ...others.flatMap((other) => differences(first, other))];
+  });
+}
+
+function offModel({ step, seen }: Observation): readonly string[] {
+  const ended = endOf(seen);
+  const { end } = expectationOf(step.one, step.caller);
+  const isRight = ended === end || isUntold(step.way, ended, end);
+  return isRight ? [] : [`${describeStep(step)}: ${ended}, and ${end} was right`];
 }
 
 /** One word for how a call ended, in the words of the model. */
@@ -90,8 +94,19 @@ function faceOf({ seen, records, step }: Observation): Face {
   const { kind, code, reason, result, scopes } = seen;
   const isStranger = principalOf(step.caller) === undefined;
   // A WebSocket's stranger is turned away before there is a call.
-  const record = isStranger ? undefined : records.map(comparable);
+  const record = isStranger ? undefined : records.map((one) => ({ ...comparable(one), ...namedInFull(one, step) }));
   return { kind, code, reason, result, scopes, record };
+}
+
+/** What does not exist is on record as it was asked for, and at a mount that is without its service. */
+function namedInFull({ tool }: AuditRecord, { way, one }: Observation['step']): Partial<AuditRecord> {
+  return tool === undefined || way !== 'mount' || tool === canonicalName(one) ? {} : { tool: asAsked(one) };
+}
+
+function asAsked({ ask, tool }: Case): string {
+  const params = ask?.params ?? {};
+  const { name, uri } = isJsonObject(params.ref) ? params.ref : params;
+  return String(uri ?? name ?? ask?.method ?? tool);
 }
 
 /** A record without what differs from call to call and from transport to transport: ids, times, origin and sizes. */

@@ -1,10 +1,12 @@
 import type { AuditRecord } from '@sallyport/core';
-import type { Seen } from '@sallyport/testkit';
+import type { Driver, Seen, SendOptions } from '@sallyport/testkit';
 import fc from 'fast-check';
 import { type Case, cases } from './cases.ts';
 import { badCallers, type Caller, goodCallers, principalOf } from './lab.ts';
+import { offerCases } from './offer-cases.ts';
+import { type Way, ways } from './ways.ts';
 import type { Departed } from './witness.ts';
-import { type Way, type World, ways } from './world.ts';
+import type { World } from './world.ts';
 
 /** One call: which way in, by whom, of what kind. */
 export interface Step {
@@ -29,11 +31,11 @@ export async function take(world: World, step: Step): Promise<Observation> {
   const driver = world.driver(way, caller);
   world.freshLimits();
   if (principalOf(caller) === undefined) await world.closeRefusalWindow();
-  for (let turn = 0; turn < (one.before ?? 0); turn++) await driver.call(one.tool, one.args, one.options);
+  for (let turn = 0; turn < (one.before ?? 0); turn++) await send(driver, one);
   const recordsBefore = world.audit.outcomes().length;
   const intentsBefore = world.audit.intents().length;
   const departedBefore = world.departed.length;
-  const seen = await driver.call(one.tool, one.args, one.options);
+  const seen = await send(driver, one);
   await world.settled();
   return {
     step,
@@ -42,6 +44,12 @@ export async function take(world: World, step: Step): Promise<Observation> {
     intents: world.audit.intents().slice(intentsBefore),
     departed: world.departed.slice(departedBefore),
   };
+}
+
+/** Sends what a case is about. */
+export function send(driver: Driver, { tool, args, ask, options }: Case, more: SendOptions = {}): Promise<Seen> {
+  const all = { ...options, ...more };
+  return ask === undefined ? driver.call(tool, args, all) : driver.ask(ask.method, ask.params, all);
 }
 
 /** Takes steps one after the other. */
@@ -57,6 +65,9 @@ function isOfCall({ verb }: AuditRecord): boolean {
 
 /** Whether a step can be taken: embedding and services send no text, and bridges and services always present something. */
 export function isPossible({ way, caller, one }: Step): boolean {
+  if (one.over?.(way) === false) return false;
+  // A service that is mounted alone goes by its own names, and has no aliases.
+  if (way === 'mount' && one.tool.startsWith('lab_')) return false;
   if ((way === 'embedded' || way === 'hop') && one.asText === true) return false;
   return !((way === 'stdio-bridge' || way === 'hop') && caller === 'none');
 }
@@ -66,10 +77,20 @@ export function describeStep({ way, caller, one }: Step): string {
   return `${one.name} by ${caller} over ${way}`;
 }
 
-/** A tour of every case by every caller, over as many ways as asked. */
-export function tour(over: readonly Way[], callers: readonly Caller[] = [...goodCallers, ...badCallers]): Step[] {
+/** Every case there is. */
+export const allCases: readonly Case[] = [...cases, ...offerCases];
+
+/** Who makes which calls, over which ways in. */
+export interface Tour {
+  readonly over: readonly Way[];
+  readonly callers: readonly Caller[];
+  readonly corpus: readonly Case[];
+}
+
+/** All of its steps that are possible. */
+export function tour({ over, callers, corpus }: Tour): readonly Step[] {
   return over
-    .flatMap((way) => callers.flatMap((caller) => cases.map((one) => ({ way, caller, one }))))
+    .flatMap((way) => callers.flatMap((caller) => corpus.map((one) => ({ way, caller, one }))))
     .filter(isPossible);
 }
 
@@ -81,7 +102,7 @@ export const randomStep = fc
       { weight: 4, arbitrary: fc.constantFrom(...goodCallers) },
       { weight: 1, arbitrary: fc.constantFrom(...badCallers) },
     ),
-    one: fc.constantFrom(...cases),
+    one: fc.constantFrom(...allCases),
   })
   .filter(isPossible);
 

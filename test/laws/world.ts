@@ -1,28 +1,20 @@
-import { PassThrough } from 'node:stream';
-import { type Call, createPipeline, notResponsible, type Pipeline, type Principal, type Stages } from '@sallyport/core';
+import { createPipeline, type Pipeline, type Principal, type Stages, type Target, type Topic } from '@sallyport/core';
+import type { JsonObject } from '@sallyport/protocol';
 import {
   type Driver,
-  embedded,
   type FakeRegistry,
   fakeRegistry,
-  httpLegacy,
-  httpModern,
   plainSealer,
   type RecordingAuditLog,
   recordingAuditLog,
-  rest,
-  type Seen,
-  stdio,
   type TokenFate,
   tokenAuthenticator,
-  ws,
 } from '@sallyport/testkit';
 import { pino } from 'pino';
 import { boundHostsOf, createAdmit, hostOrigin, peerFlood } from '../../packages/gateway/src/admission/index.ts';
 import { createRecord } from '../../packages/gateway/src/audit/index.ts';
 import { createLiveCatalog } from '../../packages/gateway/src/catalog/live.ts';
 import type { Plane } from '../../packages/gateway/src/compose/plane.ts';
-import { createServiceCalls } from '../../packages/gateway/src/compose/service-calls.ts';
 import { transportDeps } from '../../packages/gateway/src/compose/serving.ts';
 import { composeStages, type ExtraKinds, type Parts } from '../../packages/gateway/src/compose/stages.ts';
 import {
@@ -32,36 +24,26 @@ import {
   defaultPresets,
 } from '../../packages/gateway/src/limits/index.ts';
 import { inProcessService } from '../../packages/gateway/src/registry/in-process.ts';
-import { createEmbedded } from '../../packages/gateway/src/transport/embedded.ts';
 import { createHttp } from '../../packages/gateway/src/transport/http.ts';
-import { serveStdio } from '../../packages/gateway/src/transport/stdio.ts';
-import { bridgeStdio } from '../../packages/gateway/src/transport/stdio-bridge.ts';
-import { createSealing } from '../../packages/gateway/src/upstream/sealing.ts';
-import { hop } from './hop-driver.ts';
-import { type Caller, callers, labHandlers, labKinds, manifest, overrides, principalOf, type Served } from './lab.ts';
+import { createSealing, type Sealing } from '../../packages/gateway/src/upstream/sealing.ts';
+import { type Caller, callers, labHandlers, labKinds, manifest, overrides, type Served } from './lab.ts';
+import { labService } from './lab-service.ts';
+import { countedIntents } from './meant.ts';
+import { overrideFor, variantOf, vendorMethods } from './offers.ts';
+import type { Way } from './ways.ts';
 import { createWitness, type Departed } from './witness.ts';
+import { driverMakers, serviceCaller, wholeView } from './world-drivers.ts';
 
-/** All ways in. */
-export const ways = [
-  'http-modern',
-  'http-legacy',
-  'ws',
-  'ws-message-token',
-  'stdio',
-  'stdio-bridge',
-  'rest',
-  'embedded',
-  'hop',
-] as const;
-export type Way = (typeof ways)[number];
-
-/** The ways that can list: a service on its hop can only call. */
-export const listingWays = ways.filter((way) => way !== 'hop');
+export * from './ways.ts';
 
 /** What is not as in a gateway that is whole. */
 export interface WorldOptions {
   /** Takes a stage away, or makes it fail. */
   readonly mutate?: (stages: Stages) => Stages;
+  /** Takes a verb away, or leaves something out of what it is asked. */
+  readonly bypass?: (pipeline: Pipeline, stages: Stages) => Pipeline;
+  /** Binds what leaves the gateway to come back in another way. */
+  readonly reseal?: (sealing: Sealing) => Sealing;
   /** More kinds, beside those of the lab. */
   readonly kinds?: ExtraKinds;
   /** Other parts altogether. */
@@ -72,6 +54,24 @@ export interface WorldOptions {
   /** Another way to make a service of the lab's handlers. */
   readonly makeService?: typeof inProcessService;
 }
+
+/** What can change while a gateway runs. */
+export interface Rules {
+  /** Hidden, denied when called, and contained, by variant; for everybody. */
+  readonly hidden: readonly string[];
+  readonly denied: readonly string[];
+  readonly contained: readonly string[];
+  /** Callers that are somebody else now, or nobody. */
+  readonly fates: Partial<Record<Caller, TokenFate>>;
+}
+
+const noRules: Rules = { hidden: [], denied: [], contained: [], fates: {} };
+
+/** The variants that the smaller view takes in. */
+export const fewVariants: readonly string[] = ['Echo', 'Scoped', 'Hidden'];
+
+/** The name of the smaller view. */
+export const fewView = 'few';
 
 /** A gateway with its real stages and transports, a lab behind it, and witnesses at its doors. */
 export interface World {
@@ -89,7 +89,15 @@ export interface World {
   readonly permitFaults: readonly string[];
   /** Everything that a call could be recorded by, oldest first. */
   readonly events: readonly string[];
+  /** The endpoint of everything. */
+  readonly url: URL;
   driver(way: Way, caller: Caller): Driver;
+  /** Changes who may know of what and who is who, until it is called again without anything. */
+  become(rules?: Partial<Rules>): void;
+  /** The service tells of a resource or a task. */
+  tell(topic: Topic, params: JsonObject): void;
+  /** How much is being watched at the service. */
+  readonly watchers: () => number;
   /** Buckets as they were at the start. */
   freshLimits(): void;
   /** Ends the window of refusals that are only counted. */
@@ -109,28 +117,34 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const { singly = 20, deniedBurst = 1_000_000, makeService = inProcessService } = options;
   const audit = recordingAuditLog();
   const witness = createWitness(audit);
-  const registry = fakeRegistry([witness.watch(makeService(manifest, labHandlers(witness.onServed)))]);
+  const lab = labService(makeService(manifest, labHandlers(witness.onServed)), witness.onServed);
+  const registry = fakeRegistry([witness.watch(lab.registration)]);
   const limiter = renewableLimiter();
+  const intents = countedIntents();
   const record = createRecord({ log: audit, logger: log, nowMs: Date.now, singly });
-  const catalog = createLiveCatalog({ registry, overrideFor: () => ({}), log });
+  const catalog = createLiveCatalog({ registry, overrideFor, methodsOf: () => vendorMethods, log });
+  const changing = changingRules();
   let boundHosts: readonly string[] = [];
+  const sealing = createSealing({ sealer: plainSealer, nowMs: Date.now, gatewayId: 'laws' });
   const composed = composeStages({
     admit: createAdmit([
       peerFlood({ limiter, limit: { rate: 1, burst: 1_000_000 } }),
       hostOrigin({ boundHosts: () => boundHosts, scheme: 'http', allowedHosts: [], allowedOrigins: [] }),
     ]),
-    authenticators: [tokenAuthenticator(tokens), { authenticate: (call) => serviceCaller(call) }],
+    authenticators: [tokenAuthenticator(changing.tokens), serviceCaller(tokenAuthenticator(changing.tokens))],
     catalog,
     rate: createRate({ limiter, presets: defaultPresets, overrides, denied: { rate: 0.001, burst: deniedBurst } }),
     record,
-    viewNamed: () => undefined,
-    sealing: createSealing({ sealer: plainSealer, nowMs: Date.now, gatewayId: 'laws' }),
+    viewNamed,
+    sealing: options.reseal?.(sealing) ?? sealing,
     nowMs: Date.now,
-    ...joined(labKinds(), options.kinds ?? {}),
+    intents,
+    ...joined(joined(labKinds(), changing.kinds), options.kinds ?? {}),
     ...options.parts,
   });
   const stages = witness.stages(options.mutate?.(composed) ?? composed);
-  const pipeline = createPipeline(stages);
+  const whole = createPipeline(stages);
+  const pipeline = options.bypass?.(whole, stages) ?? whole;
   const plane: Plane = { pipeline, catalog, apply: () => undefined, close: catalog.close };
   const deps = transportDeps(plane, {
     registry,
@@ -150,7 +164,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   let patient = true;
 
   return {
-    ...{ audit, registry, stages, pipeline, singly },
+    ...{ audit, registry, stages, pipeline, singly, url },
+    ...{ become: changing.become, tell: lab.tell, watchers: lab.watchers },
     ...witness.seen,
     driver(way, caller) {
       const key = `${way} ${caller}`;
@@ -158,7 +173,10 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       drivers.set(key, driver);
       return driver;
     },
-    freshLimits: limiter.renew,
+    freshLimits() {
+      limiter.renew();
+      intents.renew();
+    },
     closeRefusalWindow: record.close,
     async settled() {
       const isRecorded = (id: string): boolean => audit.outcomes().some(({ callId }) => callId === id);
@@ -179,76 +197,38 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   };
 }
 
-interface DriverParts {
-  readonly url: URL;
-  readonly deps: ReturnType<typeof transportDeps>;
+/** The two views of every world: of everything, and of a few variants. */
+function viewNamed(name: string): ((target: Target) => boolean) | undefined {
+  if (name === wholeView) return ({ capability }) => capability !== 'method';
+  return name === fewView ? (target) => fewVariants.includes(variantOf(target.name)) : undefined;
 }
 
-function driverMakers({ url, deps }: DriverParts): Readonly<Record<Way, (token: string | undefined) => Driver>> {
-  const at = (token: string | undefined) => ({ url, ...(token !== undefined && { token }) });
+/** Rules that a test changes while the gateway runs. */
+function changingRules() {
+  let rules = noRules;
+  let revision = 0;
+  const tokens = new Map<string, TokenFate>(Object.entries(callers));
   return {
-    'http-modern': (token) => httpModern(at(token)),
-    'http-legacy': (token) => httpLegacy(at(token)),
-    ws: (token) => ws(at(token)),
-    'ws-message-token': (token) => ws({ ...at(token), tokenIn: 'message' }),
-    stdio: (token) =>
-      stdio({
-        start: () =>
-          piped((streams) =>
-            serveStdio(deps, {
-              ...streams,
-              presented: token === undefined ? { kind: 'none' } : { kind: 'bearer', token },
-            }),
-          ),
-      }),
-    // The bridge mirrors arguments into headers for tools that it has seen listed, as its hosts list them first.
-    'stdio-bridge': (token = '') => {
-      const driver = stdio({
-        name: 'stdio-bridge',
-        start: () => piped((streams) => bridgeStdio({ ...streams, url, token, stderr: new PassThrough() })),
-      });
-      return principalOf(token as Caller) === undefined ? driver : listingFirst(driver);
+    tokens,
+    become(next: Partial<Rules> = {}) {
+      rules = { ...noRules, ...next };
+      revision++;
+      for (const [name, fate] of Object.entries({ ...callers, ...rules.fates })) tokens.set(name, fate);
     },
-    rest: (token) => rest(at(token)),
-    embedded: (token) => embedded(createEmbedded(deps), token),
-    hop: (token = '') => hop(createServiceCalls({ ...deps, pipeline: Promise.resolve(deps.pipeline) }).onInvoke, token),
+    kinds: {
+      policyEngines: [
+        {
+          decide({ action, resource }) {
+            const variant = variantOf(resource.id);
+            const isDenied = rules.hidden.includes(variant) || (action === 'invoke' && rules.denied.includes(variant));
+            return { effect: isDenied ? 'deny' : 'abstain', policies: [] };
+          },
+          revision: () => `changing/${revision}`,
+        },
+      ],
+      containments: [{ contains: (_principal, { name }) => rules.contained.includes(variantOf(name)) }],
+    } satisfies ExtraKinds,
   };
-}
-
-const tokens = new Map<string, TokenFate>(Object.entries(callers));
-
-/** On a hop a caller is the service that the connection belongs to, by the same names. */
-function serviceCaller({ presented, origin }: Pick<Call, 'presented' | 'origin'>) {
-  if (presented.kind !== 'service') return notResponsible;
-  const bearer = { kind: 'bearer', token: presented.service } as const;
-  return tokenAuthenticator(tokens).authenticate({ presented: bearer, origin });
-}
-
-function listingFirst(driver: Driver): Driver {
-  let listed: Promise<Seen> | undefined;
-  return {
-    ...driver,
-    list: () => {
-      listed = driver.list();
-      return listed;
-    },
-    async call(tool, args, options) {
-      listed ??= driver.list();
-      await listed;
-      return driver.call(tool, args, options);
-    },
-  };
-}
-
-interface Streams {
-  readonly stdin: PassThrough;
-  readonly stdout: PassThrough;
-}
-
-function piped(serve: (streams: Streams) => Promise<void>): Streams {
-  const streams = { stdin: new PassThrough(), stdout: new PassThrough() };
-  void serve(streams).finally(() => streams.stdout.end());
-  return streams;
 }
 
 function joined(lab: Required<ExtraKinds>, more: ExtraKinds): Required<ExtraKinds> {

@@ -1,9 +1,18 @@
-import type { Answer, Code, GatewayError, JsonText, Outcome } from '@sallyport/core';
-import { isJsonObject, type JsonValue, metaKeys } from '@sallyport/protocol';
+import { type Answer, type Code, everything, type GatewayError, type JsonText, type Outcome } from '@sallyport/core';
+import { isJsonObject, type JsonValue, metaKeys, rewriteResult } from '@sallyport/protocol';
+import { namingAt } from './mcp-naming.ts';
 
 /** Services read one message per line, and outside strings white space is all a newline can be. */
 export function singleLine(json: string): JsonText {
   return (/[\n\r]/.test(json) ? json.replace(/[\n\r]/g, ' ') : json) as JsonText;
+}
+
+/** An answer with the URIs in it named as they are where everything is offered: so they can be asked for there. */
+export function namedInFull<Named extends Outcome<Answer>>(outcome: Named, method: string): Named {
+  if (outcome.kind !== 'answered' || outcome.content.service === undefined) return outcome;
+  const { service, text } = outcome.content;
+  const named = rewriteResult(namingAt(everything, service), method, text);
+  return named === text ? outcome : { ...outcome, content: { ...outcome.content, text: named as JsonText } };
 }
 
 /** The `CallToolResult` of an outcome, as text. Bad input is a result too, so that the model sees it and can do better. */

@@ -16,7 +16,7 @@ import {
   toolCall,
 } from '@sallyport/core';
 import { type Envelope, type JsonObject, type JsonValue, parseStrict } from '@sallyport/protocol';
-import { callResult } from './call-result.ts';
+import { callResult, namedInFull } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
 import { remoteUri } from './mcp-naming.ts';
 import { unreadable } from './mcp-read.ts';
@@ -155,7 +155,7 @@ async function invoke(
   const asked = { ...request(argumentsText), ...(timeoutMs !== undefined && { timeoutMs }) };
   const outcome = await deps.pipeline.invoke(toCall(deps, reception, asked));
   if (outcome.kind === 'refused') throw outcome.error;
-  return { outcome, traceId: reception.callId };
+  return { outcome: namedInFull(outcome, asked.method), traceId: reception.callId };
 }
 
 /** The same for what has no result of a tool: what was answered is the result, unless it is no answer. */

@@ -1,6 +1,6 @@
 import { type Code, GatewayError, type InvokeRequest, toolCall } from '@sallyport/core';
 import { type Envelope, isJsonObject, memberText, parseStrict } from '@sallyport/protocol';
-import { callResult, singleLine } from './call-result.ts';
+import { callResult, namedInFull, singleLine } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
 import { type BodyLimits, readBody } from './http-body.ts';
 import { bodyProblem, linger } from './http-request.ts';
@@ -61,7 +61,7 @@ async function callTool(deps: TransportDeps, http: HttpExchange, limits: BodyLim
   if (outcome.kind === 'refused') return refuseRest(exchange, outcome.error);
 
   const headers = { 'Content-Type': 'application/json', [traceIdHeader]: callId };
-  const result = readToolResult(callResult(outcome));
+  const result = readToolResult(callResult(namedInFull(outcome, asked.method)));
   if (outcome.kind === 'suspended') {
     const error = { code: 'failed_precondition', reason: 'suspended', message: result.message, retryable: true };
     const suspended = { error: { ...error, trace_id: callId, question: outcome.question } };

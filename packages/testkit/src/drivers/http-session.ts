@@ -33,9 +33,11 @@ export function httpSession(options: SessionDriverOptions): SessionDriver {
   const { url } = options;
   let begun: Promise<string | Seen> | undefined;
 
-  const session = (): Promise<string | Seen> => {
+  const session = async (): Promise<string | Seen> => {
     begun ??= begin(client, { ...options, headers: common });
-    return begun;
+    const id = await begun;
+    if (typeof id !== 'string') begun = undefined;
+    return id;
   };
   const post = async (text: string, sendOptions: SendOptions = {}): Promise<HttpReply | Seen> => {
     const id = await session();
