@@ -25,7 +25,7 @@ import type { Stores } from './stores.ts';
 /** What transports tell OAuth clients, and how they read certificates. */
 export type IdentityFacts = Pick<
   TransportDeps,
-  'challenge' | 'resourceMetadata' | 'answerHeaders' | 'certificateOf' | 'document' | 'authServer'
+  'challenge' | 'resourceMetadata' | 'answerHeaders' | 'certificateOf' | 'document' | 'authServer' | 'exchangeToken'
 >;
 
 /** Everything about who calls, for one gateway. */
@@ -58,7 +58,8 @@ export function createIdentity(parts: IdentityParts): Identity {
   const nonces = createNonces({ key: nonceKey(stores.handleKey), nowMs });
   const publicUrl = () => publicUrlOf(parts);
   const deps = {
-    ...{ tokens: stores.state.tokens, pepper: stores.pepper, revocations: stores.state.revocations },
+    ...{ tokens: stores.state.tokens, intents: stores.state.intents, revocations: stores.state.revocations },
+    pepper: stores.pepper,
     ...{ nowMs, settings, publicUrl, nonces, log },
     maxTokenLifeMs: () => config().auth.maxTokenLifeMs,
     scopesOf: (service: string) => config().services[service]?.scopes ?? [],

@@ -1,9 +1,9 @@
-import type { KeyObject } from 'node:crypto';
 import type { Authenticator, Endpoint, Stages } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { pathOfEndpoint } from '../authentication/audience.ts';
 import { createAuthenticate } from '../authentication/stage.ts';
 import { drawToken, formatToken, hashSecret, intentPrefix } from '../authentication/token-text.ts';
+import type { GatewayConfig } from '../config/index.ts';
 import { scopeCovers } from '../entitlement/scopes.ts';
 import {
   createExchange,
@@ -11,31 +11,30 @@ import {
   createTokenExchange,
   exchangeManifest,
   exchangeTool,
-  type IntentLimits,
   type ResourceReader,
 } from '../intents/index.ts';
 import { fixedRegistry, inProcessService } from '../registry/in-process.ts';
 import type { Sealer } from '../secrets/index.ts';
-import type { State } from '../store/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
 import { endpointAt } from '../transport/http-endpoint.ts';
 import type { Sealing } from '../upstream/sealing.ts';
+import type { Lifetime } from './lifetime.ts';
 import { createPlane, type Plane, type PlaneSettings } from './plane.ts';
+import type { Stores } from './stores.ts';
 
 /** What exchanging tokens for intents is made of. */
 export interface IntentParts {
-  readonly state: Pick<State, 'intents' | 'tokens'>;
-  readonly pepper: KeyObject;
+  readonly stores: Pick<Stores, 'state' | 'pepper'>;
   readonly sealer: Sealer;
   readonly authenticators: readonly Authenticator[];
   readonly record: Stages['record'];
   readonly sealing: Sealing;
-  readonly limits: () => IntentLimits;
-  readonly maxTokenLifeMs: () => number;
+  readonly config: () => GatewayConfig;
   readonly publicUrl: () => string | undefined;
   readonly nowMs: () => number;
   readonly log: Logger;
+  readonly life: Lifetime;
 }
 
 /** Exchange of tokens: a plane of its own, with one tool, that callers reach at the token endpoint. */
@@ -51,10 +50,13 @@ const messageLifeMs = 100 * 365 * 86_400_000;
 
 /** Puts the exchange behind a pipeline: who has a token may have a narrower one, so no scope is asked for. */
 export function createIntentExchange(parts: IntentParts, settings: PlaneSettings): IntentExchange {
-  const { state, pepper, sealer, limits, maxTokenLifeMs, publicUrl, nowMs } = parts;
+  const { sealer, config, publicUrl, nowMs } = parts;
+  const { state, pepper } = parts.stores;
   const exchanges = createExchanges();
   const exchange = createExchange({
-    ...{ exchanges, tokens: state.tokens, intents: state.intents, limits, maxTokenLifeMs, nowMs },
+    ...{ exchanges, tokens: state.tokens, intents: state.intents, nowMs },
+    limits: () => config().auth.intents,
+    maxTokenLifeMs: () => config().auth.maxTokenLifeMs,
     authenticate: createAuthenticate(parts.authenticators),
     drawToken: () => {
       const drawn = drawToken();
@@ -79,6 +81,7 @@ export function createIntentExchange(parts: IntentParts, settings: PlaneSettings
     },
     settings,
   );
+  parts.life.onClose(plane.close);
   const resourceAt: ResourceReader = (resource) => resourceIn(resource, publicUrl());
   return {
     plane,

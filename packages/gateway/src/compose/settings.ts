@@ -48,6 +48,11 @@ export function adminSettings(config: GatewayConfig, { limiter }: SettingsParts)
   };
 }
 
+/** The settings of the plane where tokens are exchanged: reached like that of agents, with nothing that a file could change. */
+export function exchangeSettings(config: GatewayConfig, parts: SettingsParts): PlaneSettings {
+  return { ...adminSettings(config, parts), admit: agentSettings(config, parts).admit };
+}
+
 function methodsOf({ services }: GatewayConfig, service: string): readonly string[] {
   const described = services[service];
   return described?.kind === 'mcp' || described?.kind === 'stdio' ? described.methods : [];

@@ -5,3 +5,4 @@ export { exchangeGrant, type ResourceReader } from './form.ts';
 export { exchangeManifest, exchangeTool } from './manifest.ts';
 export type { IntentLimits } from './narrow.ts';
 export type { TokenAnswer } from './refusal.ts';
+export { type EndRecord, stateOf, timelineOf } from './timeline.ts';
