@@ -4,9 +4,10 @@ import { type GatewayOperationDeps, gatewayOperations } from './gateway-operatio
 import type { AdminOperations, OperationHandler } from './operation.ts';
 import { type RevocationOperationDeps, revocationOperations } from './revocation-operations.ts';
 import { type TokenOperationDeps, tokenOperations } from './token-operations.ts';
+import { type UserOperationDeps, userOperations } from './user-operations.ts';
 
 /** What all operations together lean on. */
-export type AdminDeps = TokenOperationDeps & GatewayOperationDeps & RevocationOperationDeps;
+export type AdminDeps = TokenOperationDeps & GatewayOperationDeps & RevocationOperationDeps & UserOperationDeps;
 
 /** The name of the service that administration is; its tools are called `admin.tokens.create` and so on. */
 export const adminService = 'admin';
@@ -20,6 +21,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
     ...tokenOperations(deps),
     ...revocationOperations(deps),
     ...accountOperations(deps),
+    ...userOperations(deps),
     ...gatewayOperations(deps),
   ];
   const manifest: ServiceManifest = {

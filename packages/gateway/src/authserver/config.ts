@@ -71,7 +71,10 @@ const upstream = (field: ConfigFields) =>
         .describe('What its users may allow clients: names, `posts:*`, or `*`.'),
       requestScopes: list(field.scope, 'scopes').prefault([]).describe('Scopes to ask it for beside `openid`.'),
       require: z
-        .strictObject({ claim: text('the name of a claim'), anyOf: list(text('a value'), 'values').min(1) })
+        .strictObject({
+          claim: text('the name of a claim').describe('The claim.'),
+          anyOf: list(text('a value'), 'values').min(1).describe('Its values; one is enough.'),
+        })
         .optional()
         .describe('Let in only those whose ID token has one of these values in this claim.'),
     })

@@ -23,77 +23,97 @@ export const upstreamCallback = `${mountPath}/upstream/callback`;
  * meanwhile is sealed in `state`; the cookie of the sign-in binds it to the browser.
  */
 export function createUpstream(parts: Parts, provider: UpstreamProvider): Upstream {
-  const { origin, records, nowMs, log, upstreamFetch, upstreamSecret } = parts;
-  const options = {
-    [oauth.customFetch]: toFetch(upstreamFetch),
-    [oauth.allowInsecureRequests]: provider.issuer.startsWith('http:'),
-  };
-  const redirectUri = origin + upstreamCallback;
-  const client: oauth.Client = { client_id: provider.clientId };
-  const discover = async (): Promise<oauth.AuthorizationServer> => {
-    const issuer = new URL(provider.issuer);
-    return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, options));
-  };
-
-  const begin = async (interaction: string): Promise<string> => {
-    const server = await discover();
-    const verifier = oauth.generateRandomCodeVerifier();
-    const nonce = oauth.generateRandomNonce();
-    const url = new URL(server.authorization_endpoint ?? '');
-    const state = records.sealer.seal(stateKind, { interaction, verifier, nonce }, nowMs() + lifeMs);
-    const parameters = {
-      client_id: provider.clientId,
-      redirect_uri: redirectUri,
-      response_type: 'code',
-      scope: ['openid', ...provider.requestScopes].join(' '),
-      code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
-      code_challenge_method: 'S256',
-      state,
-      nonce,
-    };
-    for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
-    return url.href;
-  };
-
-  const exchange = async (interaction: string, callback: URL): Promise<oauth.IDToken> => {
-    const state = callback.searchParams.get('state') ?? '';
-    const kept = records.sealer.open(stateKind, state);
-    if (kept === undefined || kept.interaction !== interaction)
-      throw new Error('a sign-in came back that was not sent from here');
-    const server = await discover();
-    const params = oauth.validateAuthResponse(server, client, callback, state);
-    const authentication = upstreamSecret === undefined ? oauth.None() : oauth.ClientSecretBasic(upstreamSecret);
-    const response = await oauth.authorizationCodeGrantRequest(
-      server,
-      client,
-      authentication,
-      params,
-      redirectUri,
-      String(kept.verifier),
-      options,
-    );
-    const result = await oauth.processAuthorizationCodeResponse(server, client, response, {
-      expectedNonce: String(kept.nonce),
-      requireIdToken: true,
-    });
-    const claims = oauth.getValidatedIdTokenClaims(result);
-    if (claims === undefined) throw new Error('no ID token');
-    return claims;
-  };
-
+  const talk = createTalk(parts, provider);
   return {
-    begin,
+    begin: async (interaction) => {
+      const verifier = oauth.generateRandomCodeVerifier();
+      const nonce = oauth.generateRandomNonce();
+      const state = parts.records.sealer.seal(stateKind, { interaction, verifier, nonce }, parts.nowMs() + lifeMs);
+      return authorizationUrl(talk, { verifier, nonce, state });
+    },
     async arrive(interaction, request) {
       try {
-        const claims = await exchange(interaction, new URL(request.url ?? '', origin));
+        const claims = await redeem(talk, interaction, new URL(request.url ?? '', parts.origin));
         if (!isWelcome(provider, claims)) throw new Error('not one of those who may sign in');
         return upstreamSubject(provider, claims.sub);
       } catch (err) {
-        log.warn({ err, provider: provider.name }, 'a sign-in with the upstream provider did not work');
+        parts.log.warn({ err, provider: provider.name }, 'a sign-in with the upstream provider did not work');
         return undefined;
       }
     },
   };
+}
+
+/** What every word with the provider needs. */
+interface Talk {
+  readonly parts: Parts;
+  readonly provider: UpstreamProvider;
+  readonly redirectUri: string;
+  readonly options: {
+    readonly [oauth.customFetch]: ReturnType<typeof toFetch>;
+    readonly [oauth.allowInsecureRequests]: boolean;
+  };
+}
+
+function createTalk(parts: Parts, provider: UpstreamProvider): Talk {
+  return {
+    parts,
+    provider,
+    redirectUri: parts.origin + upstreamCallback,
+    options: {
+      [oauth.customFetch]: toFetch(parts.upstreamFetch),
+      [oauth.allowInsecureRequests]: provider.issuer.startsWith('http:'),
+    },
+  };
+}
+
+async function discover({ provider, options }: Talk): Promise<oauth.AuthorizationServer> {
+  const issuer = new URL(provider.issuer);
+  return oauth.processDiscoveryResponse(issuer, await oauth.discoveryRequest(issuer, options));
+}
+
+interface Fresh {
+  readonly verifier: string;
+  readonly nonce: string;
+  readonly state: string;
+}
+
+async function authorizationUrl(talk: Talk, { verifier, nonce, state }: Fresh): Promise<string> {
+  const { provider, redirectUri } = talk;
+  const server = await discover(talk);
+  const url = new URL(server.authorization_endpoint ?? '');
+  const parameters = {
+    client_id: provider.clientId,
+    redirect_uri: redirectUri,
+    response_type: 'code',
+    scope: ['openid', ...provider.requestScopes].join(' '),
+    code_challenge: await oauth.calculatePKCECodeChallenge(verifier),
+    code_challenge_method: 'S256',
+    state,
+    nonce,
+  };
+  for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
+  return url.href;
+}
+
+async function redeem(talk: Talk, interaction: string, callback: URL): Promise<oauth.IDToken> {
+  const { parts, provider, redirectUri, options } = talk;
+  const state = callback.searchParams.get('state') ?? '';
+  const kept = parts.records.sealer.open(stateKind, state);
+  if (kept === undefined || kept.interaction !== interaction) throw new Error('a sign-in that was not begun here');
+  const server = await discover(talk);
+  const client: oauth.Client = { client_id: provider.clientId };
+  const params = oauth.validateAuthResponse(server, client, callback, state);
+  const { upstreamSecret } = parts;
+  const authentication = upstreamSecret === undefined ? oauth.None() : oauth.ClientSecretBasic(upstreamSecret);
+  const verifier = String(kept.verifier);
+  const asked = [server, client, authentication, params, redirectUri, verifier, options] as const;
+  const response = await oauth.authorizationCodeGrantRequest(...asked);
+  const expected = { expectedNonce: String(kept.nonce), requireIdToken: true };
+  const result = await oauth.processAuthorizationCodeResponse(server, client, response, expected);
+  const claims = oauth.getValidatedIdTokenClaims(result);
+  if (claims === undefined) throw new Error('no ID token');
+  return claims;
 }
 
 function isWelcome({ require }: UpstreamProvider, claims: oauth.IDToken): boolean {

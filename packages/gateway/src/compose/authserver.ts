@@ -73,6 +73,11 @@ export function prepareBuiltIn(parts: BuiltInParts): BuiltIn | undefined {
   };
 }
 
+/** What people call a gateway. */
+export function gatewayNameOf({ auth }: GatewayConfig): string {
+  return auth.resource.name ?? 'Sallyport';
+}
+
 function createSettings(issuerUrl: () => string | undefined): BuiltIn['settings'] {
   let made: { readonly from: AuthSettings; readonly url: string; readonly settings: AuthSettings } | undefined;
   return (from) => {
@@ -114,7 +119,6 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
   const { state, authServerKeys } = stores;
   const publicUrl = (parts.publicUrl() ?? '').replace(/\/$/, '');
   if (publicUrl === '') throw new Error('auth.server needs publicUrl: it has to know the address that agents use');
-  const { name = 'Sallyport' } = config().auth.resource;
   const limiter = createMemoryLimiter({ nowMs: () => performance.now(), maxKeys: 50_000 });
   const trustedProxies = createIsTrusted(config().trustedProxies);
   const strangers = createGuardedFetch({ ...egress, maxBytes: 64 * 1024, timeoutMs: 3_000 });
@@ -123,7 +127,7 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
   const secret = upstreamSecret(settings);
   for (const { id } of settings.clients) state.accounts.ensure({ name: id, kind: 'agent' });
   return {
-    ...{ settings, publicUrl, name, nowMs, log },
+    ...{ settings, publicUrl, nowMs, log, name: gatewayNameOf(config()) },
     origin: new URL(publicUrl).origin,
     records: { store: state.oauth, sealer: createSealer(authServerKeys.seal, nowMs), idKey: authServerKeys.names },
     users: state.users,

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { JsonObject } from '@sallyport/protocol';
 import { type AdminListener, adminOperations, createAdminRegistry, listenForAdmin } from '../admin/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
+import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { dataPaths, type Stores } from './stores.ts';
@@ -13,18 +14,24 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly agents: Plane;
   readonly status: () => JsonObject;
   readonly maxTokenLifeMs: () => number;
+  /** What people call this gateway. */
+  readonly gatewayName: () => string;
   readonly issuerNames: () => readonly string[];
 }
 
 /** Administration as a plane of its own: its operations are tools, on the same path as all others. */
 export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Plane {
   const { stores, agents, status, maxTokenLifeMs, nowMs } = parts;
-  const { tokens, accounts, revocations } = stores.state;
+  const { tokens, accounts, revocations, users } = stores.state;
+  const totpSealer = createSealer(stores.authServerKeys.seal, nowMs);
   const catalog = agents.catalog.current;
   const operations = adminOperations({
     tokens,
     accounts,
     revocations,
+    users,
+    sealTotp: (user, secret) => totpSealer.seal(`totp ${user}`, { secret }, Number.MAX_SAFE_INTEGER),
+    gatewayName: parts.gatewayName,
     issuerNames: parts.issuerNames,
     pepper: stores.pepper,
     nowMs,

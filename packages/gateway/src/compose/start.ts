@@ -11,7 +11,7 @@ import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
-import { prepareBuiltIn } from './authserver.ts';
+import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
 import { createIdentity, publicUrlOf } from './identity.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
@@ -118,7 +118,10 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const isReady = () => !registry.settling;
   const status = () => ({ version, ready: isReady(), audit: { ...stores.auditLog.stats() } });
   const owner = createOwnerPlane(
-    { ...shared, stores, agents, status, maxTokenLifeMs, issuerNames: identity.issuerNames },
+    {
+      ...{ ...shared, stores, agents, status, maxTokenLifeMs, issuerNames: identity.issuerNames },
+      gatewayName: () => gatewayNameOf(live.config),
+    },
     adminSettings(config, settingsParts),
   );
   life.onClose(owner.close);

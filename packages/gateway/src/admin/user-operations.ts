@@ -1,0 +1,230 @@
+import { GatewayError } from '@sallyport/core';
+import type { JsonObject } from '@sallyport/protocol';
+import { isAdminScope } from '../authentication/scope-syntax.ts';
+import { drawTotpSecret, hashPassword } from '../authserver/index.ts';
+import type { Accounts } from '../store/accounts.ts';
+import type { RevocationStore } from '../store/revocations.ts';
+import type { UserListing, Users } from '../store/users.ts';
+import { changing, type Operation, reading } from './operation.ts';
+import * as schemas from './schemas.ts';
+
+/** What the operations on users lean on. */
+export interface UserOperationDeps {
+  readonly users: Users;
+  readonly accounts: Accounts;
+  readonly revocations: RevocationStore;
+  /** Seals the secret of a second factor. */
+  readonly sealTotp: (user: string, secret: string) => string;
+  /** What this gateway is called in authenticator apps. */
+  readonly gatewayName: () => string;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+}
+
+const scope = 'admin:users';
+const password: JsonObject = {
+  type: 'string',
+  minLength: 1,
+  maxLength: 1024,
+  description: 'The password: 12 to 256 characters. It is kept as a hash (scrypt).',
+};
+const byName = schemas.strictObject({ name: schemas.accountName });
+const userFacts = schemas.strictObject({
+  name: { type: 'string' },
+  state: { enum: ['active', 'disabled'] },
+  scopes: schemas.scopeList,
+  secondFactor: { type: 'boolean' },
+  changedAt: { type: 'string', format: 'date-time' },
+});
+
+/** The people who sign in with a password: made, changed, shut out. What ends a sign-in ends its tokens with the next call. */
+export function userOperations(deps: UserOperationDeps): readonly Operation[] {
+  return [add(deps), list(deps), allow(deps), ...entry(deps), resetPassword(deps), ...secondFactor(deps), remove(deps)];
+}
+
+function add(deps: UserOperationDeps): Operation {
+  return {
+    tool: changing('users.add', scope, {
+      description: 'Makes somebody who can sign in with a password and allow clients what the scopes say.',
+      inputSchema: schemas.strictObject({ name: schemas.accountName, password, scopes: schemas.scopeList }),
+      outputSchema: userFacts,
+    }),
+    handler: async ({ name, password: text, scopes }) => {
+      const user = String(name);
+      if (deps.users.find(user) !== undefined) throw new GatewayError('conflict', { issues: ['/name: there is one'] });
+      const allowed = toolScopes(scopes);
+      const passwordHash = await hashPassword(String(text));
+      const account = deps.accounts.ensure({ name: user, kind: 'person' });
+      deps.users.put({ account, passwordHash, scopes: allowed });
+      return shown(known(deps, user));
+    },
+  };
+}
+
+function list({ users }: UserOperationDeps): Operation {
+  return {
+    tool: reading('users.list', scope, {
+      description: 'Lists all who can sign in, by name.',
+      inputSchema: schemas.strictObject({}),
+      outputSchema: schemas.strictObject({ users: { type: 'array', items: userFacts } }),
+    }),
+    handler: async () => ({ users: users.list().map(shown) }),
+  };
+}
+
+function allow(deps: UserOperationDeps): Operation {
+  return {
+    tool: changing('users.allow', scope, {
+      description: 'Replaces the scopes that a user may allow clients. The user has to sign in again.',
+      inputSchema: schemas.strictObject({ name: schemas.accountName, scopes: schemas.scopeList }),
+      outputSchema: userFacts,
+    }),
+    handler: async ({ name, scopes }) => {
+      const { account, passwordHash } = stored(deps, String(name));
+      deps.users.put({ account, passwordHash, scopes: toolScopes(scopes) });
+      return ended(deps, account.name);
+    },
+  };
+}
+
+/** Disabling and enabling: of the account, so of its tokens too. */
+function entry(deps: UserOperationDeps): readonly Operation[] {
+  const { accounts, nowMs } = deps;
+  return [
+    {
+      tool: changing('users.disable', scope, {
+        description: 'Shuts a user out from the next call on: no sign-in, no token, until enabled again.',
+        inputSchema: byName,
+        outputSchema: userFacts,
+        sideEffect: 'destructive',
+        idempotent: true,
+      }),
+      handler: async ({ name }) => {
+        const { account } = stored(deps, String(name));
+        accounts.disable(account.name, nowMs());
+        return ended(deps, account.name);
+      },
+    },
+    {
+      tool: changing('users.enable', scope, {
+        description: 'Lets a user in again, with a new sign-in.',
+        inputSchema: byName,
+        outputSchema: userFacts,
+        idempotent: true,
+      }),
+      handler: async ({ name }) => {
+        const { account } = stored(deps, String(name));
+        accounts.enable(account.name);
+        return shown(known(deps, account.name));
+      },
+    },
+  ];
+}
+
+function resetPassword(deps: UserOperationDeps): Operation {
+  return {
+    tool: changing('users.resetPassword', scope, {
+      description: 'Gives a user another password. What was signed in with the one before ends.',
+      inputSchema: schemas.strictObject({ name: schemas.accountName, password }),
+      outputSchema: userFacts,
+    }),
+    handler: async ({ name, password: text }) => {
+      const { account, scopes } = stored(deps, String(name));
+      deps.users.put({ account, passwordHash: await hashPassword(String(text)), scopes });
+      return ended(deps, account.name);
+    },
+  };
+}
+
+function secondFactor(deps: UserOperationDeps): readonly Operation[] {
+  return [
+    {
+      tool: changing('users.setSecondFactor', scope, {
+        description:
+          'Draws a secret for an authenticator app; from now on its codes are needed. It is shown this once.',
+        inputSchema: byName,
+        outputSchema: schemas.strictObject({
+          name: { type: 'string' },
+          secret: { type: 'string', description: 'For typing, base32.' },
+          url: { type: 'string', description: 'For the app: otpauth://totp/…' },
+        }),
+      }),
+      handler: async ({ name }) => {
+        const { account } = stored(deps, String(name));
+        const drawn = await drawTotpSecret(account.name, deps.gatewayName());
+        deps.users.setTotp(account.name, deps.sealTotp(account.name, drawn.secret));
+        ended(deps, account.name);
+        return { name: account.name, ...drawn };
+      },
+    },
+    {
+      tool: changing('users.removeSecondFactor', scope, {
+        description: 'Takes the second factor of a user away: the password is enough again.',
+        inputSchema: byName,
+        outputSchema: userFacts,
+        sideEffect: 'destructive',
+        idempotent: true,
+      }),
+      handler: async ({ name }) => {
+        const { account } = stored(deps, String(name));
+        deps.users.setTotp(account.name, undefined);
+        return ended(deps, account.name);
+      },
+    },
+  ];
+}
+
+function remove(deps: UserOperationDeps): Operation {
+  return {
+    tool: changing('users.delete', scope, {
+      description: 'Removes a user: no sign-in any more. The account stays, with the tokens that were made for it.',
+      inputSchema: byName,
+      outputSchema: schemas.strictObject({ name: { type: 'string' }, changed: { type: 'boolean' } }),
+      sideEffect: 'destructive',
+      idempotent: true,
+    }),
+    handler: async ({ name }) => {
+      const changed = deps.users.remove(String(name));
+      endTokens(deps, String(name));
+      return { name: String(name), changed };
+    },
+  };
+}
+
+/** What users allow is for tools. Whoever administers has a token for that, made on purpose. */
+function toolScopes(scopes: unknown): readonly string[] {
+  const list = scopes as readonly string[];
+  if (!list.some(isAdminScope)) return list;
+  throw new GatewayError('invalid_input', { issues: ['/scopes: those of administration cannot be given to clients'] });
+}
+
+function stored({ users }: UserOperationDeps, name: string) {
+  const user = users.find(name);
+  if (user === undefined) throw new GatewayError('not_found', { issues: ['/name: there is no such user'] });
+  return user;
+}
+
+function known(deps: UserOperationDeps, name: string): UserListing {
+  const { passwordHash: _, totp, ...rest } = stored(deps, name);
+  return { ...rest, hasTotp: totp !== undefined };
+}
+
+function ended(deps: UserOperationDeps, name: string): JsonObject {
+  endTokens(deps, name);
+  return shown(known(deps, name));
+}
+
+/** Access tokens are good without asking anybody, so that theirs have ended has to be on record. */
+function endTokens({ revocations, nowMs }: UserOperationDeps, name: string): void {
+  revocations.add({ issuer: 'built-in', kind: 'subject', value: name, atMs: nowMs() });
+}
+
+function shown({ account, scopes, hasTotp, changedAtMs }: UserListing): JsonObject {
+  return {
+    name: account.name,
+    state: account.disabledAtMs === undefined ? 'active' : 'disabled',
+    scopes: [...scopes],
+    secondFactor: hasTotp,
+    changedAt: new Date(changedAtMs).toISOString(),
+  };
+}
