@@ -14,6 +14,7 @@ export type { InvokeOptions } from './invoke.ts';
 export type { Listening, ListenOptions } from './listen.ts';
 export type { CallLogger, LogMethod } from './log.ts';
 export type { McpOptions } from './mcp/endpoint.ts';
+export type { GatewayTrust } from './mcp/statement.ts';
 export type {
   ArgumentsOf,
   Complete,

@@ -67,7 +67,15 @@ export async function listen(served: Served, options: ListenOptions): Promise<Li
   };
   const { manifest } = table;
   // A call that did not come over a hop has no parent that a gateway would know of: it calls in the service's own name.
-  const mcpOptions = options.mcp && { ...options.mcp, manifest, runner, news, log, callTool: callAlone };
+  const mcpOptions = options.mcp && {
+    ...options.mcp,
+    manifest,
+    runner,
+    news,
+    log,
+    nowMs: served.environment.nowMs,
+    callTool: callAlone,
+  };
   const mcp = mcpOptions && (await startMcpEndpoint(mcpOptions));
   try {
     for (const { open, ...link } of hops) links.push(await open(link));
@@ -113,7 +121,7 @@ async function closeAll({ links, mcp, runner }: Open): Promise<void> {
 
 const nowhere =
   'There is nowhere to listen: start the service with `sallyport run`, set SALLYPORT_HOP or SALLYPORT_LISTEN and ' +
-  'SALLYPORT_CREDENTIAL_FILE, or pass { mcp: { port, token } }.';
+  'SALLYPORT_CREDENTIAL_FILE, or pass { mcp: { port, token } } or { mcp: { port, gateway } }.';
 
 type Hop = LinkOptions & { readonly open: (options: LinkOptions) => Promise<Links> };
 

@@ -1,4 +1,3 @@
-import { createHash, timingSafeEqual } from 'node:crypto';
 import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
 import type { NodeIncomingMessageLike } from '@modelcontextprotocol/node';
 import { metaKeys, type ServiceManifest } from '@sallyport/protocol';
@@ -7,7 +6,10 @@ import type { CallScope } from '../call-context.ts';
 import type { NewsDesk } from '../news.ts';
 import type { Runner } from '../runner.ts';
 import type { CallTool } from '../tool-options.ts';
+import { parseBody, readText, refuseBody, Unreadable } from './body.ts';
+import { type Admitted, createDoor, type Door, type DoorKey } from './door.ts';
 import type { Sessions } from './sessions.ts';
+import type { GatewayTrust } from './statement.ts';
 
 /** Where the MCP endpoint listens, and who may use it. */
 export interface McpOptions {
@@ -15,8 +17,13 @@ export interface McpOptions {
   readonly port: number;
   /** The loopback address unless given. */
   readonly host?: string;
-  /** The bearer token that every request must carry; whoever has it may call every tool of this service. */
-  readonly token: string;
+  /**
+   * The bearer token that every request must carry; whoever has it may call every tool of this service. For trying things out,
+   * and where there is no gateway. Either this or `gateway`.
+   */
+  readonly token?: string;
+  /** Takes only requests that this gateway has signed a statement for, and asks it who is calling. */
+  readonly gateway?: GatewayTrust;
 }
 
 /** What an endpoint needs. */
@@ -26,6 +33,7 @@ export interface McpEndpointOptions extends McpOptions {
   readonly news: NewsDesk;
   readonly log: Logger;
   readonly callTool: (scope: CallScope | undefined) => CallTool;
+  readonly nowMs: () => number;
 }
 
 /** A running MCP endpoint. */
@@ -39,12 +47,12 @@ const minTokenLength = 16;
 const path = '/mcp';
 
 /**
- * Serves the tools to any MCP client over Streamable HTTP, of either era. Refuses everything without the token, and
- * everything from a browser's page. Throws when the token is too short to be one.
+ * Serves the tools over Streamable HTTP, of either era: to any MCP client that has the token, or to a gateway alone. Refuses
+ * everything else, and everything from a browser's page. Throws when the token is too short to be one, and for both or neither.
  */
 export async function startMcpEndpoint(options: McpEndpointOptions): Promise<McpEndpoint> {
-  const { host = '127.0.0.1', port, token, log } = options;
-  if (token.length < minTokenLength) throw new TypeError(`The MCP token has fewer than ${minTokenLength} characters`);
+  const { host = '127.0.0.1', port, log } = options;
+  const key = await keyOf(options);
   // Imported only by services that have this face: it is most of what the kit weighs.
   const [{ createMcpHandler }, { toNodeHandler }, { createMcpServer }] = await Promise.all([
     import('@modelcontextprotocol/server'),
@@ -54,7 +62,7 @@ export async function startMcpEndpoint(options: McpEndpointOptions): Promise<Mcp
   const onerror = (err: Error): void => log.debug({ err }, 'an MCP request failed');
   const handler = createMcpHandler(() => createMcpServer(options), { onerror });
   const handle = toNodeHandler(handler, { onerror });
-  const isAllowed = createGuard(token, options.host === undefined);
+  const door = createDoor({ key, path, loopbackOnly: options.host === undefined, log });
   let sessions: Promise<Sessions> | undefined;
   const openSessions = async (): Promise<Sessions> => {
     // Imported only for clients of the old era that want one.
@@ -63,19 +71,19 @@ export async function startMcpEndpoint(options: McpEndpointOptions): Promise<Mcp
     );
     return sessions;
   };
-  const route = async (request: IncomingMessage, response: ServerResponse): Promise<void> => {
+  const route = async (request: IncomingMessage, response: ServerResponse, admitted: Admitted): Promise<void> => {
     const id = request.headers['mcp-session-id'];
-    if (typeof id === 'string') return (await openSessions()).serve(request, response, id);
-    const body = mayInitialize(request) ? await readJson(request) : undefined;
+    const text = admitted.text ?? (id === undefined && mayInitialize(request) ? await readText(request) : undefined);
+    const body = text === undefined ? undefined : parseBody(text);
     if (body instanceof Unreadable) return refuseBody(response, body);
+    if (typeof id === 'string') return (await openSessions()).serve(request, response, { id, body });
     if (isInitialize(body)) return (await openSessions()).begin(request, response, body);
     // Node types optional members more loosely than the SDK; at run time they are the same.
     return handle(request as NodeIncomingMessageLike, response, body);
   };
 
   const server = createServer({ headersTimeout: 10_000, requestTimeout: 30_000 }, (request, response) => {
-    if (!isAllowed(request, response)) return;
-    route(request, response).catch((err: unknown) => {
+    serve({ request, response, door, route }).catch((err: unknown) => {
       log.error({ err }, 'an MCP request failed');
       response.destroy();
     });
@@ -110,67 +118,42 @@ function isInitialize(body: unknown): boolean {
   return !isObject(meta) || meta[metaKeys.protocolVersion] === undefined;
 }
 
-/** Longest body that is looked into, in bytes: as long as the SDK takes them. */
-const maxBodyBytes = 4 * 1024 * 1024;
-
-/** Why a body could not be read. */
-class Unreadable {
-  readonly status: 400 | 413;
-  constructor(status: 400 | 413) {
-    this.status = status;
-  }
-}
-
-async function readJson(request: IncomingMessage): Promise<unknown> {
-  const chunks: Buffer[] = [];
-  let length = 0;
-  for await (const chunk of request as AsyncIterable<Buffer>) {
-    length += chunk.length;
-    if (length > maxBodyBytes) return new Unreadable(413);
-    chunks.push(chunk);
-  }
-  try {
-    return JSON.parse(Buffer.concat(chunks).toString('utf8'));
-  } catch {
-    return new Unreadable(400);
-  }
-}
-
-function refuseBody(response: ServerResponse, { status }: Unreadable): void {
-  response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
-  const error = { code: -32700, message: status === 413 ? 'The body is too long' : 'Parse error' };
-  response.end(JSON.stringify({ jsonrpc: '2.0', id: null, error }));
-}
-
 function isObject(value: unknown): value is Readonly<Record<string, unknown>> {
   return typeof value === 'object' && value !== null && !Array.isArray(value);
 }
 
-/** Answers what may not pass. The token is looked at first, so that strangers learn nothing else. */
-function createGuard(token: string, loopbackOnly: boolean) {
-  const expected = digest(`Bearer ${token}`);
-  const loopback = /^(?:localhost|127\.0\.0\.1|\[::1\])(?::\d+)?$/;
-  return (request: IncomingMessage, response: ServerResponse): boolean => {
-    const { authorization = '', host = '', origin } = request.headers;
-    if (!timingSafeEqual(digest(authorization), expected)) {
-      return refuse(response.setHeader('WWW-Authenticate', 'Bearer'), 401);
-    }
-    // A page cannot know the token; should it ever, it still may not call from a browser, under whatever name it found us.
-    if (origin !== undefined || (loopbackOnly && !loopback.test(host))) return refuse(response, 403);
-    return request.url?.split('?')[0] === path || refuse(response, 404);
-  };
+async function keyOf({ token, gateway, manifest, nowMs }: McpEndpointOptions): Promise<DoorKey> {
+  if ((token === undefined) === (gateway === undefined)) {
+    throw new TypeError('The MCP endpoint needs either a token or a gateway to believe, and not both');
+  }
+  if (gateway !== undefined) {
+    // Imported only by services that have a gateway call them over HTTP.
+    const { createStatementCheck } = await import('./statement.ts');
+    return { check: createStatementCheck({ service: manifest.service, trust: gateway, nowMs }) };
+  }
+  if (token === undefined || token.length < minTokenLength) {
+    throw new TypeError(`The MCP token has fewer than ${minTokenLength} characters`);
+  }
+  return { token };
 }
 
-function refuse(response: ServerResponse, status: 401 | 403 | 404): false {
-  const code = { 401: 'unauthenticated', 403: 'permission_denied', 404: 'not_found' }[status];
-  response.writeHead(status, { 'Content-Type': 'application/json', Connection: 'close' });
-  response.end(JSON.stringify({ error: { code } }));
-  return false;
+interface Serving {
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+  readonly door: Door;
+  readonly route: (request: IncomingMessage, response: ServerResponse, admitted: Admitted) => Promise<void>;
 }
 
-/** Texts of the same length, whatever was sent: comparing them tells nothing of the token's length either. */
-function digest(text: string): Buffer {
-  return createHash('sha256').update(text).digest();
+async function serve({ request, response, door, route }: Serving): Promise<void> {
+  const admitted = await door(request, response);
+  if (admitted === undefined) return;
+  // The SDK passes this on with the request, and looks into nothing of it.
+  if (admitted.vouched) {
+    const { principal } = admitted.vouched;
+    const auth = { token: '', clientId: principal.client, scopes: [...principal.scopes], extra: { ...admitted } };
+    Object.assign(request, { auth });
+  }
+  await route(request, response, admitted);
 }
 
 function listen(server: Server, port: number, host: string): Promise<number> {

@@ -23,6 +23,7 @@ import type { Principal } from '../tool-options.ts';
 import { askClient } from './ask-client.ts';
 import type { McpEndpointOptions } from './endpoint.ts';
 import { listFor } from './lists.ts';
+import type { Vouched } from './statement.ts';
 import { answersTasks } from './task-methods.ts';
 
 /** What is remembered of a client of the old era between its requests. Absent for whoever has no session, and in the new era. */
@@ -91,7 +92,7 @@ function createStarter({ manifest, runner, callTool }: McpEndpointOptions) {
     const retry = retryOf(context);
     const onProgress = progressTo(context);
     const incoming: IncomingCall = {
-      ...{ ...meant, id: randomUUID(), traceparent: childTrace(context), callTool, principal: direct },
+      ...{ ...meant, ...callerIn(context), callTool },
       timeoutMs: timeouts.get(meant.tool) ?? defaultTimeoutMs,
       ...(method !== 'tools/call' && { method }),
       ...(client && { client }),
@@ -107,6 +108,16 @@ function createStarter({ manifest, runner, callTool }: McpEndpointOptions) {
     if (answer.kind === 'error') throw new ProtocolError(answer.error.code, answer.error.message, answer.error.data);
     return JSON.parse(answer.text) as JsonObject;
   };
+}
+
+/** Who calls, and what a gateway says of it; without one, nobody knows. */
+function callerIn(
+  context: ServerContext,
+): Pick<IncomingCall, 'id' | 'traceparent' | 'principal' | 'statement' | 'needs'> {
+  const vouched = context.http?.authInfo?.extra?.vouched as Vouched | undefined;
+  if (vouched === undefined) return { id: randomUUID(), traceparent: childTrace(context), principal: direct };
+  const { principal, statement, needs } = vouched;
+  return { id: statement.callId, traceparent: statement.trace, principal, statement, ...(needs && { needs }) };
 }
 
 function paramsOf({ params }: JSONRPCRequest): JsonObject {

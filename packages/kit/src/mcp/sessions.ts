@@ -11,10 +11,16 @@ export interface Sessions {
   /** Begins one with an `initialize` that was read already. */
   begin(request: IncomingMessage, response: ServerResponse, body: unknown): Promise<void>;
   /** Goes on with the one that a request names; 404 for one that is not there any more. */
-  serve(request: IncomingMessage, response: ServerResponse, id: string): Promise<void>;
+  serve(request: IncomingMessage, response: ServerResponse, given: Given): Promise<void>;
   /** Tells those who asked to be told. */
   tell(news: News): void;
   close(): Promise<void>;
+}
+
+/** Which session, and the body where it was read already. */
+export interface Given {
+  readonly id: string;
+  readonly body: unknown;
 }
 
 /** What keeping sessions needs. */
@@ -66,7 +72,7 @@ export function createSessions({ createServer, log }: SessionsOptions): Sessions
       await transport.handleRequest(request, response, body);
       if (transport.sessionId === undefined) await server.close();
     },
-    async serve(request, response, id) {
+    async serve(request, response, { id, body }) {
       const open = sessions.get(id);
       if (open === undefined) {
         const error = { code: -32001, message: 'Session not found' };
@@ -75,7 +81,7 @@ export function createSessions({ createServer, log }: SessionsOptions): Sessions
         return;
       }
       touch(id, open);
-      await open.transport.handleRequest(request, response);
+      await open.transport.handleRequest(request, response, body);
     },
     tell(news) {
       if (news.kind !== 'updated') return;
