@@ -146,8 +146,9 @@ export const strictEntries = {
 const foreignName = z
   .string()
   .regex(/^[!#-)+-[\]-~]{1,128}$/, 'a name is at most 128 printable characters, no space " * or \\');
-const printable = /^[^\p{Cc}\p{Cs}]{1,8192}$/u;
-const foreignUri = z.string().regex(printable, 'a URI has at most 8,192 characters, none of them for control');
+/** Nor what is not seen, or turns the direction of what is: people and rules have to tell URIs apart. */
+const printable = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,8192}$/u;
+const foreignUri = z.string().regex(printable, 'a URI has at most 8,192 characters, all of them to be seen');
 const foreignDeclared = {
   title: z.string().max(10_000).optional(),
   description: z.string().max(256 * 1024),
