@@ -8,7 +8,7 @@ export interface Diagnosis extends Held {
   /** Objects that are in use, in MiB. */
   readonly heap: number;
   /** What keeps the event loop busy, by kind. */
-  readonly resources: Readonly<Record<string, number>>;
+  readonly resources: Readonly<Record<string, number | undefined>>;
 }
 
 const address = /ws:\/\/[^\s]+/;

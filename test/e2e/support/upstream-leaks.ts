@@ -63,6 +63,8 @@ async function introduce({ url, token }: CallerTarget): Promise<Visitor> {
     Authorization: `Bearer ${token}`,
     'Content-Type': 'application/json',
     Accept: 'application/json, text/event-stream',
+    // What stays open is the gateway's doing.
+    Connection: 'close',
   };
   const post = async (message: object): Promise<Response> => {
     const body = JSON.stringify({ jsonrpc: '2.0', ...message });
@@ -184,7 +186,7 @@ const config = {
 /** Handles that are there now and then; and objects, in MiB, that grow with the code that ran. */
 const [fewHandles, fewMiB] = [10, 6];
 
-/** How long connections are kept for the next request, and a little. */
+/** How long connections with servers are kept for the next request, and a little. */
 const keptMs = 7_000;
 
 /** Lets something come and go as often as given, in rounds, and looks what stays after each of them. */
@@ -221,7 +223,7 @@ function isClean(before: Look, now: Look): boolean {
   );
 }
 
-const timersOf = ({ resources }: Look): number => (resources.Timeout ?? 0) + (resources.Immediate ?? 0);
+const timersOf = ({ resources: { Timeout = 0, Immediate = 0 } }: Look): number => Timeout + Immediate;
 
 async function lookAt({ gateway, upstream }: FaultWorld): Promise<Look> {
   const diagnosis = await diagnose(gateway.program);

@@ -38,6 +38,8 @@ export function modernRequest(
       Authorization: `Bearer ${token}`,
       'Content-Type': 'application/json',
       Accept: 'application/json, text/event-stream',
+      // No connection is kept for the next one: what stays open is the gateway's doing.
+      Connection: 'close',
       'MCP-Protocol-Version': '2026-07-28',
       'Mcp-Method': method,
       ...(typeof params.name === 'string' && { 'Mcp-Name': params.name }),
