@@ -1,13 +1,18 @@
 import type { ServiceManifest } from '@sallyport/protocol';
 import { accountOperations } from './account-operations.ts';
 import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
+import { type IntentOperationDeps, intentOperations } from './intent-operations.ts';
 import type { AdminOperations, OperationHandler } from './operation.ts';
 import { type RevocationOperationDeps, revocationOperations } from './revocation-operations.ts';
 import { type TokenOperationDeps, tokenOperations } from './token-operations.ts';
 import { type UserOperationDeps, userOperations } from './user-operations.ts';
 
 /** What all operations together lean on. */
-export type AdminDeps = TokenOperationDeps & GatewayOperationDeps & RevocationOperationDeps & UserOperationDeps;
+export type AdminDeps = TokenOperationDeps &
+  GatewayOperationDeps &
+  RevocationOperationDeps &
+  UserOperationDeps &
+  IntentOperationDeps;
 
 /** The name of the service that administration is; its tools are called `admin.tokens.create` and so on. */
 export const adminService = 'admin';
@@ -20,6 +25,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
   const operations = [
     ...tokenOperations(deps),
     ...revocationOperations(deps),
+    ...intentOperations(deps),
     ...accountOperations(deps),
     ...userOperations(deps),
     ...gatewayOperations(deps),

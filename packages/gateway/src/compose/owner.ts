@@ -4,6 +4,7 @@ import { type AdminListener, adminOperations, createAdminRegistry, listenForAdmi
 import type { GatewayConfig } from '../config/index.ts';
 import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
+import { openMessage } from './intents.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { dataPaths, type Stores } from './stores.ts';
 
@@ -17,12 +18,14 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   /** What people call this gateway. */
   readonly gatewayName: () => string;
   readonly issuerNames: () => readonly string[];
+  readonly auditPath: string;
 }
 
 /** Administration as a plane of its own: its operations are tools, on the same path as all others. */
 export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Plane {
   const { stores, agents, status, maxTokenLifeMs, nowMs } = parts;
-  const { tokens, accounts, revocations, users } = stores.state;
+  const { tokens, accounts, revocations, users, intents } = stores.state;
+  const messageSealer = createSealer(stores.handleKey, nowMs);
   const totpSealer = createSealer(stores.authServerKeys.seal, nowMs);
   const catalog = agents.catalog.current;
   const operations = adminOperations({
@@ -33,6 +36,8 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     sealTotp: (user, secret) => totpSealer.seal(`totp ${user}`, { secret }, Number.MAX_SAFE_INTEGER),
     gatewayName: parts.gatewayName,
     issuerNames: parts.issuerNames,
+    ...{ intents, auditPath: parts.auditPath },
+    openMessage: (id, sealed) => openMessage(messageSealer, id, sealed),
     pepper: stores.pepper,
     nowMs,
     maxTokenLifeMs,

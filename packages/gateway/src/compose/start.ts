@@ -13,15 +13,16 @@ import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
 import { createIdentity, publicUrlOf } from './identity.ts';
+import { createIntentExchange, type IntentExchange } from './intents.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
-import { createOwnerPlane, listenForOwner } from './owner.ts';
+import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane } from './plane.ts';
 import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
 import { mintRunToken } from './run-token.ts';
 import { createServiceCalls } from './service-calls.ts';
-import { adminSettings, agentSettings, needRestart, type SettingsParts } from './settings.ts';
+import { adminSettings, agentSettings, exchangeSettings, needRestart, type SettingsParts } from './settings.ts';
 import { dataPaths, openStores, type Stores } from './stores.ts';
 import { version } from './version.ts';
 import { nameStyleOf } from './views.ts';
@@ -86,6 +87,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
   stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
+  stores.state.intents.prune(nowMs() - keepDeadTokensMs);
 
   const sealer = createSealer(stores.handleKey, nowMs);
   const maxTokenLifeMs = () => live.config.auth.maxTokenLifeMs;
@@ -97,6 +99,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     onRecheck: createRecheck(stores.state.tokens.version, life),
     record: openRecord(options, stores, life),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
+    intents: stores.state.intents,
     ...{ nowMs, log },
   };
   const settingsParts: SettingsParts = {
@@ -116,20 +119,19 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   life.onClose(agents.close);
 
   const isReady = () => !registry.settling;
-  const status = () => ({ version, ready: isReady(), audit: { ...stores.auditLog.stats() } });
-  const owner = createOwnerPlane(
-    {
-      ...{ ...shared, stores, agents, status, maxTokenLifeMs, issuerNames: identity.issuerNames },
-      gatewayName: () => gatewayNameOf(live.config),
-    },
-    adminSettings(config, settingsParts),
-  );
+  const { issuerNames } = identity;
+  const owner = ownerPlane({ ...shared, stores, agents, isReady, maxTokenLifeMs, issuerNames, live }, settingsParts);
   life.onClose(owner.close);
+  const exchange = createIntentExchange(
+    { ...shared, ...facts, sealer, publicUrl: () => publicUrlOf(facts) },
+    exchangeSettings(config, settingsParts),
+  );
 
   const nameStyle = (endpoint: Endpoint) => nameStyleOf(live.config)(endpoint);
   const url = await listenForAgents({
     ...{ config, registry, nowMs, log, life, sealer, nameStyle },
-    ...{ plane: agents, identity: { ...identity.facts, document: assertions.document } },
+    plane: agents,
+    identity: { ...identity.facts, document: assertions.document, exchangeToken: exchange.exchangeToken },
   });
   live.url = url;
   await builtIn?.start(agents);
@@ -138,7 +140,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   life.onClose(admin.close);
 
   return toRunning({
-    ...{ options, live, life, stores, agents, owner, open, settingsParts, maxTokenLifeMs },
+    ...{ options, live, life, stores, agents, owner, exchange, open, settingsParts, maxTokenLifeMs },
     ...{ mcpUrl: url.href, adminUrl: admin.url },
   });
 }
@@ -157,6 +159,7 @@ interface RunningParts {
   readonly stores: Stores;
   readonly agents: Plane;
   readonly owner: Plane;
+  readonly exchange: IntentExchange;
   readonly open: OpenRegistry;
   readonly settingsParts: SettingsParts;
   readonly maxTokenLifeMs: () => number;
@@ -165,7 +168,8 @@ interface RunningParts {
 }
 
 function toRunning(parts: RunningParts): RunningGateway {
-  const { options, live, life, stores, agents, owner, open, settingsParts, maxTokenLifeMs, mcpUrl, adminUrl } = parts;
+  const { options, live, life, stores, agents, owner, open, settingsParts, maxTokenLifeMs } = parts;
+  const { mcpUrl, adminUrl, exchange } = parts;
   const { registry } = open;
   return {
     mcpUrl,
@@ -180,16 +184,39 @@ function toRunning(parts: RunningParts): RunningGateway {
     reload(next, { runCredentials = options.runCredentials ?? [] } = {}) {
       // Everything that can fail comes before the first thing that counts.
       const useCredentials = open.prepareCredentials(next, runCredentials);
-      const settings = { agents: agentSettings(next, settingsParts), owner: adminSettings(next, settingsParts) };
+      const settings = {
+        agents: agentSettings(next, settingsParts),
+        owner: adminSettings(next, settingsParts),
+        exchange: exchangeSettings(next, settingsParts),
+      };
       const restart = needRestart(live.config, next);
       agents.apply(settings.agents);
       owner.apply(settings.owner);
+      exchange.plane.apply(settings.exchange);
       live.config = next;
       useCredentials();
       return restart;
     },
     close: life.close,
   };
+}
+
+type OwnerFacts = Omit<OwnerParts, 'status' | 'gatewayName' | 'auditPath'> & {
+  readonly live: Live;
+  readonly isReady: () => boolean;
+};
+
+function ownerPlane({ live, isReady, ...parts }: OwnerFacts, settingsParts: SettingsParts): Plane {
+  const { auditLog } = parts.stores;
+  return createOwnerPlane(
+    {
+      ...parts,
+      status: () => ({ version, ready: isReady(), audit: { ...auditLog.stats() } }),
+      gatewayName: () => gatewayNameOf(live.config),
+      auditPath: dataPaths(live.config.data).audit,
+    },
+    adminSettings(live.config, settingsParts),
+  );
 }
 
 function openRecord({ config, log, onRecord }: StartOptions, { auditLog }: Stores, life: Lifetime) {
