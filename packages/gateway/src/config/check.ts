@@ -87,7 +87,7 @@ function checkShape(service: Service, path: Path): readonly Finding[] {
   const misplaced = Object.entries(belongsTo)
     .filter(([key, owners]) => key in service && service[key as keyof Service] !== undefined && !owners.includes(kind))
     .map(([key, owners]) => at(key, `${key} goes with ${owners.join(' or ')}, not with ${kind}`));
-  return [...misplaced, ...checkCredential(service, at), ...checkStdio(service, at)];
+  return [...misplaced, ...checkCredential(service, at), ...checkStdio(service, at), ...checkEnvironment(service, at)];
 }
 
 type At = (key: string, message: string) => Finding;
@@ -100,8 +100,20 @@ function checkCredential({ command, address, credential }: Service, at: At): rea
   }
   const isKit = !address.startsWith('http');
   if (isKit && credential === undefined) return [at('address', 'a unix: or tls: address needs a credential')];
-  if (!isKit && credential !== undefined) return [at('credential', 'credential goes with a unix: or tls: address')];
+  if (!isKit && typeof credential === 'string') {
+    return [at('credential', 'a credential file goes with a unix: or tls: address; for a URL write { kind: … }')];
+  }
+  if (isKit && typeof credential === 'object') {
+    return [
+      at('credential', 'a unix: or tls: address needs the path of a credential file; { kind: … } goes with a URL'),
+    ];
+  }
   return [];
+}
+
+function checkEnvironment({ command, env = {} }: Service, at: At): readonly Finding[] {
+  const isNamed = Object.values(env).some((value) => typeof value === 'object');
+  return command !== undefined && isNamed ? [at('env', 'named secrets go with stdio, not with command')] : [];
 }
 
 function checkStdio({ address, methods, assertion, isolation, processes }: Service, at: At): readonly Finding[] {
@@ -210,7 +222,7 @@ function filesIn(data: Record<string, unknown>, services: ReadonlyMap<string, Se
   }
   for (const [name, { credential, cwd }] of services) {
     const path = ['services', name];
-    if (credential !== undefined)
+    if (typeof credential === 'string')
       files.push({ path: [...path, 'credential'], file: credential, kind: 'file', what: 'credential file' });
     if (cwd !== undefined) files.push({ path: [...path, 'cwd'], file: cwd, kind: 'folder', what: 'folder' });
   }

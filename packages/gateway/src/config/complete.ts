@@ -1,6 +1,8 @@
 import { join, resolve } from 'node:path';
 import { toAuthSettings } from '../authentication/config.ts';
 import { toAuthServerSettings } from '../authserver/config.ts';
+import { toCredentialSettings, toSecretPlace } from '../credentials/config.ts';
+import type { CredentialSettings } from '../credentials/settings.ts';
 import { toRateLimit } from './fields.ts';
 import type { GatewayConfig, ServiceConfig, ToolLimit, ToolOverride } from './gateway-config.ts';
 import type { ConfigFile } from './schema.ts';
@@ -101,10 +103,16 @@ function toService(service: ServiceFile, folder: string): ServiceConfig {
   if (address === undefined) return commandService(service, folder);
   if (address.startsWith('http')) {
     const { methods = [], assertion } = service;
-    return { kind: 'mcp', address, ...(assertion && { assertion: true }), methods, dependsOn, scopes };
+    const shown: CredentialSettings =
+      typeof credential === 'object' ? toCredentialSettings(credential, folder) : { kind: 'none' };
+    return {
+      ...{ kind: 'mcp', address, credential: shown },
+      ...{ ...(assertion && { assertion: true }), methods, dependsOn, scopes },
+    };
   }
+  const file = typeof credential === 'string' ? credential : '';
   const absolute = address.startsWith('unix:') ? `unix:${resolve(folder, address.slice(5))}` : address;
-  return { kind: 'static', address: absolute, credential: resolve(folder, credential ?? ''), dependsOn, scopes };
+  return { kind: 'static', address: absolute, credential: resolve(folder, file), dependsOn, scopes };
 }
 
 function commandService(service: ServiceFile, folder: string): ServiceConfig {
@@ -113,7 +121,7 @@ function commandService(service: ServiceFile, folder: string): ServiceConfig {
     kind: 'command',
     command: service.command ?? [],
     cwd,
-    env: service.env ?? {},
+    env: plainEnv(service),
     watch: (service.watch ?? ['.']).map((path) => resolve(cwd, path)),
     dependsOn: service.dependsOn,
     instances: service.instances ?? 1,
@@ -127,7 +135,12 @@ function stdioService(service: ServiceFile, command: readonly string[], folder: 
     kind: 'stdio',
     command,
     cwd: resolve(folder, service.cwd ?? '.'),
-    env: service.env ?? {},
+    env: plainEnv(service),
+    secretEnv: Object.fromEntries(
+      Object.entries(service.env ?? {}).flatMap(([name, value]) =>
+        typeof value === 'object' ? [[name, toSecretPlace(value, folder)] as const] : [],
+      ),
+    ),
     isolation: service.isolation ?? 'shared',
     processes: { max: processes.max, idleMs: processes.idle },
     startTimeoutMs: service.startTimeout ?? 60_000,
@@ -135,6 +148,12 @@ function stdioService(service: ServiceFile, command: readonly string[], folder: 
     dependsOn: service.dependsOn,
     scopes: service.scopes,
   };
+}
+
+function plainEnv({ env = {} }: ServiceFile): Readonly<Record<string, string>> {
+  return Object.fromEntries(
+    Object.entries(env).filter((pair): pair is [string, string] => typeof pair[1] === 'string'),
+  );
 }
 
 function toolOverride(pattern: string, file: ToolFile): ToolOverride {

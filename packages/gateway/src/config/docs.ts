@@ -27,6 +27,7 @@ Values:
 * **size** a number of bytes, or \`64KiB\` \`4MiB\`
 * **rate** \`{ rate: 50, burst: 100 }\` (calls per second on average, calls at once), or \`600/m\` (also \`/s\` \`/h\` \`/d\`): 600 at once, refilled evenly over a minute
 * **path** relative to the folder of the file
+* **secret** \`{ file: path }\`, a file (0600) with nothing else in it, or \`{ env: NAME }\`, a variable of the gateway's environment
 * **pattern** a tool name with \`*\` for any run of characters: \`posts.*\`, \`*.Delete\`, \`posts.PostService.*\`
 * **cidr** \`10.0.0.0/8\`, \`fd00::/8\`, or one address
 
@@ -42,7 +43,8 @@ Rules across fields:
 * \`admin.host\` is this machine only, and its port is not that of \`listen\`.
 * A service has one of \`command\`, \`stdio\` and \`address\`. \`cwd\` and \`env\` go with the first two, \`watch\` and \`instances\` with
   \`command\`, \`isolation\` and \`startTimeout\` with \`stdio\`, \`processes\` with \`isolation: caller\`; \`methods\` goes with MCP
-  servers (\`stdio\` or a URL), \`credential\` with a \`unix:\` or \`tls:\` address, which needs one.
+  servers (\`stdio\` or a URL). A \`unix:\` or \`tls:\` address needs the path of a \`credential\` file; a URL takes a \`credential\` of
+  some \`kind\`, with the keys of that kind ([credentials](credentials.md)). Named secrets in \`env\` go with \`stdio\`.
 * A view shows something. \`auth.anonymous\` names views of the file.
 * \`auth.certificates\` needs \`listen.tls.clientCa\` or \`auth.certificateProxies\`; \`clientAuth\` goes with \`clientCa\`.
 * \`dependsOn\` names services of the file and has no circles.
@@ -66,6 +68,8 @@ function rows(node: SchemaNode, prefix: string): readonly string[] {
 
 function inside(name: string, node: SchemaNode): readonly string[] {
   if (node.title !== undefined) return [];
+  const branch = node.anyOf?.find(({ properties }) => properties);
+  if (branch) return rows(branch, name);
   if (node.items?.properties) return rows(node.items, `${name}[]`);
   if (typeof node.additionalProperties === 'object' && node.additionalProperties.properties) {
     const placeholder = name === 'tools' ? '<pattern>' : '<name>';
@@ -82,6 +86,7 @@ function row(name: string, node: SchemaNode, required: boolean): string {
 function typeOf(node: SchemaNode): string {
   if (node.title !== undefined) return node.title;
   if (node.const !== undefined) return `\`${JSON.stringify(node.const)}\``;
+  if (node.anyOf) return node.anyOf.map((one) => (one.properties ? 'object' : typeOf(one))).join(' or ');
   if (node.enum) return node.enum.map((value) => `\`${String(value)}\``).join(' or ');
   if (node.items) return node.items.properties ? 'list of objects' : `list of ${typeOf(node.items)}`;
   if (typeof node.additionalProperties === 'object') return `object by name`;

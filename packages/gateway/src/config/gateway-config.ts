@@ -1,6 +1,7 @@
 import type { RateLimit } from '@sallyport/core';
 import type { AuthSettings } from '../authentication/settings.ts';
 import type { AuthServerSettings } from '../authserver/settings.ts';
+import type { CredentialSettings, SecretPlace } from '../credentials/settings.ts';
 
 /** Files of a TLS listener, absolute paths, PEM. */
 export interface TlsFiles {
@@ -42,6 +43,8 @@ export interface McpService {
   readonly kind: 'mcp';
   /** `http:` or `https:` URL. */
   readonly address: string;
+  /** What the gateway shows there. */
+  readonly credential: CredentialSettings;
   /** Each request carries a signed statement of what was permitted. */
   readonly assertion?: true;
   /** Methods beyond those of MCP that are let through at the mount. */
@@ -59,6 +62,8 @@ export interface StdioService {
   readonly cwd: string;
   /** What the file adds to the little that every child gets. */
   readonly env: Readonly<Record<string, string>>;
+  /** The same, by name: where each secret is. */
+  readonly secretEnv: Readonly<Record<string, SecretPlace>>;
   /** One process for all, or one for each conversation. */
   readonly isolation: 'shared' | 'caller';
   /** Under `isolation: caller`. */

@@ -72,9 +72,17 @@ announce: { listen: '[::]:4222', credentials: [{ file: posts.json }] }
       dependsOn: ['users'],
       scopes: [],
     },
-    other: { kind: 'mcp', address: 'http://127.0.0.1:9000/mcp', methods: ['acme/reindex'], dependsOn: [], scopes: [] },
+    other: {
+      kind: 'mcp',
+      credential: { kind: 'none' },
+      address: 'http://127.0.0.1:9000/mcp',
+      methods: ['acme/reindex'],
+      dependsOn: [],
+      scopes: [],
+    },
     files: {
       kind: 'stdio',
+      secretEnv: {},
       command: ['npx', 'server-files', '/tmp'],
       cwd: folder.path,
       env: { LEVEL: '3' },
@@ -87,6 +95,7 @@ announce: { listen: '[::]:4222', credentials: [{ file: posts.json }] }
     },
     memory: {
       kind: 'stdio',
+      secretEnv: {},
       command: ['memory'],
       cwd: folder.path,
       env: {},

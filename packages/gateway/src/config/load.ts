@@ -93,7 +93,7 @@ function credentialsIn(data: unknown, folder: string): readonly string[] {
     ...(parsed.announce.safeParse(announce).data?.credentials ?? []).map((credential) => credential.file),
     ...Object.values(parsed.services.safeParse(services).data ?? {}).map((service) => service.credential),
   ];
-  return files.filter((file) => file !== undefined).map((file) => resolve(folder, file));
+  return files.filter((file) => typeof file === 'string').map((file) => resolve(folder, file));
 }
 
 async function revisionOf(text: string, files: readonly string[]): Promise<string> {

@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { credentialShape, secretShape } from '../credentials/config.ts';
 import * as field from './fields.ts';
 import { count, flag, listOf, names } from './shapes.ts';
 
@@ -24,11 +25,19 @@ export const serviceSchema = z
         .optional()
         .describe('Working directory of `command` or `stdio`. Default: the folder of this file.'),
       env: z
-        .record(z.string().regex(/^[A-Za-z_]\w*$/, { error: 'expected a variable name' }), field.environmentValue, {
-          error: 'expected variables like { NAME: value }',
-        })
+        .record(
+          z.string().regex(/^[A-Za-z_]\w*$/, { error: 'expected a variable name' }),
+          z.union([field.environmentValue, secretShape(field)], {
+            error: 'expected text, a number, true or false, or a secret as { file: … } or { env: NAME }',
+          }),
+          {
+            error: 'expected variables like { NAME: value }',
+          },
+        )
         .optional()
-        .describe('Environment of `command` or `stdio`, beside the little it gets anyway. Not the place for secrets.'),
+        .describe(
+          'Environment of `command` or `stdio`, beside the little it gets anyway. Secrets of `stdio` are named, not written: `{ NAME: { file: … } }` or `{ env: … }`.',
+        ),
       stdio: listOf(
         z.string({ error: 'expected text' }).min(1, { error: 'expected text' }),
         names('words: program, then arguments'),
@@ -73,7 +82,14 @@ export const serviceSchema = z
         .describe(
           'For the URL of an MCP server: each request carries a signed statement of who calls, for whom, and what exactly, which the server can check ([hops](hops.md)). Default: `false`.',
         ),
-      credential: field.path.optional().describe('Credential file for a `unix:` or `tls:` address.'),
+      credential: z
+        .union([field.path, credentialShape(field)], {
+          error: 'expected a path (unix: and tls:), or a credential like { kind: bearer, token: { file: … } } (URLs)',
+        })
+        .optional()
+        .describe(
+          'For a `unix:` or `tls:` address the path of its credential file; for a URL what the gateway shows there.',
+        ),
     },
     { error: 'expected a service: { command: [...] }, { stdio: [...] } or { address: ... }' },
   )

@@ -30,13 +30,13 @@ export function requestMachineToken(asked: MachineRequest): Promise<TokenSet> {
   const { request, settings, resource, scopes, readSecret } = asked;
   const common = { resource, scope: scopeText(scopes) };
   switch (settings.kind) {
-    case 'clientCredentials':
+    case 'client-credentials':
       return requestByGrant(request, 'client_credentials', common);
     case 'workload':
       return requestByGrant(request, jwtBearer, { ...common, assertion: readSecret(settings.assertion) });
-    case 'tokenExchange':
+    case 'token-exchange':
       return exchanged({ ...asked, settings }, common);
-    case 'crossApp':
+    case 'cross-app':
       return crossApp({ ...asked, settings }, common);
     default:
       return settings satisfies never;
@@ -44,7 +44,7 @@ export function requestMachineToken(asked: MachineRequest): Promise<TokenSet> {
 }
 
 /** RFC 8693: a statement about the subject for a token that speaks for it. */
-async function exchanged(asked: Of<'tokenExchange'>, common: GrantParameters): Promise<TokenSet> {
+async function exchanged(asked: Of<'token-exchange'>, common: GrantParameters): Promise<TokenSet> {
   const { request, settings } = asked;
   const subject = await subjectOf(asked, request.server.issuer);
   return requestByGrant(request, tokenExchange, {
@@ -59,7 +59,7 @@ async function exchanged(asked: Of<'tokenExchange'>, common: GrantParameters): P
  * Cross App Access (MCP Enterprise-Managed Authorization): the company's identity provider states that the subject may use the
  * upstream (ID-JAG), and the upstream's own authorization server takes that for a token of its own.
  */
-async function crossApp(asked: Of<'crossApp'>, common: GrantParameters): Promise<TokenSet> {
+async function crossApp(asked: Of<'cross-app'>, common: GrantParameters): Promise<TokenSet> {
   const { request, settings, resource, scopes, readSecret } = asked;
   const { issuer, client } = settings.provider;
   const provider = await discoverServer(issuer, request.fetch);
@@ -82,7 +82,7 @@ async function crossApp(asked: Of<'crossApp'>, common: GrantParameters): Promise
   return requestByGrant(request, jwtBearer, { ...common, assertion: grant.accessToken });
 }
 
-function subjectOf(asked: Of<'tokenExchange'> | Of<'crossApp'>, audience: string): Promise<SubjectToken> {
+function subjectOf(asked: Of<'token-exchange'> | Of<'cross-app'>, audience: string): Promise<SubjectToken> {
   const { settings, principal, readSecret, request } = asked;
   return subjectToken({
     settings: settings.subject,

@@ -53,15 +53,15 @@ export type CredentialSettings =
 
 /** Kinds that need nobody's consent. */
 export type MachineSettings =
-  | ({ readonly kind: 'clientCredentials'; readonly client: ClientSettings } & OauthSettings)
+  | ({ readonly kind: 'client-credentials'; readonly client: ClientSettings } & OauthSettings)
   | ({
-      readonly kind: 'tokenExchange';
+      readonly kind: 'token-exchange';
       readonly client: ClientSettings;
       readonly subject: SubjectSettings;
       readonly audience?: string;
     } & OauthSettings)
   | ({
-      readonly kind: 'crossApp';
+      readonly kind: 'cross-app';
       readonly client: ClientSettings;
       readonly subject: SubjectSettings;
       /** The identity provider of the company, and the client that the gateway is there. */
