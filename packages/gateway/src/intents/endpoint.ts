@@ -58,7 +58,11 @@ async function answerTo(deps: TokenEndpointDeps, request: TokenRequest, callId: 
   const presented = presentedIn(request);
   const read = request.problem ?? refusalOf(request) ?? readForm(request.form, deps.resourceAt);
   if (read instanceof GatewayError || 'error' in read) return decline(deps, { request, callId, presented }, read);
-  const exchange = { form: read, presented, origin: request.origin };
+  let token: string | undefined;
+  const hand = (made: string): void => {
+    token = made;
+  };
+  const exchange = { form: read, presented, origin: request.origin, hand };
   const outcome = await deps.exchanges.during(callId, exchange, () =>
     deps.pipeline.invoke({
       ...facts(deps, { request, callId, presented }),
@@ -66,8 +70,8 @@ async function answerTo(deps: TokenEndpointDeps, request: TokenRequest, callId: 
     }),
   );
   const granted = grantedIn(outcome);
-  if (granted !== undefined) {
-    return { status: 200, headers: notStored, body: granted };
+  if (granted !== undefined && token !== undefined) {
+    return { status: 200, headers: notStored, body: { access_token: token, ...granted } };
   }
   const error = outcome.kind === 'refused' ? outcome.error : new GatewayError('internal');
   return refusalAnswer(toTokenRefusal(error));

@@ -66,7 +66,8 @@ export function createExchange(deps: ExchangeDeps) {
       ...{ secretHash, createdBy: callId, credentialId: principal.credentialId },
       ...(message !== undefined && { sealedMessage: deps.sealMessage(id, message) }),
     });
-    return answerOf(narrowed, text);
+    exchange.hand(text);
+    return answerOf(narrowed);
   };
 }
 
@@ -85,8 +86,8 @@ async function actorOf({ form, origin }: Exchange, deps: ExchangeDeps): Promise<
   return actor;
 }
 
-/** RFC 8693 §2.2.1, with what was granted (RFC 9396 §7). The message is not told again. */
-function answerOf({ intent, holder, binding, createdAtMs }: Narrowed, token: string): JsonObject {
+/** RFC 8693 §2.2.1, but for the token, with what was granted (RFC 9396 §7). The message is not told again. */
+function answerOf({ intent, holder, binding, createdAtMs }: Narrowed): JsonObject {
   const [own] = intent.allows;
   if (own === undefined) throw new GatewayError('internal');
   const { tools, bounds, calls, serving } = own;
@@ -102,7 +103,6 @@ function answerOf({ intent, holder, binding, createdAtMs }: Narrowed, token: str
     expires_in: expiresIn,
   };
   return {
-    access_token: token,
     issued_token_type: accessTokenType,
     token_type: binding?.jkt === undefined ? 'Bearer' : 'DPoP',
     expires_in: expiresIn,

@@ -7,6 +7,8 @@ export interface Exchange {
   /** The subject token, as it is shown to the authenticators. */
   readonly presented: Presented;
   readonly origin: Origin;
+  /** Takes the new token, which is no part of the answer: answers may be kept. */
+  readonly hand: (token: string) => void;
 }
 
 /** The exchanges under way, by the call that each is. */
