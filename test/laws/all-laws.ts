@@ -69,7 +69,7 @@ export const laws: readonly Law[] = [
   {
     name: '3 list = call',
     violations: ({ world }) =>
-      listIsCall(world, { over: ['http-modern', 'rest'], callers: ['alice', 'star'], tools: labTools }),
+      listIsCall(world, { over: ['http-modern', 'rest'], callers: ['alice', 'star'], names: labTools }),
   },
   { name: '4 only subtract', violations: ({ world, observed }) => onlySubtract(world, observed) },
   {

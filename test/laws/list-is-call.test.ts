@@ -1,10 +1,12 @@
-import type { ToolManifest } from '@sallyport/protocol';
+import type { ServiceManifest, ToolManifest } from '@sallyport/protocol';
 import fc from 'fast-check';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inProcessService } from '../../packages/gateway/src/registry/in-process.ts';
 import { callers, goodCallers, manifest } from './lab.ts';
-import { keyOf, listIsCall, type RandomPolicy } from './list-is-call.ts';
-import { listingWays, makeWorld, type World } from './world.ts';
+import { labService } from './lab-service.ts';
+import { keyOf, listIsCall, type RandomPolicy, watchedIsRead } from './list-is-call.ts';
+import { variantNames } from './offers.ts';
+import { listingWays, makeWorld, mcpWays, modernWays, type World } from './world.ts';
 
 const nobody: RandomPolicy = { hidden: new Set(), denied: new Set(), contained: new Set() };
 let policy = nobody;
@@ -30,23 +32,63 @@ beforeAll(async () => {
 afterAll(() => world.close());
 
 const toolNames = ['A.Read', 'A.Write', 'B.Read', 'B.Write', 'B_Read', 'C.Admin'];
-const randomTool = (name: string): fc.Arbitrary<ToolManifest> =>
+const offered = ['A', 'B', 'C'];
+const randomlyDeclared = (name: string) =>
   fc.record({
-    name: fc.constant(name),
-    description: fc.constant('A tool.'),
-    inputSchema: fc.constantFrom({ type: 'object' }, { type: 'object', required: ['x'] }),
-    scopes: fc.subarray(['lab:read', 'lab:write', 'admin:x']),
-    internal: fc.boolean(),
+    ...{ name: fc.constant(name), description: fc.constant('Something.') },
+    ...{ scopes: fc.subarray(['lab:read', 'lab:write', 'admin:x']), internal: fc.boolean() },
   });
-const randomTools = fc.subarray(toolNames).chain((names) => fc.tuple(...names.map(randomTool)));
-const allKeys = goodCallers.flatMap((caller) => toolNames.map((name) => keyOf(callers[caller], `lab.${name}`)));
+const randomTool = (name: string): fc.Arbitrary<ToolManifest> =>
+  fc
+    .record({
+      declared: randomlyDeclared(name),
+      inputSchema: fc.constantFrom({ type: 'object' }, { type: 'object', required: ['x'] }),
+    })
+    .map(({ declared, inputSchema }) => ({ ...declared, inputSchema }));
+const some = <One>(names: readonly string[], make: (name: string) => fc.Arbitrary<One>): fc.Arbitrary<One[]> =>
+  fc.subarray([...names]).chain((drawn) => fc.tuple(...drawn.map(make)));
+const randomManifest: fc.Arbitrary<ServiceManifest> = fc.record({
+  ...{ service: fc.constant('lab'), version: fc.constant('1.0.0'), tools: some(toolNames, randomTool) },
+  prompts: some(offered, randomlyDeclared),
+  resources: some(offered, (name) => randomlyDeclared(name).map((one) => ({ ...one, uri: `note://${name}` }))),
+  templates: some(offered, (name) =>
+    randomlyDeclared(name).map((one) => ({ ...one, uriTemplate: `page://${name}/{n}` })),
+  ),
+});
+const targetNames = [
+  ...toolNames.map((name) => `lab.${name}`),
+  ...offered.flatMap((name) => [
+    `lab.prompts/${name}`,
+    `lab.resources/note://${name}`,
+    `lab.templates/page://${name}/{n}`,
+  ]),
+];
+const allKeys = goodCallers.flatMap((caller) => targetNames.map((name) => keyOf(callers[caller], name)));
 const randomKeys = fc.subarray(allKeys).map((keys) => new Set(keys));
 
 describe('law 3: list = call', () => {
   it('for every tool of the lab and every caller, over every transport', async () => {
     policy = nobody;
     const tools = manifest.tools.map(({ name }) => `lab.${name}`).filter((name) => !name.endsWith('.Slow'));
-    expect(await listIsCall(world, { over: listingWays, callers: goodCallers, tools })).toEqual([]);
+    expect(await listIsCall(world, { over: listingWays, callers: goodCallers, names: tools })).toEqual([]);
+  });
+
+  it('for every prompt, resource and template of the lab', async () => {
+    policy = nobody;
+    const names = (make: (variant: string) => string) => variantNames.filter((one) => one !== 'Slow').map(make);
+    const over = { over: mcpWays, callers: ['alice', 'owner', 'meant'] } as const;
+    expect([
+      ...(await listIsCall(world, { ...over, what: 'prompts', names: names((one) => `lab.${one}`) })),
+      ...(await listIsCall(world, { ...over, what: 'resources', names: names((one) => `lab+note://${one}`) })),
+      ...(await listIsCall(world, { ...over, what: 'templates', names: names((one) => `lab+page://${one}/{n}`) })),
+    ]).toEqual([]);
+  });
+
+  it('for listening: what can be watched is what can be read', async () => {
+    policy = nobody;
+    const names = variantNames.flatMap((one) => (one === 'Slow' ? [] : [`lab+note://${one}`, `lab+page://${one}/7`]));
+    expect(await watchedIsRead(world, { over: modernWays, callers: ['alice', 'owner', 'meant'], names })).toEqual([]);
+    expect(world.watchers()).toBe(0);
   });
 
   it('for any catalog and any policy', async () => {
@@ -54,15 +96,31 @@ describe('law 3: list = call', () => {
     const random = fc.record({ hidden: randomKeys, denied: randomKeys, contained: randomKeys });
     await fc
       .assert(
-        fc.asyncProperty(randomTools, random, fc.constantFrom(...listingWays), async (tools, drawn, way) => {
+        fc.asyncProperty(randomManifest, random, fc.constantFrom(...mcpWays), async (manifest, drawn, way) => {
           policy = drawn;
           revision++;
-          const handlers = Object.fromEntries(tools.map(({ name }) => [name, () => ({})]));
-          world.registry.set([inProcessService({ service: 'lab', version: '1.0.0', tools }, handlers)]);
-          const names = toolNames.map((name) => `lab.${name}`);
-          expect(await listIsCall(world, { over: ['rest', way], callers: goodCallers, tools: names })).toEqual([]);
+          const handlers = Object.fromEntries(manifest.tools.map(({ name }) => [name, () => ({})]));
+          world.registry.set([labService(inProcessService(manifest, handlers), () => undefined).registration]);
+          const by = { callers: goodCallers };
+          const names = (make: (name: string) => string) => offered.map(make);
+          expect([
+            ...(await listIsCall(world, { ...by, over: ['rest', way], names: toolNames.map((name) => `lab.${name}`) })),
+            ...(await listIsCall(world, { ...by, over: [way], what: 'prompts', names: names((one) => `lab.${one}`) })),
+            ...(await listIsCall(world, {
+              ...by,
+              over: [way],
+              what: 'resources',
+              names: names((one) => `lab+note://${one}`),
+            })),
+            ...(await listIsCall(world, {
+              ...by,
+              over: [way],
+              what: 'templates',
+              names: names((one) => `lab+page://${one}/{n}`),
+            })),
+          ]).toEqual([]);
         }),
-        { numRuns: 40 },
+        { numRuns: 25 },
       )
       .finally(() => world.registry.set(lab));
   });

@@ -181,6 +181,8 @@ export interface ListenFilter {
 export interface ListenRequest {
   readonly verb: 'listen';
   readonly filter: ListenFilter;
+  /** It is about these resources or about nothing: refused when one of them is not there. Default: what is not is left out. */
+  readonly isWhole?: boolean;
   readonly onEvent: (event: ListenEvent) => void;
   /** Called once when the gateway ends the subscription: the credential is no longer good. */
   readonly onClosed: () => void;

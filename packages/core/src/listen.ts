@@ -40,15 +40,17 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
       for (const kind of listKinds) if (filter[kind] && concerns(call.endpoint, changes[kind])) tell({ kind });
     }),
   );
-  for (const { target, topic, told } of watched) {
-    stops.push(
-      stages.watch({ principal, target, topic }, (paramsText) =>
-        tell({ ...told, service: target.service, paramsText }, target),
-      ),
+  const told = watched.flatMap((one) => {
+    const { target, topic } = one;
+    const stop = stages.watch({ principal, target, topic }, (paramsText) =>
+      tell({ ...one.told, service: target.service, paramsText }, target),
     );
-  }
+    if (stop === undefined) return [];
+    stops.push(stop);
+    return [one.told];
+  });
   const named = (kind: 'resource' | 'task'): string[] =>
-    watched.flatMap(({ told }) => (told.kind === kind ? [told.kind === 'resource' ? told.uri : told.taskId] : []));
+    told.flatMap((one) => (one.kind === kind ? [one.kind === 'resource' ? one.uri : one.taskId] : []));
   return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
 }
 
@@ -73,7 +75,10 @@ interface Watched {
   readonly told: Told;
 }
 
-/** What of a filter this principal may know of and is entitled to; the rest is left out without a word. */
+/**
+ * What of a filter this principal may know of and is entitled to; the rest is left out without a word, or is the reason to
+ * refuse where it is all or nothing.
+ */
 async function watchable(stages: Stages, call: CallOf<'listen'>, principal: Principal): Promise<readonly Watched[]> {
   const { endpoint, request } = call;
   const { resourceUris, taskIds } = request.filter;
@@ -89,7 +94,10 @@ async function watchable(stages: Stages, call: CallOf<'listen'>, principal: Prin
       return { target, topic: { kind: 'task', taskId }, told: { kind: 'task', taskId } };
     }),
   ]);
-  return found.flatMap((one) =>
-    one.status === 'fulfilled' && stages.entitle(principal, one.value.target) === undefined ? [one.value] : [],
-  );
+  return found.flatMap((one) => {
+    const refusal = one.status === 'fulfilled' ? stages.entitle(principal, one.value.target) : one.reason;
+    if (one.status === 'fulfilled' && refusal === undefined) return [one.value];
+    if (request.isWhole) throw refusal;
+    return [];
+  });
 }

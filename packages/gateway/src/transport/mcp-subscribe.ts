@@ -89,13 +89,10 @@ async function listen(received: McpReceived, { session, key, filter }: Listening
     session.tell(notificationMessage(method, paramsText));
   };
   const onClosed = (): void => void kept.stops.delete(key);
-  const outcome = await deps.pipeline.listen(received.call({ verb: 'listen', filter, onEvent, onClosed }));
+  const request = { verb: 'listen', filter, isWhole: true, onEvent, onClosed } as const;
+  const outcome = await deps.pipeline.listen(received.call(request));
   if (outcome.kind !== 'answered') return unanswered(outcome);
-  const { close, resourceUris } = outcome.content;
-  if (resourceUris.length < filter.resourceUris.length) {
-    close();
-    return new GatewayError('unknown_resource');
-  }
+  const { close } = outcome.content;
   // A second subscription replaces the first, which may stand on an older credential.
   stop(session, key);
   if (kept.isOver) close();

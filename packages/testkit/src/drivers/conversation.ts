@@ -92,6 +92,7 @@ function createTalk({ open, client, leaves = false }: ConversationOptions): Talk
   const openOnce = async (): Promise<Line | Seen> => {
     const opening = open({
       onMessage(text) {
+        waiting.tell(text);
         const question = client === undefined ? undefined : questionIn(text);
         if (client === undefined || question === undefined) return waiting.onMessage(text);
         void Promise.all([opening, answerTo(client, question)]).then(([opened, reply]) => {
@@ -153,7 +154,7 @@ function askOn(line: Line, { waiting, asking, leaves }: Question): Promise<strin
       done(noAnswer('the caller went away'));
     };
     const timer = setTimeout(() => done(noAnswer('no answer in time')), timeoutMs);
-    waiting.add(id, done);
+    waiting.add(id, done, options.onMessage);
     signal?.addEventListener('abort', leave, { once: true });
     line.send(text);
     if (signal?.aborted) leave();
@@ -162,9 +163,11 @@ function askOn(line: Line, { waiting, asking, leaves }: Question): Promise<strin
 
 /** The questions that are not answered yet. */
 interface Waiting {
-  add(id: string, settle: Settle): void;
+  add(id: string, settle: Settle, onMessage?: (text: string) => void): void;
   forget(id: string): void;
   readonly onMessage: (text: string) => void;
+  /** Tells whoever listens of a message. */
+  tell(text: string): void;
   settleAll(answer: Seen): void;
 }
 
@@ -174,9 +177,19 @@ const endingMs = 5;
 function createWaiting(): Waiting {
   /** Oldest first: an answer without an id belongs to the oldest question. */
   const open = new Map<string, Settle>();
+  const listeners = new Map<string, (text: string) => void>();
   return {
-    add: (id, settle) => void open.set(id, settle),
-    forget: (id) => void open.delete(id),
+    add(id, settle, listener) {
+      open.set(id, settle);
+      if (listener !== undefined) listeners.set(id, listener);
+    },
+    forget(id) {
+      open.delete(id);
+      listeners.delete(id);
+    },
+    tell(text) {
+      for (const listener of listeners.values()) listener(text);
+    },
     onMessage(text) {
       const id = answeredId(text);
       if (id === 'none') return;

@@ -32,6 +32,8 @@ export interface SendOptions {
   readonly headers?: Readonly<Record<string, string>>;
   /** The caller goes away, or cancels where a connection would outlive that. */
   readonly signal?: AbortSignal;
+  /** Hears the messages that come before the answer, as JSON-RPC text. */
+  readonly onMessage?: (text: string) => void;
   /** MCP `ClientCapabilities` of a modern request; a legacy caller declared its own when its session began. Default: none. */
   readonly capabilities?: JsonObject;
 }

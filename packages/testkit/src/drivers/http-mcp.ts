@@ -12,6 +12,7 @@ import {
   type RequestParts,
   requestText,
 } from './mcp-text.ts';
+import { eventReader } from './questions.ts';
 import { readMcpAnswer } from './read-answer.ts';
 
 /** Where a driver goes and what it shows there. */
@@ -65,6 +66,7 @@ function httpMcp(era: Era, driverOptions: HttpDriverOptions): Driver {
       ...options,
       headers: replaced({ ...common, ...mirrored }, options.headers),
       body: text,
+      ...(options.onMessage && { onText: eventReader(options.onMessage) }),
     });
   const send = ({ mirrored = {}, options = {}, ...parts }: Sending): Promise<HttpReply> => {
     const { text } = requestText(era, { ...parts, capabilities: options.capabilities });

@@ -11,7 +11,7 @@ import {
   membersText,
   requestText,
 } from './mcp-text.ts';
-import { answerTo, questionReader } from './questions.ts';
+import { answerTo, eventReader, questionIn } from './questions.ts';
 import { readMcpAnswer } from './read-answer.ts';
 
 /** A driver that can be told apart by its session. */
@@ -43,9 +43,11 @@ export function httpSession(options: SessionDriverOptions): SessionDriver {
     const id = await session();
     if (typeof id !== 'string') return id;
     const headers = { ...common, 'mcp-session-id': id, 'mcp-protocol-version': legacyVersion };
-    const onText = questionReader((question) => {
-      const reply = answerTo(options, question);
-      void reply.then((body) => client.send('POST', url, { headers, body })).catch(() => undefined);
+    const onText = eventReader((message) => {
+      sendOptions.onMessage?.(message);
+      const question = questionIn(message);
+      const reply = question && answerTo(options, question);
+      void reply?.then((body) => client.send('POST', url, { headers, body })).catch(() => undefined);
     });
     return client
       .send('POST', url, { ...sendOptions, headers: replaced(headers, sendOptions.headers), body: text, onText })

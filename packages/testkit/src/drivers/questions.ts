@@ -15,16 +15,13 @@ export function questionIn(text: string): ReceivedQuestion | undefined {
   return { id: message.id, method: message.method, params: isJsonObject(message.params) ? message.params : {} };
 }
 
-/** Reads an event stream piece by piece, and tells of the questions in it as they come. */
-export function questionReader(onQuestion: (question: ReceivedQuestion) => void): (text: string) => void {
+/** Reads an event stream piece by piece, and tells of the messages in it as they come. */
+export function eventReader(onMessage: (text: string) => void): (text: string) => void {
   let pending = '';
   return (text) => {
     const lines = (pending + text).split(/\r?\n/);
     pending = lines.pop() ?? '';
-    for (const line of lines) {
-      const question = line.startsWith('data:') ? questionIn(line.slice('data:'.length)) : undefined;
-      if (question !== undefined) onQuestion(question);
-    }
+    for (const line of lines) if (line.startsWith('data:')) onMessage(line.slice('data:'.length).trim());
   };
 }
 
