@@ -39,7 +39,7 @@ export interface World {
   /** The endpoint of everything. */
   readonly mcp: string;
   /** A token of an account of its own. */
-  mint(account: string): Promise<string>;
+  mint(account: string, scopes?: readonly string[]): Promise<string>;
   readonly records: ToldRecord[];
   /** What it logged: JSON lines. */
   readonly logged: string[];
@@ -77,8 +77,8 @@ export async function startWorld(
   return {
     ...{ mcp: gateway.mcpUrl, records, logged },
     close: () => gateway.close(),
-    async mint(account) {
-      const args = { account, scopes: ['*'], kind: 'agent' };
+    async mint(account, scopes = ['*']) {
+      const args = { account, scopes, kind: 'agent' };
       const made = await adminCall({ socketPath: gateway.adminSocket }, 'tokens.create', { args });
       return (made as { readonly token: string }).token;
     },
