@@ -1,6 +1,6 @@
 import { GatewayError } from './error.ts';
 import { identify } from './identify.ts';
-import { findTarget } from './listing.ts';
+import { findTarget, unknown } from './listing.ts';
 import type { Answered, ListenEvent, Subscription } from './outcome.ts';
 import type { Topic } from './ports/registry.ts';
 import type { Principal } from './principal.ts';
@@ -45,9 +45,13 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
     const stop = stages.watch({ principal, target, topic }, (paramsText) =>
       tell({ ...one.told, service: target.service, paramsText }, target),
     );
-    if (stop === undefined) return [];
-    stops.push(stop);
-    return [one.told];
+    if (stop !== undefined) {
+      stops.push(stop);
+      return [one.told];
+    }
+    if (!call.request.isWhole) return [];
+    close();
+    throw unknown('resource');
   });
   const named = (kind: 'resource' | 'task'): string[] =>
     told.flatMap((one) => (one.kind === kind ? [one.kind === 'resource' ? one.uri : one.taskId] : []));
