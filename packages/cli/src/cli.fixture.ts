@@ -126,6 +126,7 @@ export async function cli(
     style,
     errorStyle: style,
     readStdin: async () => stdin,
+    readPassword: async () => stdin.split('\n', 1)[0] ?? '',
     untilStopped: () => new Promise(() => undefined),
   };
   const code = await runCli(args, context);

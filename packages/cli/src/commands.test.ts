@@ -137,6 +137,42 @@ describe('tools', () => {
   });
 });
 
+describe('user', () => {
+  const withPassword = (words: readonly string[], stdin = 'correct horse battery\n') =>
+    cli(words, { cwd: folder, stdin });
+
+  test('is added with a password from stdin, listed, shut out and deleted', async () => {
+    const added = await withPassword(['user', 'add', 'ada', '--scope', 'alpha:*,alpha:read', '--json']);
+    expect(JSON.parse(added.out)).toMatchObject({ name: 'ada', state: 'active', scopes: ['alpha:*', 'alpha:read'] });
+    expect(added.out + added.err).not.toContain('horse');
+    expect((await asOwner('user', 'list')).out).toMatch(/^ada +active +no +alpha:\* alpha:read$/m);
+    expect(await withPassword(['user', 'add', 'ada'])).toMatchObject({ code: 1 });
+    expect(await asOwner('user', 'disable', 'ada')).toMatchObject({ code: 0 });
+    expect((await asOwner('user', 'list')).out).toMatch(/^ada +disabled/m);
+    expect(await asOwner('user', 'enable', 'ada')).toMatchObject({ code: 0 });
+    expect(await withPassword(['user', 'reset-password', 'ada'], 'another one entirely\n')).toMatchObject({ code: 0 });
+    expect(await asOwner('user', 'delete', 'ada')).toMatchObject({ code: 0 });
+    expect(await asOwner('user', 'delete', 'ada')).toMatchObject({ code: 1 });
+  });
+
+  test('gets a second factor that is shown once', async () => {
+    await withPassword(['user', 'add', 'bob']);
+    const { out, err } = await asOwner('user', 'totp', 'bob');
+    expect(out).toMatch(/^otpauth:\/\/totp\/Sallyport:bob\?\S*secret=[A-Z2-7]{32}\S*\n$/);
+    expect(err).toContain('not shown again');
+    expect(JSON.parse((await asOwner('user', 'list', '--json')).out).users).toMatchObject([{ secondFactor: true }]);
+    expect((await asOwner('user', 'totp', 'bob', '--remove')).out).toContain('password alone');
+  });
+
+  test('has no short password, and no scope of administration', async () => {
+    expect(await withPassword(['user', 'add', 'eve'], 'short\n')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('12 to 256'),
+    });
+    expect((await withPassword(['user', 'add', 'eve', '--scope', 'admin:*'])).err).toContain('administration');
+  });
+});
+
 describe('token', () => {
   test('create prints the token alone on stdout, and list never shows it', async () => {
     const { out, err } = await asOwner('token', 'create', '--name', 'ci', '--scope', 'alpha:read', '--expires', '2h');

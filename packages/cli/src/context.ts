@@ -1,6 +1,7 @@
 import { existsSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { CliError } from './exit.ts';
+import { askPassword } from './terminal/ask-password.ts';
 import type { Sink } from './terminal/screen.ts';
 import { createStyle, printableJson, type Style } from './terminal/style.ts';
 
@@ -15,6 +16,8 @@ export interface Context {
   readonly errorStyle: Style;
   /** The text of standard input, whole. */
   readStdin(): Promise<string>;
+  /** A new password: asked for at a terminal, else the first line of standard input. */
+  readPassword(question: string): Promise<string>;
   /**
    * Resolves with its name when the process is asked to end, until the signal fires. Asked again, a while later, the
    * process ends at once.
@@ -32,13 +35,23 @@ export function processContext(): Context {
     cwd: process.cwd(),
     style: createStyle({ isTty: stdout.isTTY === true, env }),
     errorStyle: createStyle({ isTty: stderr.isTTY === true, env }),
-    readStdin: async () => {
-      const chunks: Buffer[] = [];
-      for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
-      return Buffer.concat(chunks).toString('utf8');
+    readStdin,
+    readPassword: async (question) => {
+      if (process.stdin.isTTY !== true) return firstLine(await readStdin());
+      return askPassword(question, { input: process.stdin, write: (text) => void stderr.write(text) });
     },
     untilStopped,
   };
+}
+
+async function readStdin(): Promise<string> {
+  const chunks: Buffer[] = [];
+  for await (const chunk of process.stdin) chunks.push(Buffer.from(chunk));
+  return Buffer.concat(chunks).toString('utf8');
+}
+
+function firstLine(text: string): string {
+  return text.split(/\r?\n/, 1)[0] ?? '';
 }
 
 const impatientAfterMs = 500;

@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit.ts';
+import { addUsers } from './program-users.ts';
 import { exitCodeHelp, reportError } from './report-error.ts';
 import { version } from './version.ts';
 
@@ -38,6 +39,7 @@ function createProgram(context: Context): Command {
   addMaking(program, context);
   addTools(program, context);
   addTokens(program, context);
+  addUsers(program, context, { withAdmin, examples });
   addAudit(program, context);
   return program;
 }

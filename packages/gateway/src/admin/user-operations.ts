@@ -123,7 +123,7 @@ function entry(deps: UserOperationDeps): readonly Operation[] {
 
 function resetPassword(deps: UserOperationDeps): Operation {
   return {
-    tool: changing('users.resetPassword', scope, {
+    tool: changing('users.reset', scope, {
       description: 'Gives a user another password. What was signed in with the one before ends.',
       inputSchema: schemas.strictObject({ name: schemas.accountName, password }),
       outputSchema: userFacts,
@@ -139,7 +139,7 @@ function resetPassword(deps: UserOperationDeps): Operation {
 function secondFactor(deps: UserOperationDeps): readonly Operation[] {
   return [
     {
-      tool: changing('users.setSecondFactor', scope, {
+      tool: changing('users.totp', scope, {
         description:
           'Draws a secret for an authenticator app; from now on its codes are needed. It is shown this once.',
         inputSchema: byName,
@@ -158,7 +158,7 @@ function secondFactor(deps: UserOperationDeps): readonly Operation[] {
       },
     },
     {
-      tool: changing('users.removeSecondFactor', scope, {
+      tool: changing('users.untotp', scope, {
         description: 'Takes the second factor of a user away: the password is enough again.',
         inputSchema: byName,
         outputSchema: userFacts,
