@@ -43,11 +43,11 @@ export interface Stages {
   readonly onCatalogChange: (listener: (changes: ListChanges) => void) => () => void;
   /** Says when it is time to look whether those who are told of changes may still be, until the returned function is called. */
   readonly onRecheck?: (listener: () => void) => () => void;
-  /** Tells of one resource, or of one task of this principal's, until the returned function is called. */
+  /** Tells of one resource, or of one task of this principal's, until the returned function is called; `undefined`: nobody tells of it. */
   readonly watch: (
     watched: { readonly principal: Principal; readonly target: Target; readonly topic: Topic },
     onEvent: (paramsText: JsonText) => void,
-  ) => () => void;
+  ) => (() => void) | undefined;
   readonly nowMs: () => number;
 }
 

@@ -9,13 +9,13 @@ export interface WatchPorts {
   readonly tasks: TaskKeeper;
 }
 
-/** Watches a resource, or a task by the id that its caller was given, at the service it belongs to. */
+/** Watches a resource, or a task by the id that its caller was given, at the service it belongs to, if that tells of any. */
 export function createWatch({ feedOf, sealing, tasks }: WatchPorts): Stages['watch'] {
   return ({ principal, target, topic }, onEvent) => {
     const known = topic.kind === 'task' ? sealing.openTask(principal, topic.taskId) : undefined;
-    if (topic.kind === 'task' && known === undefined) return () => undefined;
+    if (topic.kind === 'task' && known === undefined) return undefined;
     const own: Topic = known === undefined ? topic : { kind: 'task', taskId: known.taskId };
     const feed = own.kind === 'task' && tasks.keeps(own.taskId) ? tasks : feedOf(target.service);
-    return feed?.watch(own, onEvent) ?? (() => undefined);
+    return feed?.watch(own, onEvent);
   };
 }

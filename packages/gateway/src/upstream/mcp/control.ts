@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { Feed, JsonText, ListKind, OutboundCredential } from '@sallyport/core';
-import type { ServiceManifest } from '@sallyport/protocol';
+import { isJsonObject, type ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { createEditions } from './editions.ts';
 import { createServerFeed } from './feed.ts';
@@ -39,6 +39,8 @@ export interface ControlOptions {
   readonly log: Logger;
   /** How often everything is listed again, in milliseconds. */
   readonly refreshMs: number;
+  /** Whether the server's resources can be subscribed to through the gateway, if they can. Default true. */
+  readonly isSubscribable?: boolean;
 }
 
 const listingMs = 30_000;
@@ -50,7 +52,7 @@ const maxTold = 100;
  * away, what it offered last stays known.
  */
 export function followServer(options: ControlOptions): Control {
-  const { service, pool, credential, log, refreshMs } = options;
+  const { service, pool, credential, log, refreshMs, isSubscribable = true } = options;
   const closing = new AbortController();
   const changes = createListeners<[]>();
   const server = createServerFeed({ credential });
@@ -76,7 +78,8 @@ export function followServer(options: ControlOptions): Control {
     try {
       const conversation = await held.conversation(signal);
       const query = { service, conversation, credential, signal, onUnreadable };
-      const { facts, manifest: listed } = await listServer(query);
+      const { facts, manifest: said } = await listServer(query);
+      const listed = isSubscribable ? said : withoutSubscriptions(said);
       // It offers other things to hear of: that takes another subscription.
       if (!isSame(facts.capabilities, conversation.server.capabilities)) {
         held.discard();
@@ -115,6 +118,13 @@ export function followServer(options: ControlOptions): Control {
       held.letGo();
     },
   };
+}
+
+function withoutSubscriptions(manifest: ServiceManifest): ServiceManifest {
+  const { mcp } = manifest;
+  if (mcp === undefined || !isJsonObject(mcp.capabilities.resources)) return manifest;
+  const { subscribe, ...resources } = mcp.capabilities.resources;
+  return { ...manifest, mcp: { ...mcp, capabilities: { ...mcp.capabilities, resources } } };
 }
 
 /** Each entry is complained of once, and not of endlessly many. */

@@ -38,13 +38,13 @@ describe('what a legacy server tells of', () => {
     const { fake, service } = await connect(server);
     await eventually(() => expect(server.streams).toHaveLength(1));
     const heard = [vi.fn(), vi.fn()];
-    const stops = heard.map((listener) => service.feed.watch({ kind: 'resource', uri: 'a://1' }, listener));
+    const stops = heard.map((listener) => service.feed?.watch({ kind: 'resource', uri: 'a://1' }, listener));
     await eventually(() =>
       expect(fake.of('resources/subscribe').map(({ params }) => params)).toEqual([{ uri: 'a://1' }]),
     );
     server.streams[0]?.event(updated);
     for (const listener of heard) await eventually(() => expect(listener).toHaveBeenCalledWith('{"uri":"a://1"}'));
-    for (const stop of stops) stop();
+    for (const stop of stops) stop?.();
     await eventually(() => expect(fake.of('resources/unsubscribe')).toHaveLength(1));
     expect(fake.of('resources/subscribe')).toHaveLength(1);
   });
@@ -54,7 +54,7 @@ describe('what a legacy server tells of', () => {
     const { fake, service } = await connect(server);
     await eventually(() => expect(server.streams).toHaveLength(1));
     const heard = vi.fn();
-    service.feed.watch({ kind: 'resource', uri: 'a://1' }, heard);
+    service.feed?.watch({ kind: 'resource', uri: 'a://1' }, heard);
     await eventually(() => expect(fake.of('resources/subscribe')).toHaveLength(1));
     await fake.restart();
     await eventually(() => expect(fake.of('resources/subscribe')).toHaveLength(2));
@@ -72,8 +72,8 @@ describe('what a modern server tells of', () => {
     const { fake, service } = await connect(server);
     const [one, task] = [vi.fn(), vi.fn()];
     const stops = [
-      service.feed.watch({ kind: 'resource', uri: 'a://1' }, one),
-      service.feed.watch({ kind: 'task', taskId: 't-1' }, task),
+      service.feed?.watch({ kind: 'resource', uri: 'a://1' }, one),
+      service.feed?.watch({ kind: 'task', taskId: 't-1' }, task),
     ];
     await eventually(() => expect(server.streams).toHaveLength(1));
     expect(fake.of('subscriptions/listen')[0]?.params).toMatchObject({
@@ -90,16 +90,16 @@ describe('what a modern server tells of', () => {
     server.streams[1]?.event(updated);
     await eventually(() => expect(one).toHaveBeenCalledTimes(2));
     const before = fake.cancelled();
-    for (const stop of stops) stop();
+    for (const stop of stops) stop?.();
     await eventually(() => expect(fake.cancelled()).toBe(before + 1));
   });
 
   it('is listened to without a gap when more is watched', async () => {
     const server = telling(['modern']);
     const { fake, service } = await connect(server);
-    service.feed.watch({ kind: 'resource', uri: 'a://1' }, vi.fn());
+    service.feed?.watch({ kind: 'resource', uri: 'a://1' }, vi.fn());
     await eventually(() => expect(server.streams).toHaveLength(1));
-    service.feed.watch({ kind: 'resource', uri: 'a://2' }, vi.fn());
+    service.feed?.watch({ kind: 'resource', uri: 'a://2' }, vi.fn());
     await eventually(() => expect(fake.cancelled()).toBe(1));
     expect(server.streams).toHaveLength(2);
     expect(fake.of('subscriptions/listen')[1]?.params).toMatchObject({

@@ -271,6 +271,15 @@ describe('an MCP server of the modern era', () => {
     expect(await callUpstream(service.upstream, { tool: echo })).toMatchObject({ resultType: 'input_required', text });
   });
 
+  it('offers no subscriptions where callers are kept apart: the gateway would hear of what is not theirs', async () => {
+    const capabilities = { tools: {}, resources: { subscribe: true, listChanged: true } };
+    const apart = await connect({ capabilities }, { perCaller: true });
+    expect(apart.service.manifest()?.mcp?.capabilities).toEqual({ tools: {}, resources: { listChanged: true } });
+    expect(apart.service.feed).toBeUndefined();
+    const together = await connect({ capabilities });
+    expect(together.service.manifest()?.mcp?.capabilities).toEqual(capabilities);
+  });
+
   it('tells by its own stream that its lists have changed', async () => {
     const open: FakeAnswer[] = [];
     const { fake, service } = await connect({

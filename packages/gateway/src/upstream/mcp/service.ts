@@ -25,7 +25,8 @@ import { createEras } from './probe.ts';
 /** An MCP server of whichever era and transport, and what it offers. */
 export interface McpService {
   readonly upstream: Upstream;
-  readonly feed: Feed;
+  /** Absent where callers are kept apart: what the gateway would hear is not what they have made. */
+  readonly feed?: Feed;
   /** What it offered last; `undefined` until it answered once. */
   manifest(): ServiceManifest | undefined;
   /** Whether it answered when it was asked last. */
@@ -77,7 +78,7 @@ export function createMcpService(options: McpServiceOptions): McpService {
     ...(idleMs !== undefined && { idleMs }),
   });
   const parking = createParking({ ...options.parking, nowMs });
-  const control = followServer({ service, pool, credential, log, refreshMs });
+  const control = followServer({ service, pool, credential, log, refreshMs, isSubscribable: !perCaller });
   const closing = new AbortController();
   let inFlight = 0;
 
@@ -113,7 +114,7 @@ export function createMcpService(options: McpServiceOptions): McpService {
         await options.close?.();
       },
     },
-    feed: control.feed,
+    ...(!perCaller && { feed: control.feed }),
     manifest: control.manifest,
     get alive() {
       return control.alive();
