@@ -8,7 +8,7 @@ export const exchangeTool = 'intents.exchange';
 /** Longest message of a user, in characters. */
 export const longestMessage = 32_768;
 
-const pattern: JsonObject = { type: 'string', pattern: '^[^\\s\\u0000-\\u001f]{1,2000}$' };
+const pattern: JsonObject = { type: 'string', pattern: '^\\S+$', maxLength: 2000 };
 const patterns: JsonObject = { type: 'array', items: pattern, minItems: 1, maxItems: 64 };
 
 const bound: JsonObject = {
