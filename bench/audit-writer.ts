@@ -36,7 +36,7 @@ async function onRequestThread(settings: ChainSettings): Promise<Way> {
   const chain = await openChain(settings);
   const append = async (record: AuditRecord) => {
     const cells: Cell[] = [];
-    pack(record, cells);
+    pack(record, cells, () => '');
     chain.commit([cells]);
   };
   return { append, close: async () => chain.close() };
@@ -49,7 +49,7 @@ async function appendingToFile({ path, keys }: ChainSettings): Promise<Way> {
   let seq = 0;
   const append = async (record: AuditRecord) => {
     const cells: Cell[] = [];
-    pack(record, cells);
+    pack(record, cells, () => '');
     const entry = unpack(cells, 0);
     const hashed = hashArguments(entry.argumentsText ?? '');
     const text = `${entry.text.slice(0, -1)},"argumentsHash":"${hashed}"}`;
@@ -84,7 +84,7 @@ async function messagePerRecord(settings: ChainSettings): Promise<Way> {
     new Promise<void>((resolve) => {
       waiting.push(resolve);
       const cells: Cell[] = [];
-      pack(record, cells);
+      pack(record, cells, () => '');
       worker.postMessage({ kind: 'append', lane: 0, count: 1, cells });
     });
   const close = () => {
@@ -121,7 +121,7 @@ async function sharedRing(settings: ChainSettings): Promise<Way> {
   };
   const put = (record: AuditRecord) => {
     const cells: Cell[] = [];
-    pack(record, cells);
+    pack(record, cells, () => '');
     const text = JSON.stringify(cells);
     // A prototype: nothing in this bench needs more room than the ring has, and entries never wrap round its end.
     if (at + 4 + text.length * 3 > ringBytes) {
@@ -192,7 +192,7 @@ async function measure(
   atOnce: number,
 ): Promise<Cost> {
   const place = logFolder();
-  const way = await open({ path: place.path, keys: someKeys(), durability: 'process' });
+  const way = await open({ path: place.path, keys: someKeys() });
   const run = async (count: number) => {
     for (let i = 0; i < count; i++) await way.append(answered());
   };

@@ -1,3 +1,4 @@
+import type { Classification, SideEffect } from '@sallyport/protocol';
 import type { CallId, JsonText, Origin, ServiceMethod } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import type { Code, Reason, StageName } from './error.ts';
@@ -7,8 +8,9 @@ import type { Actor } from './principal.ts';
 export const auditSchemaVersion = 1;
 
 /**
- * What is written for one call. Plain data. `argumentsText` and `request` are the only confidential parts: the audit log
- * stores a keyed hash of the first and a sealed (encrypted) form of the second, never either of them in the clear.
+ * What is written for one call. Plain data. `argumentsText`, `outputText` and `request` are the only confidential parts: the
+ * audit log stores keyed hashes of the first two and a sealed (encrypted) form of arguments and request, never any of them in
+ * the clear.
  */
 export interface AuditRecord {
   readonly schema: typeof auditSchemaVersion;
@@ -40,6 +42,10 @@ export interface AuditRecord {
   readonly toolVersion?: string;
   readonly definitionHash?: string;
   readonly instance?: string;
+  readonly sideEffect?: SideEffect;
+  readonly classification?: Classification;
+  /** The target is one whose every call must be on record, durably, before it leaves. */
+  readonly auditRequired?: true;
   readonly scopesRequired?: readonly string[];
   readonly policies?: readonly string[];
   readonly policyRevision?: string;
@@ -54,6 +60,8 @@ export interface AuditRecord {
   readonly inputBytes: number;
   readonly outputBytes: number;
   readonly argumentsText?: JsonText;
+  /** What the caller was answered, as it left the output filters. */
+  readonly outputText?: JsonText;
   readonly request?: AccessRequest;
 }
 

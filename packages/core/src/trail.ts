@@ -40,6 +40,7 @@ export class Trail {
       ...(this.answer?.resultType !== undefined && { resultType: this.answer.resultType.slice(0, 100) }),
       ...(error && { code: error.code, reason: error.reason, stage: error.stage ?? this.stage }),
       outputBytes: this.answer?.text.length ?? this.outputBytes,
+      ...(this.answer && { outputText: this.answer.text }),
     };
   }
 
@@ -98,6 +99,9 @@ function targetFacts(target: Target): Partial<AuditRecord> {
     service: target.service,
     toolVersion: target.version,
     definitionHash: target.definitionHash,
+    sideEffect: target.sideEffect,
+    classification: target.classification,
+    ...(target.auditRequired && { auditRequired: true }),
     scopesRequired: target.scopes,
   };
 }

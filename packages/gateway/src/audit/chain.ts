@@ -11,14 +11,10 @@ import { format, genesisHash, type Row, rowColumns, rowHash, tables } from './ro
 import { type AuditKeys, createArgumentsHash, createSealer } from './seal.ts';
 import { levelsApart, nodesIn } from './tree.ts';
 
-/** What a record outlives once it is acknowledged: `process` the death of the gateway, `disk` that of the machine too. */
-export type Durability = 'process' | 'disk';
-
 /** Where a log is and what it takes to write it. */
 export interface ChainSettings {
   readonly path: string;
   readonly keys: AuditKeys;
-  readonly durability: Durability;
   /** What the log calls itself in its checkpoints; default `sallyport/audit/<log id>`. Kept when the log is begun. */
   readonly origin?: string;
   /** A file outside the data folder that checkpoints are added to as well. */
@@ -60,12 +56,13 @@ const tailRows = 1000;
  * @throws AuditLogDamaged when they disagree; Error when another process writes it, or the disk refuses.
  */
 export function openChain(settings: ChainSettings): Chain {
-  const { path, keys, durability } = settings;
+  const { path, keys } = settings;
   const lock = takeLock(`${path}.lock`);
   const db = openPrivately(path);
   try {
     db.exec('PRAGMA journal_mode = WAL');
-    db.exec(`PRAGMA synchronous = ${durability === 'disk' ? 'FULL' : 'NORMAL'}`);
+    // Whoever needs a record on the disk has the writer sync the WAL, once for all who wait.
+    db.exec('PRAGMA synchronous = NORMAL');
     // A checkpoint every 16 MB: often enough for readers, seldom enough that pages are not written over and over.
     db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384');
     checkFormat(db);
@@ -115,8 +112,7 @@ function createChain({ db, lock, keys, end: start, origin, signer }: Parts): Cha
   const append = (last: Mark, entry: Entry): Mark => {
     const seq = last.seq + 1;
     const { argumentsText, call_id, time_ms, tenant } = entry;
-    const hashed = argumentsText === null ? undefined : hashArguments(argumentsText);
-    const record = hashed === undefined ? entry.text : `${entry.text.slice(0, -1)},"argumentsHash":"${hashed}"}`;
+    const record = withHashes(entry, argumentsText === null ? null : hashArguments(argumentsText));
     const plain = plainText(entry);
     const context = { callId: call_id ?? '', tenant: tenant ?? undefined, timeMs: time_ms };
     const sealed = plain === undefined ? null : seal(plain, context);
@@ -156,6 +152,13 @@ function createChain({ db, lock, keys, end: start, origin, signer }: Parts): Cha
       lock.close();
     },
   };
+}
+
+/** The record's text with the keyed hashes as its last members. */
+function withHashes({ text, outputHash }: Entry, argumentsHash: string | null): string {
+  const first = argumentsHash === null ? '' : `,"argumentsHash":"${argumentsHash}"`;
+  const second = outputHash === null ? '' : `,"outputHash":"${outputHash}"`;
+  return first === '' && second === '' ? text : `${text.slice(0, -1)}${first}${second}}`;
 }
 
 /** Two writers would each be right by themselves and wrong together. The kernel frees the lock when its holder dies. */

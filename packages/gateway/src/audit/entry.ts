@@ -5,7 +5,7 @@ import { type Columns, columnsOf, type Loggable, recordText } from './row.ts';
 export type Cell = string | number | null;
 
 /** How many cells an entry takes. Flat cells cross to the writer's thread at a third of the cost of objects. */
-export const cellsPerEntry = 12;
+export const cellsPerEntry = 13;
 
 /** An entry as the writer sees it: everything of a row that does not need a key or the chain. */
 export interface Entry extends Columns {
@@ -14,6 +14,8 @@ export interface Entry extends Columns {
   /** JSON of the access request; without `context.arguments` where `argumentsText` says the same. */
   readonly requestText: string | null;
   readonly argumentsText: string | null;
+  /** The keyed hash of the answer. Made before the entry crosses over: answers can be large, and many can wait. */
+  readonly outputHash: string | null;
 }
 
 /**
@@ -21,7 +23,7 @@ export interface Entry extends Columns {
  *
  * A refusal of somebody unknown is kept without arguments: strangers get no room in the log beyond a bounded line.
  */
-export function pack(record: Loggable, cells: Cell[]): number {
+export function pack(record: Loggable, cells: Cell[], hashOutput: (text: string) => string): number {
   const text = recordText(record);
   const columns = columnsOf(record);
   const known = record.kind !== 'refusals' && record.subject !== undefined;
@@ -30,6 +32,7 @@ export function pack(record: Loggable, cells: Cell[]): number {
   cells.push(text, columns.call_id, columns.time_ms, columns.kind, columns.outcome, columns.reason);
   cells.push(columns.subject, columns.tool, columns.trace_id);
   cells.push(known ? (record.tenant ?? null) : null, requestText, argumentsText);
+  cells.push(known && record.outputText !== undefined ? hashOutput(record.outputText) : null);
   return 500 + text.length + (requestText?.length ?? 0) + (argumentsText?.length ?? 0);
 }
 
@@ -56,6 +59,7 @@ export function unpack(cells: readonly Cell[], start: number): Entry {
     tenant: cells[start + 9] as string | null,
     requestText: cells[start + 10] as string | null,
     argumentsText: cells[start + 11] as string | null,
+    outputHash: cells[start + 12] as string | null,
   };
 }
 

@@ -1,5 +1,6 @@
-export { AuditLogDamaged, type Durability } from './chain.ts';
+export { AuditLogDamaged } from './chain.ts';
 export type { Finding } from './check.ts';
+export { type Durability, type DurabilityRules, defaultDurability } from './durability.ts';
 export { exportEvidence, type Span, verifyEvidence } from './evidence.ts';
 export { type AuditLogOptions, AuditLogUnavailable, type AuditStats, type OpenAuditLog, openAuditLog } from './log.ts';
 export {

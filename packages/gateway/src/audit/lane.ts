@@ -7,6 +7,8 @@ export interface LaneLimits {
   readonly maxBytes: number;
   /** With this, one portion of at most so many records is under way at a time. */
   readonly perPortion?: number;
+  /** The keyed hash of an answer. */
+  readonly hashOutput: (text: string) => string;
 }
 
 /** Records on their way to the writer, first in, first out. */
@@ -30,7 +32,7 @@ interface Pending {
 }
 
 /** Makes a lane. */
-export function createLane({ maxRecords, maxBytes, perPortion }: LaneLimits): Lane {
+export function createLane({ maxRecords, maxBytes, perPortion, hashOutput }: LaneLimits): Lane {
   let cells: Cell[] = [];
   // Oldest first from `first`; the settled ones before it are dropped when they are many.
   let pending: Pending[] = [];
@@ -57,7 +59,7 @@ export function createLane({ maxRecords, maxBytes, perPortion }: LaneLimits): La
     add: (record) => {
       if (records() >= maxRecords || bytes >= maxBytes) return undefined;
       return new Promise((resolve, reject) => {
-        const size = pack(record, cells);
+        const size = pack(record, cells, hashOutput);
         bytes += size;
         pending.push({ resolve, reject, size });
       });

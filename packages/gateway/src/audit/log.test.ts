@@ -161,7 +161,7 @@ describe('the audit log', () => {
   });
 
   it('survives power loss too when asked to', async () => {
-    const log = await open({ durability: 'disk' });
+    const log = await open({ durability: { reads: 'disk' } });
     await log.append(answered());
     await log.close();
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 1, findings: [] });

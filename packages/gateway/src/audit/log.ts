@@ -1,9 +1,9 @@
 import type { AuditLog } from '@sallyport/core';
 import type { Logger } from 'pino';
-import type { Durability } from './chain.ts';
+import { asyncBound, type DurabilityRules, defaultDurability, durabilityOf } from './durability.ts';
 import { createQueue, type Queue } from './queue.ts';
 import type { Loggable } from './row.ts';
-import type { AuditKeys } from './seal.ts';
+import { type AuditKeys, createArgumentsHash } from './seal.ts';
 import { startWriter, type WriterEvents, type WriterThread } from './thread.ts';
 
 /** What an audit log needs. */
@@ -12,8 +12,8 @@ export interface AuditLogOptions {
   readonly path: string;
   readonly keys: AuditKeys;
   readonly log: Logger;
-  /** Default `process`: an acknowledged record survives the death of the gateway. `disk`: of the machine, too. */
-  readonly durability?: Durability;
+  /** What has to outlive what before an answer goes out. Default: reads the process, writes the machine. */
+  readonly durability?: Partial<DurabilityRules>;
   /** What the log calls itself in its checkpoints, when it is begun; default `sallyport/audit/<log id>`. */
   readonly origin?: string;
   /** A file elsewhere that checkpoints are added to: what shows, later, that the log was cut or rewritten. */
@@ -32,6 +32,8 @@ export interface AuditStats {
   readonly queuedBytes: number;
   readonly commits: number;
   readonly rejected: number;
+  /** Records that nobody waited for and that could not be written. */
+  readonly lost: number;
   readonly restarts: number;
 }
 
@@ -54,29 +56,31 @@ export class AuditLogUnavailable extends Error {
 /**
  * Opens the audit log and starts its writer thread.
  *
- * `append` resolves when the record was handed to the operating system, in one transaction with whatever else came in
- * the same tick. It rejects with `AuditLogUnavailable` when there is no room, the writer is gone (another is started),
+ * `append` resolves when the record is as durable as the rules want it, written in one transaction with whatever else came
+ * in the same tick. It rejects with `AuditLogUnavailable` when there is no room, the writer is gone (another is started),
  * the disk refuses, or the log is closed. Records without a subject take a lane of their own, which never delays the
  * others and does not keep the process alive.
  *
  * @throws AuditLogDamaged when the log is not as it was left; Error when another process writes it.
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditLog> {
-  const { path, keys, log, durability = 'process', origin, witness } = options;
+  const { path, keys, log, durability, origin, witness } = options;
   const { maxQueuedRecords: maxRecords = 10_000, maxQueuedBytes: maxBytes = 64 * 1024 * 1024 } = options;
-  const settings = { path, keys, durability, ...(origin && { origin }), ...(witness && { witness }) };
-  const queue = createQueue({ maxRecords, maxBytes });
-  return createLog({ queue, log, start: (events) => startWriter(settings, events, log) });
+  const settings = { path, keys, ...(origin && { origin }), ...(witness && { witness }) };
+  const queue = createQueue({ maxRecords, maxBytes, hashOutput: createArgumentsHash(keys.argumentHash) });
+  const rules = { ...defaultDurability, ...durability };
+  return createLog({ queue, log, rules, start: (events) => startWriter(settings, events, log) });
 }
 
 interface Parts {
   readonly queue: Queue;
   readonly log: Logger;
+  readonly rules: DurabilityRules;
   readonly start: (events: WriterEvents) => Promise<WriterThread>;
 }
 
-async function createLog({ queue, log, start }: Parts): Promise<OpenAuditLog> {
-  const counts = { seq: 0, commits: 0, rejected: 0 };
+async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAuditLog> {
+  const counts = { seq: 0, commits: 0, rejected: 0, lost: 0 };
   let ticking = false;
   let closing: Promise<void> | undefined;
   let drained: (() => void) | undefined;
@@ -95,7 +99,7 @@ async function createLog({ queue, log, start }: Parts): Promise<OpenAuditLog> {
     onDone: ({ done, seq, failed }) => {
       const error = failed === undefined ? undefined : new AuditLogUnavailable('failed', failed);
       if (error) {
-        counts.rejected += done[0] + done[1];
+        counts.rejected += done[0] + done[1] + done[2];
         log.error({ err: error }, 'audit records could not be written');
       } else counts.commits++;
       counts.seq = seq;
@@ -110,7 +114,8 @@ async function createLog({ queue, log, start }: Parts): Promise<OpenAuditLog> {
   });
 
   const append = (record: Loggable): Promise<void> => {
-    const written = closing === undefined && writer.isUp() ? queue.add(record) : undefined;
+    const durability = durabilityOf(record, rules);
+    const written = closing === undefined && writer.isUp() ? queue.add(record, durability) : undefined;
     if (written === undefined) {
       counts.rejected++;
       return Promise.reject(refusal(closing !== undefined, writer.isUp()));
@@ -119,7 +124,14 @@ async function createLog({ queue, log, start }: Parts): Promise<OpenAuditLog> {
       ticking = true;
       setImmediate(flush);
     }
-    return written;
+    return durability === 'async' && queue.records() <= asyncBound ? unawaited(written) : written;
+  };
+  const unawaited = (written: Promise<void>): Promise<void> => {
+    written.catch((err: unknown) => {
+      counts.lost++;
+      log.error({ err }, 'an audit record that nothing waited for is lost');
+    });
+    return Promise.resolve();
   };
   const close = (): Promise<void> => {
     if (closing !== undefined) return closing;

@@ -1,15 +1,22 @@
+import type { Durability } from './durability.ts';
 import type { Cell } from './entry.ts';
-import { createLane, type LaneLimits } from './lane.ts';
+import { createLane, type Lane, type LaneLimits } from './lane.ts';
 import type { Loggable } from './row.ts';
 
-/** Records under way to the writer, on two lanes: of callers who are known (0), and of strangers (1). */
+/** Ways to the writer: of callers who are known (0), of strangers (1), and of what must be on the disk (2). */
+export type LaneNumber = 0 | 1 | 2;
+
+/** How many records of each lane. */
+export type PerLane = readonly [known: number, strangers: number, disk: number];
+
+/** Records under way to the writer. */
 export interface Queue {
-  /** Resolves when the record is written. `undefined` when its lane is full: it was not taken. */
-  add(record: Loggable): Promise<void> | undefined;
+  /** Resolves when the record is written, as durably as asked. `undefined` when its lane is full: it was not taken. */
+  add(record: Loggable, durability: Durability): Promise<void> | undefined;
   /** What should go to the writer now. */
-  portions(): { readonly lane: 0 | 1; readonly count: number; readonly cells: readonly Cell[] }[];
+  portions(): { readonly lane: LaneNumber; readonly count: number; readonly cells: readonly Cell[] }[];
   /** The writer is done with so many of each lane. */
-  settle(done: readonly [number, number], error: Error | undefined): void;
+  settle(done: PerLane, error: Error | undefined): void;
   /** Rejects everything; returns how many records that were. */
   abandon(error: Error): number;
   /** Whether somebody who is known waits. */
@@ -22,30 +29,31 @@ export interface Queue {
 const strangersPerPortion = 64;
 const maxStrangers = 1000;
 
-/** Makes an empty queue. The limits are those of known callers; strangers have less. */
-export function createQueue({ maxRecords, maxBytes }: LaneLimits): Queue {
-  const known = createLane({ maxRecords, maxBytes });
-  const strangers = createLane({
-    maxRecords: maxStrangers,
-    maxBytes: maxBytes / 16,
-    perPortion: strangersPerPortion,
-  });
-  const lanes = [known, strangers] as const;
+/** Makes an empty queue. The limits are those of known callers, for each of their lanes; strangers have less. */
+export function createQueue(limits: LaneLimits): Queue {
+  const { maxBytes, hashOutput } = limits;
+  const few = { maxRecords: maxStrangers, maxBytes: maxBytes / 16, perPortion: strangersPerPortion, hashOutput };
+  const lanes: readonly [Lane, Lane, Lane] = [createLane(limits), createLane(few), createLane(limits)];
+  const [known, strangers, disk] = lanes;
+  const laneOf = (record: Loggable, durability: Durability): Lane => {
+    if (isOfStranger(record)) return strangers;
+    return durability === 'disk' ? disk : known;
+  };
+  const sum = (of: (lane: Lane) => number) => lanes.reduce((total, lane) => total + of(lane), 0);
   return {
-    add: (record) => (isOfStranger(record) ? strangers : known).add(record),
+    add: (record, durability) => laneOf(record, durability).add(record),
     portions: () =>
-      ([0, 1] as const).flatMap((lane) => {
+      ([0, 2, 1] as const).flatMap((lane) => {
         const portion = lanes[lane].next();
         return portion ? [{ lane, ...portion }] : [];
       }),
     settle: (done, error) => {
-      known.settle(done[0], error);
-      strangers.settle(done[1], error);
+      for (const lane of [0, 1, 2] as const) lanes[lane].settle(done[lane], error);
     },
-    abandon: (error) => known.abandon(error) + strangers.abandon(error),
-    isUrgent: () => known.records() > 0,
-    records: () => known.records() + strangers.records(),
-    bytes: () => known.bytes() + strangers.bytes(),
+    abandon: (error) => sum((lane) => lane.abandon(error)),
+    isUrgent: () => known.records() + disk.records() > 0,
+    records: () => sum((lane) => lane.records()),
+    bytes: () => sum((lane) => lane.bytes()),
   };
 }
 

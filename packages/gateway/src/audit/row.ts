@@ -8,7 +8,10 @@ export type Loggable = AuditRecord | RefusalCount;
 
 /** A record as it stands in the log: without the confidential parts, with the keyed hash of the arguments. */
 export type StoredRecord =
-  | (Omit<AuditRecord, 'argumentsText' | 'request'> & { readonly argumentsHash?: string })
+  | (Omit<AuditRecord, 'argumentsText' | 'outputText' | 'request'> & {
+      readonly argumentsHash?: string;
+      readonly outputHash?: string;
+    })
   | RefusalCount;
 
 /** The columns a log is searched by. Derived from the record, and checked against it by `verifyAudit`. */
@@ -120,6 +123,9 @@ function callText(record: AuditRecord): string {
     toolVersion: record.toolVersion,
     definitionHash: record.definitionHash,
     instance: record.instance,
+    sideEffect: record.sideEffect,
+    classification: record.classification,
+    auditRequired: record.auditRequired,
     scopesRequired: record.scopesRequired,
     policies: record.policies,
     policyRevision: record.policyRevision,

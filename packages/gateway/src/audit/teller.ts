@@ -1,8 +1,8 @@
 import type { AuditRecord, RefusalCount } from '@sallyport/core';
 import type { Logger } from 'pino';
 
-/** A record for the embedder's own use: frozen, and without the arguments and the access request. */
-export type ToldRecord = Omit<AuditRecord, 'argumentsText' | 'request'> | RefusalCount;
+/** A record for the embedder's own use: frozen, and without arguments, answer and access request. */
+export type ToldRecord = Omit<AuditRecord, 'argumentsText' | 'outputText' | 'request'> | RefusalCount;
 
 /** What an embedder hangs in. May be async; whatever it throws is logged and otherwise ignored. */
 export type OnRecord = (record: ToldRecord) => unknown;
@@ -24,7 +24,7 @@ export function createTeller(onRecord: OnRecord, log: Logger): (record: AuditRec
 
 function withoutConfidential(record: AuditRecord | RefusalCount): ToldRecord {
   if (record.kind === 'refusals') return record;
-  const { argumentsText: _text, request: _request, ...open } = record;
+  const { argumentsText: _text, outputText: _output, request: _request, ...open } = record;
   return open;
 }
 

@@ -1,23 +1,23 @@
 /** The writer's thread: takes packed entries, commits what has gathered in one transaction, acknowledges. */
-import { existsSync } from 'node:fs';
-import { open } from 'node:fs/promises';
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
 import { AuditLogDamaged, type Chain, type ChainSettings, openChain } from './chain.ts';
 import type { Finding } from './check.ts';
 import { appendToWitness, writeCheckpointFile } from './checkpoint-file.ts';
 import type { Cell } from './entry.ts';
+import type { LaneNumber, PerLane } from './queue.ts';
+import { createSync, type Sync, syncFolder } from './sync.ts';
 
 /** What the request thread sends: entries of one lane, or the wish to close after what was sent before. */
 export type ToWriter =
-  | { readonly kind: 'append'; readonly lane: 0 | 1; readonly count: number; readonly cells: readonly Cell[] }
+  | { readonly kind: 'append'; readonly lane: LaneNumber; readonly count: number; readonly cells: readonly Cell[] }
   | { readonly kind: 'close' };
 
 /** What the writer answers. `done` counts entries per lane, in the order they were sent. */
 export type FromWriter =
   | { readonly kind: 'ready'; readonly seq: number }
   | { readonly kind: 'unready'; readonly message: string; readonly findings?: readonly Finding[] }
-  | { readonly kind: 'done'; readonly done: readonly [number, number]; readonly seq: number; readonly failed?: string }
+  | { readonly kind: 'done'; readonly done: PerLane; readonly seq: number; readonly failed?: string }
   | { readonly kind: 'checkpoint-failed'; readonly message: string }
   | { readonly kind: 'closed' };
 
@@ -32,7 +32,7 @@ const keepEveryMs = 10_000;
 
 type Append = Extract<ToWriter, { kind: 'append' }>;
 
-function createCheckpointKeeper(chain: Chain, { path, durability, witness }: ChainSettings) {
+function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, sync: Sync) {
   let written = chain.seq();
   let keptAtMs = 0;
   let running: Promise<void> | undefined;
@@ -43,7 +43,7 @@ function createCheckpointKeeper(chain: Chain, { path, durability, witness }: Cha
     const size = chain.seq();
     const note = chain.checkpoint(nowMs, closed);
     // It must never be ahead of the disk, or the loss of a machine's power would look like tampering.
-    if (durability === 'process') await syncWal(path);
+    await sync();
     await writeCheckpointFile(path, note);
     written = size;
     if (!closed && nowMs - keptAtMs < keepEveryMs) return;
@@ -75,18 +75,6 @@ function createCheckpointKeeper(chain: Chain, { path, durability, witness }: Cha
   };
 }
 
-async function syncWal(path: string): Promise<void> {
-  const file = `${path}-wal`;
-  // There is none when nothing was written since the log was closed in order.
-  if (!existsSync(file)) return;
-  const wal = await open(file, 'r+');
-  try {
-    await wal.datasync();
-  } finally {
-    await wal.close();
-  }
-}
-
 const port = parentPort;
 if (port === null) throw new Error('the audit writer runs in a worker thread');
 
@@ -109,20 +97,33 @@ function gather(first: ToWriter): ToWriter[] {
   return messages;
 }
 
-function commit(chain: Chain, appends: readonly Append[]): void {
-  const done: [number, number] = [0, 0];
-  for (const { lane, count } of appends) done[lane] += count;
+/** Commits, acknowledges what needs no more than that, and the rest when it is on the disk. */
+function commit(chain: Chain, sync: Sync, appends: readonly Append[]): void {
+  const counts: [number, number, number] = [0, 0, 0];
+  for (const { lane, count } of appends) counts[lane] += count;
+  const [known, strangers, disk] = counts;
+  const done = (lanes: PerLane, failed?: unknown): void =>
+    say({ kind: 'done', done: lanes, seq: chain.seq(), ...(failed !== undefined && { failed: String(failed) }) });
+  let failure: unknown;
   try {
     chain.commit(appends.map(({ cells }) => cells));
-    say({ kind: 'done', done, seq: chain.seq() });
   } catch (error) {
-    say({ kind: 'done', done, seq: chain.seq(), failed: String(error) });
+    failure = error;
   }
+  if (known + strangers > 0) done([known, strangers, 0], failure);
+  // Failed or not, it is the turn of these after those that wait for the disk already.
+  if (disk > 0)
+    sync().then(
+      () => done([0, 0, disk], failure),
+      (error: unknown) => done([0, 0, disk], failure ?? error),
+    );
 }
 
 async function serve(settings: ChainSettings): Promise<void> {
   const chain = openChain(settings);
-  const checkpoints = createCheckpointKeeper(chain, settings);
+  const sync = createSync(settings.path);
+  const checkpoints = createCheckpointKeeper(chain, settings, sync);
+  await syncFolder(settings.path);
   await checkpoints.open();
   const finish = async (): Promise<void> => {
     await checkpoints.close().catch(sayFailed);
@@ -133,7 +134,7 @@ async function serve(settings: ChainSettings): Promise<void> {
   port?.on('message', (first: ToWriter) => {
     const messages = gather(first);
     const appends = messages.filter((message) => message.kind === 'append');
-    if (appends.length > 0) commit(chain, appends);
+    if (appends.length > 0) commit(chain, sync, appends);
     if (messages.at(-1)?.kind === 'close') void finish();
     else checkpoints.touch();
   });

@@ -15,6 +15,8 @@ export interface Stores {
   readonly pepper: KeyObject;
   /** The key under which handles that callers bring back are sealed. */
   readonly handleKey: KeyObject;
+  /** The key under which grants of users at upstreams are sealed. */
+  readonly grantKey: KeyObject;
   /** The keys under which the authorization server seals what it keeps, and hashes the names of it. */
   readonly authServerKeys: { readonly seal: KeyObject; readonly names: KeyObject };
   close(): Promise<void>;
@@ -45,12 +47,14 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
       keys: auditKeys(master),
       log,
       witness: witnessPath(config),
+      durability: config.audit.durability,
     });
     return {
       state,
       auditLog,
       pepper: deriveKey(master, 'token-pepper'),
       handleKey: deriveKey(master, 'handles'),
+      grantKey: deriveKey(master, 'upstream-grants'),
       authServerKeys: { seal: deriveKey(master, 'authserver'), names: deriveKey(master, 'authserver-names') },
       async close() {
         await auditLog.close();
@@ -76,6 +80,6 @@ export function auditKeys(master: KeyObject): Record<'argumentHash' | 'seal' | '
  * Where checkpoints of the audit log are kept a second time: beside the master key, so that whoever can write the data
  * folder alone cannot cut or rewrite the log unnoticed.
  */
-export function witnessPath({ masterKeyFile }: Pick<GatewayConfig, 'masterKeyFile'>): string {
-  return join(dirname(masterKeyFile), 'audit-checkpoints.log');
+export function witnessPath({ masterKeyFile, audit }: Pick<GatewayConfig, 'masterKeyFile' | 'audit'>): string {
+  return audit.witness ?? join(dirname(masterKeyFile), 'audit-checkpoints.log');
 }

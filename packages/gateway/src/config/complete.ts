@@ -41,7 +41,12 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
     catalog: file.catalog,
     limits: toLimits(file.limits),
     auth: toAuth(file.auth, folder),
-    audit: { refusalsPerPeer: file.audit.refusalsPerPeer, refusalWindowMs: file.audit.refusalWindow },
+    audit: {
+      refusalsPerPeer: file.audit.refusalsPerPeer,
+      refusalWindowMs: file.audit.refusalWindow,
+      durability: file.audit.durability,
+      ...(file.audit.witness !== undefined && { witness: resolve(folder, file.audit.witness) }),
+    },
   };
 }
 

@@ -176,5 +176,12 @@ export interface GatewayConfig {
     readonly parked: { readonly max: number; readonly perPrincipal: number; readonly timeMs: number };
   };
   readonly auth: AuthConfig;
-  readonly audit: { readonly refusalsPerPeer: number; readonly refusalWindowMs: number };
+  readonly audit: {
+    readonly refusalsPerPeer: number;
+    readonly refusalWindowMs: number;
+    /** What a record has to outlive before its answer goes out. */
+    readonly durability: Readonly<Record<'reads' | 'writes', 'async' | 'process' | 'disk'>>;
+    /** Where checkpoints are kept a second time, if not beside the master key. Absolute. */
+    readonly witness?: string;
+  };
 }

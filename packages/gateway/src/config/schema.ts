@@ -99,6 +99,8 @@ const toolOverride = z
   )
   .describe('What replaces the declaration of every tool that the pattern matches. Later patterns win, key by key.');
 
+const durability = () => z.enum(['async', 'process', 'disk'], { error: 'expected async, process or disk' });
+
 const presets = z
   .strictObject({
     read: field.rate.prefault({ rate: 50, burst: 100 }).describe('Tools without side effects.'),
@@ -257,6 +259,22 @@ export const configSchema = z
               'Refusals before authentication that are recorded one by one, per address and window; the rest is counted.',
             ),
           refusalWindow: field.duration.prefault('60s').describe('Length of that window.'),
+          durability: z
+            .strictObject({
+              reads: durability().prefault('process').describe('Calls without side effects, lists, refusals.'),
+              writes: durability()
+                .prefault('disk')
+                .describe('Calls with side effects. What is `auditRequired` is always on the disk.'),
+            })
+            .prefault({})
+            .describe(
+              'What a record outlives before its answer goes out: `process` the death of the gateway, `disk` the loss of power, `async` nothing (up to 1,000 records can be lost).',
+            ),
+          witness: field.path
+            .optional()
+            .describe(
+              'Signed checkpoints are kept here as well. Default: audit-checkpoints.log beside the master key.',
+            ),
         })
         .prefault({})
         .describe('The audit log.'),
