@@ -1,7 +1,7 @@
-import { randomBytes } from 'node:crypto';
+import { hash, randomBytes } from 'node:crypto';
 import { chmodSync, existsSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
-import { maxLineLength, resultFrame } from '@sallyport/protocol';
+import { callFrame, maxLineLength, resultFrame } from '@sallyport/protocol';
 import { pino } from 'pino';
 import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { z } from 'zod';
@@ -43,8 +43,28 @@ function createTasks(): Service {
   tasks.tool('TaskService.Ask', { description: 'Asks another.', input: z.object({}) }, async (_, ctx) => ({
     answer: await ctx.call('users.UserService.Get', { id: '7' }, { output: z.object({ name: z.string() }) }),
   }));
+  tasks.tool(
+    'TaskService.Guarded',
+    {
+      ...{ description: 'Is careful.', input: z.object({ n: z.number() }), scopes: ['tasks:write'] },
+      policy: { bounds: { '/n': { maximum: 2 } } },
+      limit: { rate: 0.001 },
+    },
+    (_, { statement }) => {
+      if (statement === undefined) return {};
+      const { by, audience, target, method, callId, trace, argumentsDigest, expiresAt } = statement;
+      return { by, audience, target, method, callId, trace, argumentsDigest, expires: expiresAt.constructor.name };
+    },
+  );
   return tasks;
 }
+
+const sha256 = (text: string): string => hash('sha256', text, 'base64url');
+const claims = {
+  ...{ tool: 'TaskService.Create', call: 'c', audience: 'tasks', timeoutMs: 5_000, transport: 'http' },
+  traceparent: `00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`,
+  principal: { subject: 'alice', client: 'agent', kind: 'agent', scopes: ['x:y'], attributes: {} },
+} as const;
 
 async function connectTasks(): Promise<{ tasks: Service; gateway: GatewayEnd }> {
   const gateway = await listenAsGateway(hop.socket, hop.credential);
@@ -111,6 +131,52 @@ test('a replayed or lower number and a wrong audience are refused, and the next 
     expect(refused.error.data.reason).toBe(reason);
   }
   expect((await gateway.call('TaskService.Who', {}, { seq: 13 })).kind).toBe('result');
+});
+
+test('arguments that are not those of the claims do not run, wherever else they stand', async () => {
+  const { gateway } = await connectTasks();
+  const line = callFrame({ ...claims, seq: 1 }, '{"title":"tea"}', sha256);
+  const send = async (seq: number, changed: string): Promise<any> => {
+    gateway.send(changed.replace('"id":1,', `"id":${seq},`).replace('"seq":1,', `"seq":${seq},`));
+    return gateway.next((frame) => 'id' in frame && frame.id === seq && frame.kind !== 'request');
+  };
+  const changes: readonly ((text: string) => string)[] = [
+    (text) => text.replace('"tea"', '"tee"'),
+    (text) => text.replace('"tea"}', '"tea" }'),
+    (text) => text.replace('{"title":"tea"}}', '{"title":"tee"},"arguments":{"title":"tea"}}'),
+    (text) => text.replace('"arguments":{"title":"tea"}', '"arguments":{"title":"tea"},"arguments":{"title":"tee"}'),
+    (text) => text.replace(/"digest":"[^"]+"/, `"digest":"${sha256('{"title":"tee"}')}"`),
+    (text) => text.replace(/"size":\d+/, '"size":2'),
+    (text) => text.replace(/"size":\d+/, '"size":-1'),
+  ];
+  let seq = 1;
+  for (const change of changes.toSpliced(2, 1)) {
+    expect((await send(seq, change(line))).error.data.reason).toBe('altered');
+    seq += 1;
+  }
+  // What stands last is what is parsed and what is proved: here that is what was claimed.
+  expect(textOf(await send(seq, changes[2]!(line))).structuredContent).toEqual({ id: 'id of tea' });
+});
+
+test('the gateway’s word for a caller is not enough where the tool asks for a scope, a policy or less often', async () => {
+  const { gateway } = await connectTasks();
+  const reasonOf = async (tool: string, args: object, more: object = {}): Promise<unknown> => {
+    const frame: any = await gateway.call(tool, args, more);
+    return frame.error?.data.reason ?? textOf(frame).structuredContent;
+  };
+  expect(await reasonOf('TaskService.Guarded', { n: 1 })).toBe('scope_missing');
+  const principal = { ...claims.principal, scopes: ['tasks:*'] };
+  expect(await reasonOf('TaskService.Guarded', { n: 3 }, { principal })).toBe('forbidden');
+  expect(
+    await reasonOf('TaskService.Guarded', { n: 1 }, { principal, call: 'c1', traceparent: claims.traceparent }),
+  ).toEqual({
+    ...{ by: 'hop', audience: 'tasks', target: 'TaskService.Guarded', method: 'tools/call', callId: 'c1' },
+    ...{ trace: claims.traceparent, argumentsDigest: sha256('{"n":1}'), expires: 'Date' },
+  });
+  expect(await reasonOf('TaskService.Guarded', { n: 1 }, { principal })).toBe('limited');
+  expect(await reasonOf('TaskService.Guarded', { n: 1 }, { needs: ['x:y'], principal: { ...claims.principal, subject: 'bob' } })).toEqual(
+    expect.objectContaining({ by: 'hop' }),
+  );
 });
 
 test('progress is told while a call runs, and cancel ends it', async () => {
