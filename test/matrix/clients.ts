@@ -25,6 +25,8 @@ export interface MatrixClient {
   complete(ref: Ref, argument: { name: string; value: string }): Promise<readonly string[]>;
   onToolsChanged(listener: () => void): Promise<void>;
   onUpdated(uri: string, listener: (uri: string) => void): Promise<void>;
+  /** Whether the gateway takes a subscription to this resource. */
+  canSubscribe(uri: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -62,6 +64,7 @@ export async function connectFirst(url: URL, token: string): Promise<MatrixClien
       client.setNotificationHandler(ResourceUpdatedNotificationSchema, ({ params }) => listener(params.uri));
       await client.subscribeResource({ uri });
     },
+    canSubscribe: async (uri) => client.subscribeResource({ uri }).then(isDone, isRefused),
     close: () => client.close(),
   };
 }
@@ -101,9 +104,16 @@ export async function connectSecond(
       client.setNotificationHandler('notifications/resources/updated', ({ params }) => listener(params.uri));
       await client.listen({ resourceSubscriptions: [uri] });
     },
+    canSubscribe: async (uri) => {
+      const { honoredFilter } = await client.listen({ resourceSubscriptions: [uri] });
+      return honoredFilter.resourceSubscriptions?.includes(uri) === true;
+    },
     close: () => client.close(),
   };
 }
+
+const isDone = (): boolean => true;
+const isRefused = (): boolean => false;
 
 function namesOf({ tools }: { readonly tools: readonly { readonly name: string }[] }): readonly string[] {
   return tools.map(({ name }) => name);

@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { type NodeIncomingMessageLike, toNodeHandler } from '@modelcontextprotocol/node';
 import { StreamableHTTPServerTransport } from '@modelcontextprotocol/sdk/server/streamableHttp.js';
 import { createLogger, loadConfig, mintCredential, startGateway, writeCredentialFile } from '@sallyport/gateway';
+import { serverNames } from './cells.ts';
 import { createFirstServer, nothingYet } from './first-server.ts';
 import { createSecondHandler } from './second-server.ts';
 
@@ -20,8 +21,7 @@ export interface MatrixGateway {
   close(): Promise<void>;
 }
 
-/** The servers of the matrix, by the name of their service. */
-export const servers = ['first', 'second', 'both', 'stdio', 'kit'] as const;
+const servers = Object.keys(serverNames);
 
 const generous = { rate: 100_000, burst: 100_000 };
 
@@ -47,9 +47,12 @@ export async function startMatrix(): Promise<MatrixGateway> {
         second: { address: await serve(secondListener({ isModernOnly: true }, closers), closers) },
         both: { address: await serve(secondListener({ isModernOnly: false }, closers), closers) },
         stdio: { stdio: [process.execPath, join(import.meta.dirname, 'stdio-server.ts')] },
+        apart: { stdio: [process.execPath, join(import.meta.dirname, 'stdio-server.ts')], isolation: 'caller' },
       },
       // These know no tasks: the gateway keeps them.
-      tools: Object.fromEntries(['first', 'second', 'both', 'stdio'].map((name) => [`${name}.echo`, { task: true }])),
+      tools: Object.fromEntries(
+        servers.filter((name) => name !== 'kit').map((name) => [`${name}.echo`, { task: true }]),
+      ),
       limits: { presets: { read: generous, write: generous } },
     }),
   );
