@@ -40,22 +40,29 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
       for (const kind of listKinds) if (filter[kind] && concerns(call.endpoint, changes[kind])) tell({ kind });
     }),
   );
-  const told = watched.flatMap((one) => {
+  const watch = (one: Watched): readonly Told[] => {
     const { target, topic } = one;
     const stop = stages.watch({ principal, target, topic }, (paramsText) =>
       tell({ ...one.told, service: target.service, paramsText }, target),
     );
-    if (stop !== undefined) {
-      stops.push(stop);
-      return [one.told];
-    }
-    if (!call.request.isWhole) return [];
-    close();
-    throw unknown('resource');
-  });
+    if (stop === undefined && call.request.isWhole) throw unknown('resource');
+    if (stop !== undefined) stops.push(stop);
+    return stop === undefined ? [] : [one.told];
+  };
+  const told = orElse(() => watched.flatMap(watch), close);
   const named = (kind: 'resource' | 'task'): string[] =>
     told.flatMap((one) => (one.kind === kind ? [one.kind === 'resource' ? one.uri : one.taskId] : []));
   return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
+}
+
+/** What was begun ends where it cannot be finished. */
+function orElse<T>(work: () => T, undo: () => void): T {
+  try {
+    return work();
+  } catch (error) {
+    undo();
+    throw error;
+  }
 }
 
 /** Whether a credential is no good any more. That it cannot be judged now ends nothing: what happened is not told, and that is all. */

@@ -1,4 +1,4 @@
-import type { Feed, Stages, Topic } from '@sallyport/core';
+import { type Feed, GatewayError, type Principal, type Stages, type Topic } from '@sallyport/core';
 import type { Sealing } from './sealing.ts';
 import type { TaskKeeper } from './task-keeper.ts';
 
@@ -7,15 +7,54 @@ export interface WatchPorts {
   feedOf(service: string): Feed | undefined;
   readonly sealing: Sealing;
   readonly tasks: TaskKeeper;
+  /** Resources and tasks that one account may watch at a time, each as often as there is somebody to tell. Default 2,000. */
+  readonly maxPerAccount?: number;
 }
 
 /** Watches a resource, or a task by the id that its caller was given, at the service it belongs to, if that tells of any. */
-export function createWatch({ feedOf, sealing, tasks }: WatchPorts): Stages['watch'] {
+export function createWatch({ feedOf, sealing, tasks, maxPerAccount = 2_000 }: WatchPorts): Stages['watch'] {
+  const shares = createShares(maxPerAccount);
   return ({ principal, target, topic }, onEvent) => {
     const known = topic.kind === 'task' ? sealing.openTask(principal, topic.taskId) : undefined;
     if (topic.kind === 'task' && known === undefined) return undefined;
     const own: Topic = known === undefined ? topic : { kind: 'task', taskId: known.taskId };
     const feed = own.kind === 'task' && tasks.keeps(own.taskId) ? tasks : feedOf(target.service);
-    return feed?.watch(own, onEvent);
+    if (feed === undefined) return undefined;
+    const release = shares.take(accountOf(principal));
+    try {
+      const stop = feed.watch(own, onEvent);
+      return () => {
+        release();
+        stop();
+      };
+    } catch (error) {
+      release();
+      throw error;
+    }
+  };
+}
+
+/** Not the token, the session or the client program: of those one account can make as many as it likes. */
+function accountOf({ tenant, subject }: Principal): string {
+  return JSON.stringify([tenant ?? null, subject]);
+}
+
+/** Counts what each account has, so that none takes it all. */
+function createShares(max: number) {
+  const taken = new Map<string, number>();
+  return {
+    /** Returns how to give it back. @throws GatewayError `rate_limited` */
+    take(account: string): () => void {
+      const count = taken.get(account) ?? 0;
+      if (count >= max) throw new GatewayError('rate_limited', {}, { cause: 'it watches as much as one may' });
+      taken.set(account, count + 1);
+      let isHeld = true;
+      return () => {
+        const left = (taken.get(account) ?? 0) - Number(isHeld);
+        isHeld = false;
+        if (left > 0) taken.set(account, left);
+        else taken.delete(account);
+      };
+    },
   };
 }

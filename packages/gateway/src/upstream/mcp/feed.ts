@@ -1,4 +1,4 @@
-import type { Feed, JsonText, OutboundCredential, Topic } from '@sallyport/core';
+import { type Feed, GatewayError, type JsonText, type OutboundCredential, type Topic } from '@sallyport/core';
 import { isJsonObject, type JsonObject, type JsonValue } from '@sallyport/protocol';
 import type { Conversation } from './conversation.ts';
 import { keepListening } from './listen.ts';
@@ -16,7 +16,7 @@ export interface ServerFeed {
 /** What a feed needs. */
 export interface FeedOptions {
   readonly credential: OutboundCredential;
-  /** More topics than this are not watched. Default 10,000. */
+  /** More topics than this are refused. Default 10,000. */
   readonly maxTopics?: number;
 }
 
@@ -27,6 +27,7 @@ interface Watched {
 
 /** Changes that come together are subscribed to together: so long is waited for more, in milliseconds. */
 const gatheringMs = 20;
+const full = { cause: 'as much of this service is watched as may be' };
 const requestMs = 10_000;
 
 /**
@@ -56,7 +57,7 @@ export function createServerFeed({ credential, maxTopics = 10_000 }: FeedOptions
         const entry = watched.get(key) ?? { topic, listeners: new Set() };
         // The same function may watch twice.
         const listener = (paramsText: JsonText): void => onEvent(paramsText);
-        if (watched.size >= maxTopics && !watched.has(key)) return () => undefined;
+        if (watched.size >= maxTopics && !watched.has(key)) throw new GatewayError('rate_limited', {}, full);
         entry.listeners.add(listener);
         if (!watched.has(key)) {
           watched.set(key, entry);
@@ -153,18 +154,47 @@ function subscribeModern({ conversation, credential, topics, take }: SubscriberO
 function subscribeLegacy({ conversation, credential, topics }: SubscriberOptions): Subscriber {
   const { resources } = conversation.server.capabilities;
   const canSubscribe = isJsonObject(resources) && resources.subscribe === true;
+  let isStopped = false;
+  const inTurn = createTurns(maxSubscribing);
   const send = (method: string, topic: Topic): void => {
     if (!canSubscribe || topic.kind !== 'resource') return;
     const paramsText = JSON.stringify({ uri: topic.uri }) as JsonText;
-    const signal = AbortSignal.timeout(requestMs);
-    // What a server refuses to tell of is not heard of; a lost conversation is followed by another one.
-    conversation.request({ method, paramsText, credential, signal }).catch(() => undefined);
+    inTurn(async () => {
+      if (isStopped) return;
+      const signal = AbortSignal.timeout(requestMs);
+      // What a server refuses to tell of is not heard of; a lost conversation is followed by another one.
+      await conversation.request({ method, paramsText, credential, signal }).catch(() => undefined);
+    });
   };
   for (const topic of topics()) send('resources/subscribe', topic);
   return {
     added: (topic) => send('resources/subscribe', topic),
     removed: (topic) => send('resources/unsubscribe', topic),
-    stop: () => undefined,
+    stop() {
+      isStopped = true;
+    },
+  };
+}
+
+/** Requests about subscriptions that are under way at a time: callers may subscribe to a thousand things at once. */
+const maxSubscribing = 16;
+
+/** Does things in their order, so many at a time. */
+function createTurns(max: number): (work: () => Promise<void>) => void {
+  const waiting: (() => Promise<void>)[] = [];
+  let running = 0;
+  const next = (): void => {
+    const work = running < max ? waiting.shift() : undefined;
+    if (work === undefined) return;
+    running += 1;
+    void work().finally(() => {
+      running -= 1;
+      next();
+    });
+  };
+  return (work) => {
+    waiting.push(work);
+    next();
   };
 }
 
