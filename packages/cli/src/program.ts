@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit.ts';
+import { addIntents } from './program-intents.ts';
 import { addUsers } from './program-users.ts';
 import { exitCodeHelp, reportError } from './report-error.ts';
 import { version } from './version.ts';
@@ -39,7 +40,9 @@ function createProgram(context: Context): Command {
   addMaking(program, context);
   addTools(program, context);
   addTokens(program, context);
+  addCredentials(program, context);
   addUsers(program, context, { withAdmin, examples });
+  addIntents(program, context, { withAdmin, withUrl, toCount, examples });
   addAudit(program, context);
   return program;
 }
@@ -180,6 +183,28 @@ function addTokens(program: Command, context: Context): void {
     .action(async (id, options) => (await load()).rotateToken(id, options, context));
 }
 
+function addCredentials(program: Command, context: Context): void {
+  const load = () => import('./commands/credential.ts');
+  const credential = program
+    .command('credential')
+    .summary('connect services that want consent, list and revoke what was granted')
+    .description('What users, and you for the gateway itself, granted to the gateway at services that speak OAuth.');
+  withAdmin(credential.command('connect'))
+    .description('Give the consent that the gateway itself needs at a service; prints the page to open.')
+    .argument('<service>', 'its name in the configuration')
+    .action(async (service, options) => (await load()).connectCredential(service, options, context));
+  withAdmin(credential.command('list'))
+    .description('List what was granted, without the tokens.')
+    .action(async (options) => (await load()).listCredentials(options, context));
+  withAdmin(credential.command('revoke'))
+    .description('Forget what was granted at a service, and tell its authorization server.')
+    .argument('<service>', 'its name in the configuration')
+    .option('--subject <subject>', 'only what this user granted')
+    .option('--gateway', 'only what was granted to the gateway itself')
+    .addHelpText('after', examples('sallyport credential revoke tickets --subject alice'))
+    .action(async (service, options) => (await load()).revokeCredential(service, options, context));
+}
+
 function addAudit(program: Command, context: Context): void {
   const load = () => import('./commands/audit.ts');
   const audit = program.command('audit').summary('read and verify the audit log');
@@ -262,6 +287,7 @@ function withSearch(command: Command): Command {
     .option('--outcome <word>', 'answered, refused, suspended or intended')
     .option('--reason <word>', 'refused for this reason')
     .option('--trace <id>', 'of this trace')
+    .option('--intent <id>', 'under this intent')
     .option('--since <time>', 'from this time on: ISO 8601, or a duration before now such as 15m')
     .option('--limit <number>', 'at most so many', toCount);
 }

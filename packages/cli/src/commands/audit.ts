@@ -6,6 +6,7 @@ import { CliError } from '../exit.ts';
 import { printableLine, type Style } from '../terminal/style.ts';
 import { pad, table } from '../terminal/table.ts';
 import { auditFile } from './audit-files.ts';
+import { intentIdIn } from './trace.ts';
 
 /** Options that choose records. */
 export interface SearchOptions extends AdminOptions {
@@ -14,6 +15,7 @@ export interface SearchOptions extends AdminOptions {
   readonly outcome?: string;
   readonly reason?: string;
   readonly trace?: string;
+  readonly intent?: string;
   readonly since?: string;
   readonly limit?: number;
 }
@@ -70,7 +72,7 @@ async function auditPath(options: AdminOptions, context: Context): Promise<strin
 
 const outcomes = ['answered', 'suspended', 'refused', 'intended'] as const;
 
-function filterOf({ tool, subject, outcome, reason, trace, since }: SearchOptions): AuditFilter {
+function filterOf({ tool, subject, outcome, reason, trace, intent, since }: SearchOptions): AuditFilter {
   const known = outcomes.find((each) => each === outcome);
   if (outcome !== undefined && known === undefined) {
     throw new CliError('usage', `"${outcome}" is not an outcome.`, { hint: `One of ${outcomes.join(', ')}.` });
@@ -81,6 +83,7 @@ function filterOf({ tool, subject, outcome, reason, trace, since }: SearchOption
     ...(known !== undefined && { outcome: known }),
     ...(reason !== undefined && { reason }),
     ...(trace !== undefined && (trace.includes('-') ? { callId: trace } : { traceId: trace })),
+    ...(intent !== undefined && { intent: intentIdIn(intent) }),
     ...(since !== undefined && { sinceMs: parseTime(since, Date.now()) }),
   };
 }
