@@ -4,12 +4,14 @@
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
+import type { Durability } from './durability.ts';
 import { AuditLogUnavailable, openAuditLog } from './log.ts';
 import { answered, silent } from './record.fuzz.ts';
 
-const [path = '', key = '', lanes = '16'] = process.argv.slice(2);
+const [path = '', key = '', reads = 'process', lanes = '16'] = process.argv.slice(2);
 const bytes = Buffer.from(key, 'hex');
-const log = await openAuditLog({ path, keys: { argumentHash: bytes, seal: bytes, signing: bytes }, log: silent });
+const keys = { argumentHash: bytes, seal: bytes, signing: bytes };
+const log = await openAuditLog({ path, keys, log: silent, durability: { reads: reads as Durability } });
 let ended = false;
 process.stdin.on('end', () => (ended = true)).resume();
 

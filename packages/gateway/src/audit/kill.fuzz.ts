@@ -3,6 +3,7 @@ import { randomBytes } from 'node:crypto';
 import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import type { Durability } from './durability.ts';
 import { openForReading } from './reader.ts';
 import { logFolder } from './record.fuzz.ts';
 import { type Verification, verifyAudit } from './verify.ts';
@@ -27,12 +28,22 @@ export interface ChildOptions {
   readonly path: string;
   readonly key: string;
   readonly command?: readonly string[];
+  /** What its records outlive; default `process`. */
+  readonly durability?: Durability;
 }
 
 /** Starts the writing process; `said` are its complete lines, `acknowledged` the call ids in them. */
-export function startChild({ path, key, command = [] }: ChildOptions) {
+export function startChild({ path, key, command = [], durability = 'process' }: ChildOptions) {
   const script = fileURLToPath(new URL('./child.fuzz.ts', import.meta.url));
-  const [program = '', ...args] = [...command, process.execPath, '--conditions=sallyport-source', script, path, key];
+  const [program = '', ...args] = [
+    ...command,
+    process.execPath,
+    '--conditions=sallyport-source',
+    script,
+    path,
+    key,
+    durability,
+  ];
   // A file, not a pipe: what was written to it stays written, whole lines and in order, however slowly it is read.
   const output = `${path}.said-${randomBytes(4).toString('hex')}`;
   const file = openSync(output, 'a');
