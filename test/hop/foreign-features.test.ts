@@ -285,14 +285,14 @@ describe.each([
     const running = await start();
     const service = await follow(running);
     const updated = vi.fn();
-    const stop = service.feed.watch({ kind: 'resource', uri: 'note://one' }, updated);
+    const stop = service.feed?.watch({ kind: 'resource', uri: 'note://one' }, updated);
     // How soon it listens is not told; until it does, it is told again.
     await eventually(() => {
       running.touch();
       expect(updated).toHaveBeenCalled();
     });
     expect(JSON.parse(updated.mock.calls[0]?.[0])).toMatchObject({ uri: 'note://one' });
-    stop();
+    stop?.();
     running.grow();
     await eventually(() => expect(service.manifest()?.tools.map(({ name }) => name)).toContain('more'));
   });
