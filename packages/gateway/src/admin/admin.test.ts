@@ -48,6 +48,7 @@ beforeEach(async () => {
     maxTokenLifeMs: () => 90 * day,
     scopesOf: () => [],
     revocations: state.revocations,
+    credentials: { connect: async () => undefined, list: () => [], revoke: async () => 0 },
     intents: state.intents,
     auditPath: join(folder, 'audit.db'),
     openMessage: () => undefined,

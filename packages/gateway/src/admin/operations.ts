@@ -1,5 +1,6 @@
 import type { ServiceManifest } from '@sallyport/protocol';
 import { accountOperations } from './account-operations.ts';
+import { type CredentialOperationDeps, credentialOperations } from './credential-operations.ts';
 import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
 import { type IntentOperationDeps, intentOperations } from './intent-operations.ts';
 import type { AdminOperations, OperationHandler } from './operation.ts';
@@ -10,6 +11,7 @@ import { type UserOperationDeps, userOperations } from './user-operations.ts';
 /** What all operations together lean on. */
 export type AdminDeps = TokenOperationDeps &
   GatewayOperationDeps &
+  CredentialOperationDeps &
   RevocationOperationDeps &
   UserOperationDeps &
   IntentOperationDeps;
@@ -25,6 +27,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
   const operations = [
     ...tokenOperations(deps),
     ...revocationOperations(deps),
+    ...credentialOperations(deps),
     ...intentOperations(deps),
     ...accountOperations(deps),
     ...userOperations(deps),

@@ -1,17 +1,20 @@
 import { createHash } from 'node:crypto';
 import type { Hop } from '@sallyport/core';
 import type { Logger } from 'pino';
-import type { GatewayConfig, ServiceConfig, StdioService } from '../config/index.ts';
+import type { GatewayConfig, McpService as HttpService, ServiceConfig, StdioService } from '../config/index.ts';
 import type { ForeignService } from '../registry/foreign.ts';
 import { createMcpService, type McpServiceOptions } from '../upstream/mcp/service.ts';
 import { createMcpHttp } from '../upstream/mcp/service-http.ts';
 import { openStdio } from '../upstream/mcp/stdio.ts';
 import { stdioEnvironment } from '../upstream/mcp/stdio-environment.ts';
+import type { GatewayCredentials } from './credentials.ts';
 import { version } from './version.ts';
 
 interface ForeignParts {
   readonly log: Logger;
   readonly nowMs: () => number;
+  /** What is shown to services that want to see something. */
+  readonly credentials: Pick<GatewayCredentials, 'forItself' | 'onConnected' | 'readSecret'>;
   /** States what the gateway asks services that are to check it. */
   readonly stateOwn: (service: string) => NonNullable<Hop['assertion']>;
 }
@@ -66,10 +69,7 @@ function connect(
     case 'static':
       return undefined;
     case 'mcp':
-      return createMcpHttp({
-        ...{ ...parts.common, service, url: described.address },
-        ...(described.assertion && { assertion: parts.stateOwn(service) }),
-      });
+      return connectHttp(service, described, parts);
     case 'stdio':
       return startStdio(service, described, parts);
     default:
@@ -77,11 +77,28 @@ function connect(
   }
 }
 
+function connectHttp(
+  service: string,
+  { address, assertion }: HttpService,
+  { common, credentials, stateOwn }: ForeignParts & { readonly common: Common },
+): ForeignService {
+  const credential = credentials.forItself(service);
+  const connected = createMcpHttp({
+    ...{ ...common, service, url: address },
+    ...(credential && { credential }),
+    ...(assertion && { assertion: stateOwn(service) }),
+  });
+  credentials.onConnected(service, connected.askAgain);
+  return connected;
+}
+
 function startStdio(
   service: string,
-  { command, cwd, env, isolation, processes, startTimeoutMs }: StdioService,
-  { common, log, nowMs }: ForeignParts & { readonly common: Common },
+  { command, cwd, env: plain, secretEnv, isolation, processes, startTimeoutMs }: StdioService,
+  { common, credentials, log, nowMs }: ForeignParts & { readonly common: Common },
 ): ForeignService {
+  const hidden = Object.entries(secretEnv).map(([name, place]) => [name, credentials.readSecret(place)] as const);
+  const env = { ...plain, ...Object.fromEntries(hidden) };
   const server = openStdio({
     ...{ service, command, cwd, isolation, log, nowMs },
     env: stdioEnvironment(process.env, env),

@@ -1,6 +1,12 @@
 import { userInfo } from 'node:os';
 import type { JsonObject } from '@sallyport/protocol';
-import { type AdminListener, adminOperations, createAdminRegistry, listenForAdmin } from '../admin/index.ts';
+import {
+  type AdminDeps,
+  type AdminListener,
+  adminOperations,
+  createAdminRegistry,
+  listenForAdmin,
+} from '../admin/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
@@ -19,6 +25,7 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly gatewayName: () => string;
   readonly issuerNames: () => readonly string[];
   readonly auditPath: string;
+  readonly credentials: AdminDeps['credentials'];
 }
 
 /** Administration as a plane of its own: its operations are tools, on the same path as all others. */
@@ -36,7 +43,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     sealTotp: (user, secret) => totpSealer.seal(`totp ${user}`, { secret }, Number.MAX_SAFE_INTEGER),
     gatewayName: parts.gatewayName,
     issuerNames: parts.issuerNames,
-    ...{ intents, auditPath: parts.auditPath },
+    ...{ intents, auditPath: parts.auditPath, credentials: parts.credentials },
     openMessage: (id, sealed) => openMessage(messageSealer, id, sealed),
     pepper: stores.pepper,
     nowMs,

@@ -9,6 +9,7 @@ import type { OnDecline, OnInvoke } from '../registry/invocations.ts';
 import { createStaticRegistry, type StaticService } from '../registry/static.ts';
 import { readCredentialFile } from '../secrets/index.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
+import type { GatewayCredentials } from './credentials.ts';
 import { foreignServices, sourceOf } from './foreign.ts';
 
 interface RegistryParts {
@@ -24,6 +25,8 @@ interface RegistryParts {
   readonly nowMs: () => number;
   /** States what the gateway asks services that are to check it. */
   readonly stateOwn: (service: string) => NonNullable<Hop['assertion']>;
+  /** What is shown to services that want to see something. */
+  readonly credentials: Pick<GatewayCredentials, 'forItself' | 'onConnected' | 'readSecret'>;
 }
 
 /** The registries of a configuration, joined. */
@@ -56,7 +59,7 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
       ...{ createPool, onInvoke, onDecline, log, nowMs },
     });
     const foreign = createForeignRegistry({
-      services: foreignServices(config, { log, nowMs, stateOwn: parts.stateOwn }),
+      services: foreignServices(config, { log, nowMs, stateOwn: parts.stateOwn, credentials: parts.credentials }),
       memory: { file: parts.lastListedFile, sourceOf: (service) => sourceOf(config.services[service]) },
       log,
     });

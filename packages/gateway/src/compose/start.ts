@@ -12,6 +12,7 @@ import { newCallId, newTrace } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
+import { createCredentials, type GatewayCredentials, pagesOf } from './credentials.ts';
 import { createIdentity, publicUrlOf } from './identity.ts';
 import { createIntentExchange, type IntentExchange } from './intents.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
@@ -107,12 +108,16 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     boundHosts: () => live.boundHosts,
   };
   const assertions = createAssertions({ stores, sealer, config: () => live.config, nowMs });
+  const credentials = createCredentials({
+    ...{ ...options, ...facts, config },
+    origin: () => new URL(publicUrlOf(facts) ?? live.url ?? 'http://localhost').origin,
+  });
   const planned = Promise.withResolvers<Plane>();
-  const open = await openServices({ ...options, stateOwn: assertions.stateOwn }, planned.promise);
+  const open = await openServices({ ...options, stateOwn: assertions.stateOwn, credentials }, planned.promise);
   const { registry } = open;
   life.onClose(registry.close);
   const agents = createPlane(
-    { ...shared, registry, assertion: assertions.stateCall },
+    { ...shared, registry, assertion: assertions.stateCall, credentialSources: [credentials.source] },
     agentSettings(config, settingsParts),
   );
   planned.resolve(agents);
@@ -120,7 +125,10 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
 
   const isReady = () => !registry.settling;
   const { issuerNames } = identity;
-  const owner = ownerPlane({ ...shared, stores, agents, isReady, maxTokenLifeMs, issuerNames, live }, settingsParts);
+  const owner = ownerPlane(
+    { ...shared, stores, agents, isReady, maxTokenLifeMs, issuerNames, credentials, live },
+    settingsParts,
+  );
   life.onClose(owner.close);
   const exchange = createIntentExchange(
     { ...shared, ...facts, sealer, publicUrl: () => publicUrlOf(facts) },
@@ -131,7 +139,12 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const url = await listenForAgents({
     ...{ config, registry, nowMs, log, life, sealer, nameStyle },
     plane: agents,
-    identity: { ...identity.facts, document: assertions.document, exchangeToken: exchange.exchangeToken },
+    identity: {
+      ...identity.facts,
+      document: assertions.document,
+      exchangeToken: exchange.exchangeToken,
+      authServer: pagesOf(credentials, builtIn),
+    },
   });
   live.url = url;
   await builtIn?.start(agents);
@@ -232,13 +245,17 @@ function openRecord({ config, log, onRecord }: StartOptions, { auditLog }: Store
   return record;
 }
 
+interface ServiceOptions extends StartOptions, Pick<Assertions, 'stateOwn'> {
+  readonly credentials: GatewayCredentials;
+}
+
 function openServices(
-  { config, log, runCredentials = [], stateOwn }: StartOptions & Pick<Assertions, 'stateOwn'>,
+  { config, log, runCredentials = [], stateOwn, credentials }: ServiceOptions,
   plane: Promise<Plane>,
 ): Promise<OpenRegistry> {
   const pipeline = plane.then((planned) => planned.pipeline);
   return openRegistry({
-    ...{ config, runCredentials, log, nowMs, stateOwn },
+    ...{ config, runCredentials, log, nowMs, stateOwn, credentials },
     lastKnownFile: dataPaths(config.data).lastKnown,
     lastListedFile: dataPaths(config.data).lastListed,
     ...createServiceCalls({ pipeline, newCallId, newTrace, nowMs }),

@@ -1,3 +1,4 @@
+import { GatewayError } from '@sallyport/core';
 import * as oauth from 'oauth4webapi';
 
 /** Why there is no credential, in words that name what to do and hold nothing that a server said but its error code. */
@@ -41,4 +42,16 @@ function plainReason(thrown: unknown): string {
   const isOurs = ['EgressError', 'TimeoutError', 'CredentialFailure'].includes(thrown.name);
   const code = 'code' in thrown && typeof thrown.code === 'string' ? ` ${thrown.code}` : '';
   return isOurs ? thrown.message : `${thrown.name}${code}`;
+}
+
+/** Does what finds a credential; failures become what a call is refused with. What to do is for the caller, why for the log. */
+export async function asRefusal<Value>(service: string, work: () => Promise<Value>): Promise<Value> {
+  try {
+    return await work();
+  } catch (error) {
+    if (error instanceof GatewayError) throw error;
+    const code = error instanceof CredentialFailure ? error.code : 'internal';
+    const issues = [`The gateway could not get a credential for ${service} (${code}): its operator has to look at it.`];
+    throw new GatewayError('credential_unavailable', { issues }, { cause: error });
+  }
 }

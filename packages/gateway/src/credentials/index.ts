@@ -1,4 +1,15 @@
 import type { CredentialSource } from '@sallyport/core';
 
-/** The credential sources every gateway asks: none yet. An embedder may bring its own. */
+export type { BrowserAnswer, BrowserRequest } from './callback.ts';
+export type { OauthFetch } from './http.ts';
+export { createReadSecret, secretPlaces } from './secret.ts';
+export type { CredentialSettings, SecretPlace } from './settings.ts';
+export {
+  createUpstreamCredentials,
+  type ListedGrant,
+  type UpstreamCredentials,
+  type UpstreamSettings,
+} from './upstreams.ts';
+
+/** The credential sources every gateway asks, whatever is configured: none. An embedder may bring its own. */
 export const credentialSources: readonly CredentialSource[] = [];

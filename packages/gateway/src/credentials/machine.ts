@@ -1,9 +1,9 @@
-import { GatewayError, type OutboundCredential, type Principal } from '@sallyport/core';
+import type { OutboundCredential, Principal } from '@sallyport/core';
 import { type Challenge, readChallenge } from './challenge.ts';
 import { configuredClient, type ReadSecret } from './client.ts';
 import { type Discovered, discover } from './discovery.ts';
 import { createDpopKey, type DpopKey } from './dpop.ts';
-import { CredentialFailure } from './failure.ts';
+import { asRefusal } from './failure.ts';
 import type { TokenRequest, TokenSet } from './grants.ts';
 import type { OauthFetch } from './http.ts';
 import { requestMachineToken } from './machine-grants.ts';
@@ -50,7 +50,7 @@ export function createMachineCredential(options: MachineOptions): UpstreamCreden
   const renewing =
     (principal: Principal | undefined, shown?: { readonly key: string; readonly token: TokenSet }): Renew =>
     (refusal) =>
-      typed(service, async () => {
+      asRefusal(service, async () => {
         const challenge = readChallenge(refusal.challenge);
         if (refusal.status === 403) {
           const wider = union(scopes, challenge.scopes);
@@ -63,7 +63,7 @@ export function createMachineCredential(options: MachineOptions): UpstreamCreden
         return outbound(principal, await learn(challenge));
       });
   const find = (principal: Principal | undefined): Promise<OutboundCredential> =>
-    typed(service, async () => {
+    asRefusal(service, async () => {
       if (known) return outbound(principal, known);
       if (settings.issuer === undefined) return { kind: 'none', renew: renewing(principal) };
       return outbound(principal, await learn({ schemes: [] }));
@@ -91,16 +91,4 @@ async function ask(options: MachineOptions, { discovered, scopes, dpop, principa
   const client = await configuredClient(settings.client, readSecret);
   const request: TokenRequest = { server, client, fetch, dpop, nowMs };
   return requestMachineToken({ request, settings, resource, scopes, principal, readSecret });
-}
-
-/** Failures as calls are refused with them: what to do is for the caller, why for the log of whoever runs this. */
-async function typed<Value>(service: string, work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof GatewayError) throw error;
-    const code = error instanceof CredentialFailure ? error.code : 'internal';
-    const issues = [`The gateway could not get a token for ${service} (${code}): its operator has to look at it.`];
-    throw new GatewayError('credential_unavailable', { issues }, { cause: error });
-  }
 }

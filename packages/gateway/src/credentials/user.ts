@@ -2,7 +2,7 @@ import { GatewayError, type OutboundCredential, type Principal } from '@sallypor
 import { type Challenge, readChallenge } from './challenge.ts';
 import type { Client } from './client.ts';
 import { type Discovered, discover, discoverServer } from './discovery.ts';
-import { CredentialFailure } from './failure.ts';
+import { asRefusal, CredentialFailure } from './failure.ts';
 import type { Asked, Flow } from './flows.ts';
 import { requestByGrant, type TokenSet } from './grants.ts';
 import type { OauthFetch } from './http.ts';
@@ -93,7 +93,7 @@ export function createUserCredential(options: UserOptions): UserCredential {
   const renewing =
     (who: Who, grant: Grant | undefined): Renew =>
     ({ status, challenge: text }) =>
-      typed(service, () => {
+      asRefusal(service, () => {
         const challenge = readChallenge(text);
         return status === 403 ? widen(who, grant, challenge) : replace(who, grant, challenge);
       });
@@ -127,8 +127,8 @@ export function createUserCredential(options: UserOptions): UserCredential {
   };
 
   return {
-    forCall: ({ principal }) => typed(service, () => find(whoIs(principal, settings))),
-    forItself: () => typed(service, () => find(itself)),
+    forCall: ({ principal }) => asRefusal(service, () => find(whoIs(principal, settings))),
+    forItself: () => asRefusal(service, () => find(itself)),
     async connect() {
       const { discovered, challenge } = known ?? {
         discovered: await learn({ schemes: [] }),
@@ -210,16 +210,4 @@ function before(over: Promise<boolean>, signal: Signal): Promise<boolean> {
       resolve(isGranted);
     });
   });
-}
-
-/** Failures as calls are refused with them. */
-export async function typed<Value>(service: string, work: () => Promise<Value>): Promise<Value> {
-  try {
-    return await work();
-  } catch (error) {
-    if (error instanceof GatewayError) throw error;
-    const code = error instanceof CredentialFailure ? error.code : 'internal';
-    const issues = [`The gateway could not get a token for ${service} (${code}): its operator has to look at it.`];
-    throw new GatewayError('credential_unavailable', { issues }, { cause: error });
-  }
 }

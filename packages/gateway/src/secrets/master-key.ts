@@ -4,7 +4,15 @@ import { createPrivateFile, hasCode, readPrivateFile } from './private-file.ts';
 const keyBytes = 32;
 
 /** What a key is for. Each purpose has a key of its own, so that none says anything about another. */
-export type KeyPurpose = 'token-pepper' | 'argument-hash' | 'sealing' | 'audit-signing' | 'handles' | 'authserver' | 'authserver-names';
+export type KeyPurpose =
+  | 'token-pepper'
+  | 'argument-hash'
+  | 'sealing'
+  | 'audit-signing'
+  | 'handles'
+  | 'upstream-grants'
+  | 'authserver'
+  | 'authserver-names';
 
 /**
  * Loads the key that all others are derived from: 32 random bytes in a 0600 file, made (in a 0700 folder) if there is

@@ -32,6 +32,8 @@ export interface McpService {
   /** Whether it answered when it was asked last. */
   readonly alive: boolean;
   onChange(listener: () => void): () => void;
+  /** Asks it anew what it offers: it may show more now. */
+  askAgain(): void;
   /** Waits for what it offers, as long as a call waits for a server that is away. @throws GatewayError `upstream_unavailable` */
   listed(hop: Pick<Hop, 'signal' | 'timeoutMs'>): Promise<void>;
   /** How often it said that a list of its own changed. */
@@ -120,6 +122,10 @@ export function createMcpService(options: McpServiceOptions): McpService {
       return control.alive();
     },
     onChange: control.onChange,
+    askAgain() {
+      control.poke();
+      control.answered();
+    },
     listed: awaitListing({ control, connectWaitMs, closing: closing.signal }),
     editions: control.editions,
   };
