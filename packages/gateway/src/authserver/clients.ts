@@ -52,7 +52,8 @@ export function checkStranger(metadata: ClientMetadata): void {
   const redirects = Array.isArray(metadata.redirect_uris) ? (metadata.redirect_uris as readonly unknown[]) : [];
   if (redirects.length > mostRedirects) refuse(`redirect_uris has more than ${mostRedirects} entries`);
   const uris = redirects.filter((uri) => typeof uri === 'string');
-  metadata.application_type ??= uris.length > 0 && uris.every(isNative) ? 'native' : 'web';
+  // Many do not say what they are. A program on somebody's computer cannot keep others from using its name.
+  if (uris.length > 0 && uris.every(isNative)) metadata.application_type = 'native';
   for (const uri of uris)
     if (!isLawfulRedirect(uri, metadata.application_type))
       refuse('redirect_uris must be https, or lead to this computer');

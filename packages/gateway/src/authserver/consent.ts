@@ -39,16 +39,33 @@ export function describeWanted(
   const offered = new Map(parts.scopesOnOffer().map((one) => [one.scope, one]));
   const redirect = String(params.redirect_uri ?? '');
   const document = client.clientId.startsWith('https://') ? URL.parse(client.clientId)?.host : undefined;
-  const host = isNative(redirect) ? undefined : URL.parse(redirect)?.host;
   return {
     client: nameOf(client),
     isConfigured: parts.settings.clients.some(({ id }) => id === client.clientId),
     ...(document !== undefined && { publishedBy: document }),
-    ...(host !== undefined && { redirectHost: host }),
+    back: backOf(redirect),
+    howLong: inWords(parts.settings.refreshTokenLifeMs),
     who: person.id,
     scopes: wanted.possible.map((scope) => ({ scope, ...describeScope(scope, offered.get(scope)) })),
     withheld: wanted.withheld,
   };
+}
+
+function backOf(redirect: string): ConsentPage['back'] {
+  const url = URL.parse(redirect);
+  if (!isNative(redirect)) return { kind: 'host', text: url?.host ?? redirect };
+  return { kind: 'program', text: url?.protocol === 'http:' ? url.host : (url?.protocol ?? redirect) };
+}
+
+function inWords(ms: number): string {
+  const units = [
+    [86_400_000, 'day'],
+    [3_600_000, 'hour'],
+    [60_000, 'minute'],
+  ] as const;
+  const [length, name] = units.find(([one]) => ms >= one) ?? [1_000, 'second'];
+  const count = Math.round(ms / length);
+  return `${count} ${name}${count === 1 ? '' : 's'}`;
 }
 
 /** What people know a client by. */

@@ -1,4 +1,5 @@
 import { escapeHtml, type Page } from './html.ts';
+import type { ScopeInWords } from './scopes.ts';
 
 /** What all forms of one sign-in carry. */
 export interface FormPlace {
@@ -25,13 +26,18 @@ export interface LoginPage {
   readonly hasPasswords: boolean;
   /** The upstream provider, if there is one. */
   readonly upstream?: string;
+  /** What was typed as the name before. */
+  readonly typed?: string;
   /** Who is signed in already and has to show it again. */
   readonly who?: string;
   readonly problem?: Problem;
 }
 
 /** Asks who it is. */
-export function loginPage(place: FormPlace, { client, hasPasswords, upstream, who, problem }: LoginPage): Page {
+export function loginPage(
+  place: FormPlace,
+  { client, hasPasswords, upstream, who, typed = '', problem }: LoginPage,
+): Page {
   const { gateway, path } = place;
   const name =
     who === undefined
@@ -40,7 +46,7 @@ export function loginPage(place: FormPlace, { client, hasPasswords, upstream, wh
           label: 'Name',
           type: 'text',
           autocomplete: 'username',
-          more: 'autocapitalize="none" spellcheck="false" maxlength="100" autofocus',
+          more: `autocapitalize="none" spellcheck="false" maxlength="100" value="${escapeHtml(typed)}" autofocus`,
         })
       : `<p>Signed in as <strong>${escapeHtml(who)}</strong></p><input type="hidden" name="name" value="${escapeHtml(who)}">`;
   const password = form(place, 'login', [
@@ -107,22 +113,24 @@ export interface ConsentPage {
   readonly publishedBy?: string;
   /** Whether the operator knows it. */
   readonly isConfigured: boolean;
-  /** The host people are sent back to; absent for a program on this computer. */
-  readonly redirectHost?: string;
+  /** Where people are sent back to. */
+  readonly back: { readonly kind: 'host' | 'program'; readonly text: string };
   readonly who: string;
   /** What it asks for, in words. */
-  readonly scopes: readonly { readonly scope: string; readonly what: string; readonly tools: string }[];
+  readonly scopes: readonly (ScopeInWords & { readonly scope: string })[];
+  /** For how long at most, in words. */
+  readonly howLong: string;
   /** What it asks for and this person cannot give. */
   readonly withheld: readonly string[];
 }
 
 /** Asks whether a client may do what it asks for. */
 export function consentPage(place: FormPlace, page: ConsentPage): Page {
-  const { client, who, scopes, withheld } = page;
+  const { client, who, scopes, withheld, howLong } = page;
   const items = scopes.map(
-    ({ scope, what, tools }) =>
+    ({ scope, what, where }) =>
       `<li><label><input type="checkbox" name="scope" value="${escapeHtml(scope)}" checked><span><strong>${escapeHtml(what)}</strong>` +
-      `<small>${escapeHtml(tools)}</small> <code>${escapeHtml(scope)}</code></span></label></li>`,
+      `<small>${escapeHtml(where)}</small> <code>${escapeHtml(scope)}</code></span></label></li>`,
   );
   const allowed =
     items.length > 0
@@ -137,7 +145,7 @@ export function consentPage(place: FormPlace, page: ConsentPage): Page {
     title: `Let ${client} use ${place.gateway}?`,
     main: [
       `<h1>Let ${escapeHtml(client)} use ${escapeHtml(place.gateway)}?</h1>`,
-      `<p>It will act in your name, <strong>${escapeHtml(who)}</strong>, until you take that back.</p>`,
+      `<p>It will act in your name, <strong>${escapeHtml(who)}</strong>, for at most ${howLong}.</p>`,
       `<p class="note">${origin(page)}</p>`,
       form(place, 'consent', [
         allowed,
@@ -151,21 +159,20 @@ export function consentPage(place: FormPlace, page: ConsentPage): Page {
   };
 }
 
-function origin({ isConfigured, publishedBy, redirectHost }: ConsentPage): string {
+function origin({ isConfigured, publishedBy, back }: ConsentPage): string {
   if (isConfigured) return 'This client was set up by whoever runs this gateway.';
   const name =
     publishedBy === undefined
       ? 'The client chose this name itself'
       : `Known by a document of <strong>${escapeHtml(publishedBy)}</strong>`;
   const started =
-    redirectHost === undefined ? 'a program on this computer has just sent you here' : 'you have just come from there';
+    back.kind === 'program' ? 'a program on this computer has just sent you here' : 'you have just come from there';
   return `${name}; nobody here has checked it. Allow it only if ${started}.`;
 }
 
-function backTo({ redirectHost }: ConsentPage): string {
-  return redirectHost === undefined
-    ? '<strong>a program on this computer</strong>'
-    : `<strong>${escapeHtml(redirectHost)}</strong>`;
+function backTo({ back }: ConsentPage): string {
+  const text = `<strong>${escapeHtml(back.text)}</strong>`;
+  return back.kind === 'host' ? text : `a program on this computer, at ${text}`;
 }
 
 /** Says what went wrong, where nothing can be done but to begin anew. */

@@ -77,7 +77,6 @@ function protocol(hasRegistration: boolean): object {
       response_types: ['code'],
       id_token_signed_response_alg: signingAlgorithm,
       token_endpoint_auth_method: 'client_secret_basic',
-      application_type: undefined,
     },
     enabledJWA: {
       clientAuthSigningAlgValues: ['ES256', 'PS256', 'RS256', 'EdDSA', 'Ed25519'],

@@ -2,7 +2,11 @@
 export interface ScopeOnOffer {
   readonly scope: string;
   /** The tools that ask for it, as people call them. */
-  readonly tools: readonly { readonly title: string; readonly service: string; readonly changes: boolean }[];
+  readonly tools: readonly {
+    readonly title: string;
+    readonly service: string;
+    readonly effect: 'read' | 'write' | 'destructive';
+  }[];
 }
 
 /** Scopes that are between a client and this server, and say nothing of tools. */
@@ -20,23 +24,29 @@ export function holds(held: readonly string[], scope: string): boolean {
   return held.some((one) => one === '*' || one === scope || (one.endsWith(':*') && scope.startsWith(one.slice(0, -1))));
 }
 
-/** A scope in words for the consent page. */
-export function describeScope(
-  scope: string,
-  offered: ScopeOnOffer | undefined,
-): { readonly what: string; readonly tools: string } {
-  const tools = offered?.tools ?? [];
-  if (tools.length === 0)
-    return { what: `Whatever “${scope}” stands for`, tools: 'No tool asks for it at the moment.' };
-  const services = [...new Set(tools.map(({ service }) => service))];
-  const verb = tools.some(({ changes }) => changes) ? 'See and change' : 'See';
-  return {
-    what: `${verb} what is in ${listed(services)}`,
-    tools: listed([...new Set(tools.map(({ title }) => title))], 6),
-  };
+/** A scope in words, for the consent page. */
+export interface ScopeInWords {
+  /** What can be done with it. */
+  readonly what: string;
+  /** Where, and how far it goes. */
+  readonly where: string;
 }
 
-function listed(names: readonly string[], most = 4): string {
+/** Says what a scope opens, by the tools that ask for it: names of scopes are for programs. */
+export function describeScope(scope: string, offered: ScopeOnOffer | undefined): ScopeInWords {
+  const tools = offered?.tools ?? [];
+  if (tools.length === 0) return { what: `Use “${scope}”`, where: 'Nothing asks for it at the moment.' };
+  const effects = tools.map(({ effect }) => effect);
+  const effect = effects.includes('destructive')
+    ? 'can delete or destroy'
+    : effects.includes('write')
+      ? 'can change things'
+      : 'only looks';
+  const services = listed([...new Set(tools.map(({ service }) => service))], 4);
+  return { what: listed([...new Set(tools.map(({ title }) => title))], 6), where: `In ${services}; ${effect}.` };
+}
+
+function listed(names: readonly string[], most: number): string {
   const shown = names.slice(0, most);
   const more = names.length - shown.length;
   const all = more > 0 ? [...shown, `${more} more`] : shown;

@@ -80,6 +80,7 @@ async function showLoginPage({ settings }: Parts, visit: Visit, problem: Problem
     hasPasswords: settings.passwords,
     ...(settings.upstream && { upstream: settings.upstream.name }),
     ...(who !== undefined && { who }),
+    typed: visit.form.get('name') ?? '',
     ...(problem && { problem }),
   });
   show(visit, page);

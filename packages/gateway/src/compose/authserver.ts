@@ -1,4 +1,5 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Target } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createIsTrusted } from '../admission/index.ts';
 import type { AuthenticationDeps } from '../authentication/kind.ts';
@@ -163,11 +164,11 @@ function upstreamSecret({ upstream }: AuthServerSettings): string | undefined {
 
 function scopesOnOffer(plane: Plane): ReturnType<AuthServerDeps['scopesOnOffer']> {
   const { tools, prompts, resources } = plane.catalog.current();
-  const byScope = new Map<string, { title: string; service: string; changes: boolean }[]>();
+  const byScope = new Map<string, { title: string; service: string; effect: Target['sideEffect'] }[]>();
   for (const { scopes, internal, title, remoteName, service, sideEffect } of [...tools, ...prompts, ...resources]) {
     for (const scope of internal ? [] : scopes) {
       const opened = byScope.get(scope) ?? [];
-      opened.push({ title: title ?? remoteName, service, changes: sideEffect !== 'read' });
+      opened.push({ title: title ?? remoteName, service, effect: sideEffect });
       byScope.set(scope, opened);
     }
   }
