@@ -3,7 +3,7 @@ import { identify } from './identify.ts';
 import { findTarget, unknown } from './listing.ts';
 import type { Answered, ListenEvent, Subscription } from './outcome.ts';
 import type { Topic } from './ports/registry.ts';
-import type { Principal } from './principal.ts';
+import { accountKey, type Principal } from './principal.ts';
 import { taskTool } from './resolve.ts';
 import type { CallOf, Stages } from './stages.ts';
 import type { Endpoint, ListKind, Target } from './tool.ts';
@@ -52,7 +52,8 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   const told = orElse(() => watched.flatMap(watch), close);
   const named = (kind: 'resource' | 'task'): string[] =>
     told.flatMap((one) => (one.kind === kind ? [one.kind === 'resource' ? one.uri : one.taskId] : []));
-  return { kind: 'answered', content: { close, resourceUris: named('resource'), taskIds: named('task') } };
+  const account = accountKey(principal);
+  return { kind: 'answered', content: { close, account, resourceUris: named('resource'), taskIds: named('task') } };
 }
 
 /** What was begun ends where it cannot be finished. */

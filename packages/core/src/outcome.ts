@@ -67,6 +67,8 @@ export interface Subscription {
   /** What of the filter is listened to: the rest does not exist for this caller. */
   readonly resourceUris: readonly string[];
   readonly taskIds: readonly string[];
+  /** Whose it is (`accountKey`). */
+  readonly account: string;
   close(): void;
 }
 

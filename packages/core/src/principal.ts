@@ -45,3 +45,11 @@ export interface Principal {
   /** Where the authenticator knows it, for whoever makes a narrower credential of this one. */
   readonly credential?: CredentialFacts;
 }
+
+/**
+ * Tells accounts apart: who has what there is a bounded share of. Not the token, the session or the client program, of which
+ * one account can make as many as it likes.
+ */
+export function accountKey({ tenant, subject }: Principal): string {
+  return JSON.stringify([tenant ?? null, subject]);
+}

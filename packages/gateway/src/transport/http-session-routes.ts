@@ -11,6 +11,7 @@ import { toCall } from './reception.ts';
 import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
 import { nobodysSession } from './session-state.ts';
 import type { HttpSession, Sessions } from './sessions.ts';
+import type { StreamRoom } from './stream-room.ts';
 
 /** What can be done with a session by its id alone (MCP 2025-11-25, Streamable HTTP). Without an id there are no such methods. */
 export interface SessionRoutes {
@@ -27,10 +28,17 @@ interface Asked {
   readonly exchange: McpExchange & Arrival;
   /** Undefined where nobody is to be told whether there is one: the pipeline refuses. */
   readonly session: HttpSession | undefined;
+  readonly room: StreamRoom;
+}
+
+/** Where sessions are found, and how many streams their owners may have. */
+export interface SessionPlaces {
+  readonly sessions: Sessions;
+  readonly room: StreamRoom;
 }
 
 /** Makes the routes. Like everything they end in the pipeline: whoever asks is admitted, authenticated and recorded. */
-export function createSessionRoutes(deps: TransportDeps, sessions: Sessions): SessionRoutes {
+export function createSessionRoutes(deps: TransportDeps, { sessions, room }: SessionPlaces): SessionRoutes {
   const route =
     (serve: (asked: Asked) => Promise<void>): HttpMcpRoute =>
     async (http, endpoint) => {
@@ -39,7 +47,7 @@ export function createSessionRoutes(deps: TransportDeps, sessions: Sessions): Se
       const session = sessions.find(id, endpoint);
       const arrival = arrivalOf(deps, http.request, endpoint);
       const exchange = { ...arrival, session: session ?? nobodysSession, signal: goneSignal(http), receivedBytes: 0 };
-      const asked = { deps, http, exchange, session };
+      const asked = { deps, http, exchange, session, room };
       const problem = headerProblem(asked);
       if (problem !== undefined) return decline(asked, problem);
       const release = session?.use();
@@ -76,8 +84,10 @@ async function read(asked: Asked): Promise<void> {
   if (refusal !== undefined || session === undefined)
     return refuse(asked, refusal ?? new GatewayError('unknown_session'));
 
+  const leave = asked.room.take(session.account);
+  if (leave === undefined) return refuse(asked, new GatewayError('rate_limited', { retryAfterMs }));
   connection = http.responder.openStream({ [traceIdHeader]: asked.exchange.callId });
-  if (connection === undefined) return;
+  if (connection === undefined) return leave();
   // Headers travel with the first bytes, and it may be long before there is anything else to say.
   connection.write(commentText('open'));
   const closed = new Promise<void>((resolve) => connection?.onClose(resolve));
@@ -85,7 +95,11 @@ async function read(asked: Asked): Promise<void> {
   else session.streams.resume(connection, place);
   if (isClosed) connection.close();
   await closed;
+  leave();
 }
+
+/** When to come back for a stream while too many are open, in milliseconds. */
+const retryAfterMs = 10_000;
 
 async function identify(received: McpReceived): Promise<GatewayError | undefined> {
   const outcome = await received.deps.pipeline.list(received.call(nothingListed));

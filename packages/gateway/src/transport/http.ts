@@ -71,7 +71,7 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   const limits = { ...defaults, ...options };
   const ending = new AbortController();
   const server = createNodeServer(limits, options.tls);
-  const routing = routesOf(deps, ending.signal, options.sessions);
+  const routing = routesOf(deps, ending.signal, limits);
   const ws = createWs(deps, ending.signal);
   const isTls = options.tls !== undefined;
 
@@ -119,10 +119,14 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   };
 }
 
-function routesOf(deps: TransportDeps, ending: AbortSignal, sessions: SessionLimits | undefined): Routing {
+type Sizes = Pick<HttpOptions, 'sessions'> & Required<Pick<HttpOptions, 'maxConnections'>>;
+
+function routesOf(deps: TransportDeps, ending: AbortSignal, { sessions, maxConnections }: Sizes): Routing {
   const budget = createBodyBudget(deps.maxRequestBytes * maxWholeBodies);
   const limits = { maxBytes: deps.maxRequestBytes, budget };
-  const mcp = createHttpMcp(deps, { ending, limits, ...(sessions && { sessions }) });
+  // Half of all connections: whoever listens on more keeps others from calling.
+  const maxStreamsPerAccount = Math.max(1, Math.floor(maxConnections / 2));
+  const mcp = createHttpMcp(deps, { ending, limits, maxStreamsPerAccount, ...(sessions && { sessions }) });
   const rest = createRest(deps, limits);
   const routes = new Map<string, Route>([
     ['GET /mcp/tools', rest.listTools],

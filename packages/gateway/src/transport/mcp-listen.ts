@@ -1,4 +1,4 @@
-import type { ListenEvent, ListenFilter, Subscription } from '@sallyport/core';
+import { GatewayError, type ListenEvent, type ListenFilter, type Subscription } from '@sallyport/core';
 import {
   addToResult,
   isJsonObject,
@@ -38,6 +38,12 @@ export async function answerListen(request: McpRequest): Promise<McpAnswer> {
   const outcome = await deps.pipeline.listen(request.call({ verb: 'listen', filter, onEvent, onClosed }));
   if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));
 
+  const release = exchange.hold === undefined ? () => undefined : exchange.hold(outcome.content.account);
+  if (release === undefined) {
+    outcome.content.close();
+    return request.refuse(new GatewayError('rate_limited', { retryAfterMs }));
+  }
+
   const honored = honoredOf(filter, outcome.content);
   const acknowledged = subscriptionParams(id, { notifications: JSON.stringify(honored) });
   notify(notificationMessage('notifications/subscriptions/acknowledged', acknowledged));
@@ -46,8 +52,12 @@ export async function answerListen(request: McpRequest): Promise<McpAnswer> {
   const isEmpty = Object.keys(honored).length === 0;
   if (!isEmpty) await Promise.race([ended.promise, fired(exchange.signal), fired(exchange.ending)]);
   outcome.content.close();
+  release();
   return request.answer(stamp.own('', exchange.callId, tag(id)));
 }
+
+/** When to come back for a stream while too many are open, in milliseconds. */
+const retryAfterMs = 10_000;
 
 /** Names that one subscription may be about. */
 const maxNamed = 1_000;

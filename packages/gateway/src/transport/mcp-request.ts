@@ -33,6 +33,11 @@ export interface McpExchange extends Omit<Reception, 'origin' | 'session'> {
   readonly notify?: (message: string) => void;
   /** Cancels a request that came in on the same connection. Absent where there is no connection to speak of. */
   readonly cancel?: (id: JsonRpcId) => void;
+  /**
+   * Keeps the connection for a stream of this account that may never end; returns how to let go, undefined when they have
+   * as many as they may. Absent where streams share a connection.
+   */
+  readonly hold?: (account: string) => (() => void) | undefined;
   /** Fires when the transport is closing: open subscriptions end with their result. */
   readonly ending?: AbortSignal;
 }

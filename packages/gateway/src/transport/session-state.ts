@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { GatewayError, type Principal, principalKey } from '@sallyport/core';
+import { accountKey, GatewayError, type Principal, principalKey } from '@sallyport/core';
 import type { JsonRpcId } from '@sallyport/protocol';
 import type { McpExchange } from './mcp-request.ts';
 import type { Introduction, Session } from './session.ts';
@@ -9,6 +9,8 @@ import { createQuestions, type Questions } from './session-questions.ts';
 export interface OpenSession extends Session, Pick<Questions, 'ask'> {
   /** Principal, as the key that tells principals apart. */
   readonly owner: string;
+  /** The account of the principal, as the key that tells accounts apart. */
+  readonly account: string;
   /** Requests that are being served, by their ids. */
   readonly requests: Requests;
 }
@@ -49,7 +51,7 @@ export function openSession({ introduction, principal, tell }: SessionParts): Op
     // 256 and 128 bits that nobody can guess, in characters that are visible ASCII.
     id: randomBytes(32).toString('base64url'),
     conversation: randomBytes(16).toString('base64url'),
-    ...{ version, capabilitiesText, owner, requests, tell },
+    ...{ version, capabilitiesText, owner, account: accountKey(principal), requests, tell },
     logLevel: undefined,
     resourceUris: new Set(),
     admits: (other) => principalKey(other) === owner,

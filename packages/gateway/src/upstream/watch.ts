@@ -1,4 +1,4 @@
-import { type Feed, GatewayError, type Principal, type Stages, type Topic } from '@sallyport/core';
+import { accountKey, type Feed, GatewayError, type Stages, type Topic } from '@sallyport/core';
 import type { Sealing } from './sealing.ts';
 import type { TaskKeeper } from './task-keeper.ts';
 
@@ -20,7 +20,7 @@ export function createWatch({ feedOf, sealing, tasks, maxPerAccount = 2_000 }: W
     const own: Topic = known === undefined ? topic : { kind: 'task', taskId: known.taskId };
     const feed = own.kind === 'task' && tasks.keeps(own.taskId) ? tasks : feedOf(target.service);
     if (feed === undefined) return undefined;
-    const release = shares.take(accountOf(principal));
+    const release = shares.take(accountKey(principal));
     try {
       const stop = feed.watch(own, onEvent);
       return () => {
@@ -32,11 +32,6 @@ export function createWatch({ feedOf, sealing, tasks, maxPerAccount = 2_000 }: W
       throw error;
     }
   };
-}
-
-/** Not the token, the session or the client program: of those one account can make as many as it likes. */
-function accountOf({ tenant, subject }: Principal): string {
-  return JSON.stringify([tenant ?? null, subject]);
 }
 
 /** Counts what each account has, so that none takes it all. */
