@@ -52,7 +52,7 @@ interface Down {
 const blurMs = 250;
 
 /** How long a service of the kit stays listed without an instance, in milliseconds: after that its tools are unknown. */
-const lingerMs = 500;
+const lingerMs = 900;
 
 /** Four clients of each SDK call while a server is killed every second, or as often as it comes back. */
 export async function storm({ kind, seconds, instances = 1 }: StormOptions): Promise<StormReport> {
