@@ -34,7 +34,7 @@ desk.tool(
   'Desk.Ask',
   { description: 'Asks before it writes.', scopes, sideEffect, input: z.object({}) },
   async (_, ctx) => {
-    const answer = await ctx.elicit({ message: 'Really?', schema: z.object({ really: z.boolean() }) });
+    const answer = await ctx.elicit({ message: 'Really?', schema: z.object({ ok: z.boolean() }) });
     return done(answer.action);
   },
 );

@@ -108,3 +108,29 @@ export function written(notes: string): readonly string[] {
     return [];
   }
 }
+
+/** Sends one request of MCP 2026-07-28, from a client that can be asked by a form. */
+export async function modern(url: URL, token: string, method: string, params: Readonly<Record<string, unknown>> = {}) {
+  const version = '2026-07-28';
+  const meta = {
+    'io.modelcontextprotocol/protocolVersion': version,
+    'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } },
+  };
+  const name = params.name ?? params.uri;
+  const response = await fetch(url, {
+    method: 'POST',
+    headers: {
+      authorization: `Bearer ${token}`,
+      'content-type': 'application/json',
+      accept: 'application/json, text/event-stream',
+      'mcp-protocol-version': version,
+      'mcp-method': method,
+      ...(typeof name === 'string' && { 'mcp-name': name }),
+    },
+    body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta: meta } }),
+  });
+  const text = await response.text();
+  const last = text.split('\n').findLast((line) => line.startsWith('data:'));
+  const { result, error } = JSON.parse(last?.slice('data:'.length) ?? text);
+  return { status: response.status, result, error };
+}
