@@ -56,7 +56,7 @@ export const manifest: ServiceManifest = {
   ...offers,
   tools: [
     tool('Amount'),
-    tool('Asks'),
+    tool('Asks', { scopes: ['lab:read'] }),
     tool('Audited', { auditRequired: true, sideEffect: 'write' }),
     tool('Broken', { outputSchema: { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] } }),
     tool('Contained'),
@@ -74,8 +74,8 @@ export const manifest: ServiceManifest = {
       },
     }),
     tool('Internal', { internal: true }),
-    tool('Keeps', { task: 'optional' }),
-    tool('Kept'),
+    tool('Keeps', { task: 'optional', scopes: ['lab:read'] }),
+    tool('Kept', { scopes: ['lab:read'] }),
     tool('Limited'),
     tool('Param', {
       inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } },
@@ -194,6 +194,9 @@ export function labKinds(): Required<ExtraKinds> {
 export const overrides: readonly LimitOverride[] = [
   { pattern: '*', limit: { perPrincipal: { rate: 1, burst: 100_000 }, perTool: { rate: 1, burst: 1_000_000 } } },
   { pattern: 'lab.Tools.HiddenFully', limit: { perPrincipal: { rate: 0.001, burst: 1 } } },
-  { pattern: 'lab.Tools.Limited', limit: { perPrincipal: { rate: 0.001, burst: limitedBurst } } },
+  ...['Asks', 'Keeps', 'Kept', 'Limited'].map((name) => ({
+    pattern: `lab.Tools.${name}`,
+    limit: { perPrincipal: { rate: 0.001, burst: limitedBurst } },
+  })),
   ...offerLimits,
 ];

@@ -1,5 +1,5 @@
 import { isJsonObject, type JsonObject } from '@sallyport/protocol';
-import type { Seen } from '@sallyport/testkit';
+import type { Driver, Seen } from '@sallyport/testkit';
 import type { Caller } from './lab.ts';
 import type { Way, World } from './world.ts';
 
@@ -16,11 +16,7 @@ export interface Listening {
 }
 
 /** Opens a subscription (MCP 2026-07-28, `subscriptions/listen`) and waits until it is acknowledged. */
-export async function startListening(
-  world: World,
-  { way, caller }: { readonly way: Way; readonly caller: Caller },
-  notifications: JsonObject,
-): Promise<Listening> {
+export async function startListening(driver: Driver, notifications: JsonObject): Promise<Listening> {
   const leaving = new AbortController();
   const acknowledged = Promise.withResolvers<JsonObject | undefined>();
   const heard: JsonObject[] = [];
@@ -32,9 +28,11 @@ export async function startListening(
     if (message.method !== 'notifications/subscriptions/acknowledged') heard.push({ method: message.method, params });
     else acknowledged.resolve(isJsonObject(params.notifications) ? params.notifications : {});
   };
-  const done = world
-    .driver(way, caller)
-    .ask('subscriptions/listen', { notifications }, { onMessage, signal: leaving.signal, timeoutMs: 5_000 });
+  const done = driver.ask(
+    'subscriptions/listen',
+    { notifications },
+    { onMessage, signal: leaving.signal, timeoutMs: 5_000 },
+  );
   void done.then((seen) => {
     ended = seen;
     acknowledged.resolve(undefined);
@@ -58,7 +56,7 @@ export async function listenedTo(
 ): Promise<readonly string[]> {
   const isMount = who.way === 'mount';
   const asked = resourceSubscriptions.map((uri) => (isMount ? uri.replace('lab+', '') : uri));
-  const listening = await startListening(world, who, { resourceSubscriptions: asked });
+  const listening = await startListening(world.driver(who.way, who.caller), { resourceSubscriptions: asked });
   await listening.leave();
   const uris = listening.honored?.resourceSubscriptions;
   return Array.isArray(uris) ? uris.map((uri) => (isMount ? `lab+${String(uri)}` : String(uri))) : [];

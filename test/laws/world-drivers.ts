@@ -24,6 +24,8 @@ import type { Way } from './ways.ts';
 
 /** Where the drivers of a world go. */
 export interface DriverParts {
+  /** Called when a session is asked something. */
+  readonly onAsked: () => void;
   /** The endpoint of everything. */
   readonly url: URL;
   readonly deps: ReturnType<typeof transportDeps>;
@@ -32,18 +34,23 @@ export interface DriverParts {
 /** The view of a world that takes in everything it can. */
 export const wholeView = 'whole';
 
-/** How callers with a session answer what they are asked. */
-export const colorblind: SessionClient = {
-  capabilities: { elicitation: {} },
-  answer: () => ({ action: 'accept', content: { color: 'grey' } }),
-};
-
 /** One maker of drivers for each way in. */
-export function driverMakers({ url, deps }: DriverParts): Readonly<Record<Way, (token: string | undefined) => Driver>> {
+export function driverMakers({
+  url,
+  deps,
+  onAsked,
+}: DriverParts): Readonly<Record<Way, (token: string | undefined) => Driver>> {
   const at = (token: string | undefined, path = '') => ({
     url: new URL(`${url.pathname}${path}`, url),
     ...(token !== undefined && { token }),
   });
+  const colorblind: SessionClient = {
+    capabilities: { elicitation: {} },
+    answer() {
+      onAsked();
+      return { action: 'accept', content: { color: 'grey' } };
+    },
+  };
   const stdioOf = (token: string | undefined) => () =>
     piped((streams) =>
       serveStdio(deps, { ...streams, presented: token === undefined ? { kind: 'none' } : { kind: 'bearer', token } }),

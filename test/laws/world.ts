@@ -94,6 +94,8 @@ export interface World {
   driver(way: Way, caller: Caller): Driver;
   /** Changes who may know of what and who is who, until it is called again without anything. */
   become(rules?: Partial<Rules>): void;
+  /** Runs whenever a session is asked something, until it is called again without anything. */
+  whenAsked(hook?: () => void): void;
   /** The service tells of a resource or a task. */
   tell(topic: Topic, params: JsonObject): void;
   /** How much is being watched at the service. */
@@ -159,12 +161,16 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   boundHosts = boundHostsOf('127.0.0.1');
   const url = new URL(`http://127.0.0.1:${bound.port}/mcp`);
   const drivers = new Map<string, Driver>();
-  const makers = driverMakers({ url, deps });
+  let hook: (() => void) | undefined;
+  const makers = driverMakers({ url, deps, onAsked: () => hook?.() });
   const checked = new Set<string>();
   let patient = true;
 
   return {
     ...{ audit, registry, stages, pipeline, singly, url },
+    whenAsked: (next) => {
+      hook = next;
+    },
     ...{ become: changing.become, tell: lab.tell, watchers: lab.watchers },
     ...witness.seen,
     driver(way, caller) {

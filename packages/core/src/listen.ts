@@ -1,12 +1,13 @@
 import { GatewayError } from './error.ts';
 import { identify } from './identify.ts';
+import { createListNews } from './list-news.ts';
 import { findTarget, unknown } from './listing.ts';
 import type { Answered, ListenEvent, Subscription } from './outcome.ts';
 import type { Topic } from './ports/registry.ts';
 import { accountKey, type Principal } from './principal.ts';
 import { taskTool } from './resolve.ts';
 import type { CallOf, Stages } from './stages.ts';
-import type { Endpoint, ListKind, Target } from './tool.ts';
+import type { Target } from './tool.ts';
 import type { Trail } from './trail.ts';
 
 /** The verb `listen`: tells of changes until the caller, or what lets it in, is gone. */
@@ -14,19 +15,23 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   const principal = await identify(stages, call, trail);
   trail.stage = 'resolve';
   const watched = await watchable(stages, call, principal);
+  const news = createListNews(stages, call);
+  await news.begin(principal);
   const stops: (() => void)[] = [];
   const close = (): void => {
     for (const stop of stops.splice(0)) stop();
   };
   // A revoked token, or a scope that was taken away, must not go on learning that something changed.
-  const recheck = (allowed: (now: Principal) => void): void => {
+  const recheck = (allowed: (now: Principal) => void | Promise<void>): void => {
     Promise.resolve(call)
       .then(stages.authenticate)
       .then(allowed, (error: unknown) => {
         if (!isOver(error)) return;
         close();
         call.request.onClosed();
-      });
+      })
+      // What cannot be decided is not told.
+      .catch(() => undefined);
   };
   const tell = (event: ListenEvent, target?: Target): void =>
     recheck((now) => {
@@ -34,11 +39,12 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
     });
   // Also while nothing happens: a stream that says nothing must not stay open on a token that ended.
   stops.push(stages.onRecheck?.(() => recheck(() => undefined)) ?? (() => undefined));
-  const { filter } = call.request;
   stops.push(
-    stages.onCatalogChange((changes) => {
-      for (const kind of listKinds) if (filter[kind] && concerns(call.endpoint, changes[kind])) tell({ kind });
-    }),
+    stages.onCatalogChange((changes) =>
+      recheck(async (now) => {
+        for (const kind of await news.of(now, changes)) call.request.onEvent({ kind });
+      }),
+    ),
   );
   const watch = (one: Watched): readonly Told[] => {
     const { target, topic } = one;
@@ -69,13 +75,6 @@ function orElse<T>(work: () => T, undo: () => void): T {
 /** Whether a credential is no good any more. That it cannot be judged now ends nothing: what happened is not told, and that is all. */
 function isOver(error: unknown): boolean {
   return !(error instanceof GatewayError) || (error.code !== 'unavailable' && error.code !== 'resource_exhausted');
-}
-
-const listKinds: readonly ListKind[] = ['tools', 'prompts', 'resources'];
-
-/** Where one service is mounted alone, the others do not exist. */
-function concerns(endpoint: Endpoint, services: readonly string[]): boolean {
-  return endpoint.kind === 'mount' ? services.includes(endpoint.service) : services.length > 0;
 }
 
 type Told = { readonly kind: 'resource'; readonly uri: string } | { readonly kind: 'task'; readonly taskId: string };

@@ -83,6 +83,7 @@ describe('a subscription of a new client', () => {
     const answered = relay.say(modern('subscriptions/listen', { notifications }), { ending: ending.signal });
     await expect.poll(() => relay.told.length).toBe(1);
     relay.change('docs');
+    await expect.poll(() => relay.told.length).toBe(3);
     relay.emit({ kind: 'resource', uri: 'file:///a' }, '{"uri":"file:///a/part","x":1}');
     relay.emit({ kind: 'task', taskId: 't1' }, '{"taskId":"t1","status":"working"}');
     await expect.poll(() => relay.told.length).toBe(5);

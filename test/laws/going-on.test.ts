@@ -1,0 +1,28 @@
+import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { answersAreCalls, nobodyElseIsAsked, sessionsAreAskedAgain } from './retry.ts';
+import { tasksAreCalls } from './tasks.ts';
+import { makeWorld, modernWays, sessionWays, type World } from './world.ts';
+
+let world: World;
+beforeAll(async () => {
+  world = await makeWorld();
+});
+afterAll(() => world.close());
+
+describe('laws 1, 2 and 6 for calls that go on', () => {
+  it.each(modernWays)('the answer to a question is a call of its own over %s', async (way) => {
+    expect(await answersAreCalls(world, [way])).toEqual([]);
+  });
+
+  it.each(sessionWays)('so is that of a session, which is asked while its request is open, over %s', async (way) => {
+    expect(await sessionsAreAskedAgain(world, [way])).toEqual([]);
+  });
+
+  it('who cannot be asked is told so', async () => {
+    expect(await nobodyElseIsAsked(world)).toEqual([]);
+  });
+
+  it.each(modernWays)('what is asked about a task is a call of the tool that made it, over %s', async (way) => {
+    expect(await tasksAreCalls(world, [way])).toEqual([]);
+  });
+});
