@@ -5,7 +5,7 @@ import { type Client, type Context, errors, type Interaction, interactionPolicy,
 import { createAdapter } from './adapter.ts';
 import { type ClientMetadata, checkStranger, configuredClients } from './clients.ts';
 import { recordId } from './ids.ts';
-import { mountPath, type Parts } from './parts.ts';
+import { limitFor, mountPath, type Parts } from './parts.ts';
 import { audienceOf, defaultResource, resourceServerInfo } from './resources.ts';
 import { holds } from './scopes.ts';
 import { signingAlgorithm } from './signing-keys.ts';
@@ -115,7 +115,7 @@ function features(parts: Parts): object {
       enabled: settings.metadataDocuments,
       ack: metadataDocumentDraft,
       allowFetch: async ({ ip }: Context, clientId: string) => {
-        if (clientId.length > 500 || !take(`authserver:document:${ip}`, fetchLimit).allowed) return false;
+        if (clientId.length > 500 || !take(`authserver:document:${ip}`, limitFor(ip, fetchLimit)).allowed) return false;
         log.debug({ client: clientId }, 'the document of a client is asked for');
         return true;
       },

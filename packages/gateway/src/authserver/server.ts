@@ -8,7 +8,7 @@ import { documentOf, headersOf } from './html.ts';
 import { recordId } from './ids.ts';
 import { createInteractions } from './interaction.ts';
 import { errorPage, type Problem } from './pages.ts';
-import { type AuthServerDeps, mountPath, type Parts } from './parts.ts';
+import { type AuthServerDeps, limitFor, mountPath, type Parts } from './parts.ts';
 import { createFindPerson } from './people.ts';
 import { createProvider } from './provider.ts';
 import { createSigningKeys } from './signing-keys.ts';
@@ -196,7 +196,8 @@ function mayRegister({ take, peerOf, settings }: Parts, request: IncomingMessage
       .end();
     return false;
   }
-  const taken = take(`authserver:register:${peerOf(request)}`, registrationLimit);
+  const peer = peerOf(request);
+  const taken = take(`authserver:register:${peer}`, limitFor(peer, registrationLimit));
   if (taken.allowed) return true;
   const body = JSON.stringify({ error: 'temporarily_unavailable', error_description: 'too many registrations' });
   response.writeHead(429, {

@@ -1,5 +1,6 @@
 import type { RateLimit } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
+import { createAttempts } from './attempts.ts';
 import type { Parts } from './parts.ts';
 import { isPassword } from './password.ts';
 import { totpStep } from './totp.ts';
@@ -17,26 +18,30 @@ export interface Attempt {
   readonly peer: string;
 }
 
-/** Ten guesses at once, then one in half a minute: of one name, from wherever they come. */
+/** Ten wrong guesses at once, then one in half a minute: of one name, from wherever they come. */
 const accountLimit: RateLimit = { rate: 1 / 30, burst: 10 };
 /** An office behind one address, not a list of passwords. */
 const peerLimit: RateLimit = { rate: 1 / 3, burst: 40 };
+/** With three codes good at a time and one guess in five minutes, a stolen password alone is no use for years. */
+const codeLimit: RateLimit = { rate: 1 / 300, burst: 5 };
 const stepLifeMs = 300_000;
 const stepKind = 'authserver second factor';
 
 /** Judges passwords and codes. An unknown name, a wrong password and a disabled user are the same, also in the time they take. */
-export function createSignIn(parts: Pick<Parts, 'users' | 'take' | 'records' | 'nowMs' | 'log' | 'settings'>) {
-  const { users, take, records, nowMs, log, settings } = parts;
-  const limited = (name: string, peer: string): number => {
-    const taken = [
-      take(`authserver:user:${name.toLowerCase()}`, accountLimit),
-      take(`authserver:peer:${peer}`, peerLimit),
-    ];
-    return Math.max(0, ...taken.map((one) => (one.allowed ? 0 : one.retryAfterMs)));
+export function createSignIn(parts: Pick<Parts, 'users' | 'records' | 'nowMs' | 'log' | 'settings'>) {
+  const { users, records, nowMs, log, settings } = parts;
+  const byAccount = createAttempts(accountLimit, nowMs);
+  const byPeer = createAttempts(peerLimit, nowMs);
+  const byCode = createAttempts(codeLimit, nowMs);
+  const begin = (name: string, peer: string): number =>
+    Math.max(byPeer.begin(peer), byAccount.begin(name.toLowerCase()));
+  const succeeded = (name: string, peer: string): void => {
+    byPeer.succeeded(peer);
+    byAccount.succeeded(name.toLowerCase());
   };
 
   async function withPassword(name: string, password: string, { interaction, peer }: Attempt): Promise<SignIn> {
-    const retryAfterMs = limited(name, peer);
+    const retryAfterMs = begin(name, peer);
     if (retryAfterMs > 0) return { kind: 'busy', retryAfterMs };
     const user = settings.passwords ? users.find(name) : undefined;
     const isRight = await isPassword(password, user?.passwordHash);
@@ -45,6 +50,7 @@ export function createSignIn(parts: Pick<Parts, 'users' | 'take' | 'records' | '
       log.info({ peer, ...(user && { user: user.account.name }) }, 'a sign-in failed');
       return { kind: 'wrong' };
     }
+    succeeded(name, peer);
     const { account, totp, changedAtMs } = user;
     if (totp === undefined) return { kind: 'in', person: account.name, factors: ['pwd'] };
     const claims: JsonObject = { name: account.name, interaction, changedAtMs };
@@ -55,7 +61,7 @@ export function createSignIn(parts: Pick<Parts, 'users' | 'take' | 'records' | '
     const claims = records.sealer.open(stepKind, step);
     if (claims === undefined || claims.interaction !== interaction) return { kind: 'wrong' };
     const name = String(claims.name);
-    const retryAfterMs = limited(name, peer);
+    const retryAfterMs = byCode.begin(name);
     if (retryAfterMs > 0) return { kind: 'busy', retryAfterMs };
     const user = users.find(name);
     const isSame = user?.account.disabledAtMs === undefined && user?.changedAtMs === claims.changedAtMs;
@@ -66,6 +72,7 @@ export function createSignIn(parts: Pick<Parts, 'users' | 'take' | 'records' | '
       log.info({ peer, user: name }, 'a sign-in failed at its second factor');
       return { kind: 'wrong' };
     }
+    byCode.succeeded(name);
     return { kind: 'in', person: name, factors: ['pwd', 'otp'] };
   }
 
