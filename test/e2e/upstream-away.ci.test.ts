@@ -2,6 +2,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { endAll, pause, until } from './support/program.ts';
 import { connectFirstCaller, connectSecondCaller } from './support/upstream-callers.ts';
 import { countNoted } from './support/upstream-ledger.ts';
+import { answerTo, askModern } from './support/upstream-raw.ts';
 import { startFaultWorld } from './support/upstream-world.ts';
 
 afterEach(endAll);
@@ -94,5 +95,33 @@ describe('a server whose only instance is away', () => {
       return answered > 0;
     }, 'one was back in time');
     await Promise.all(callers.map((caller) => caller.close()));
+  });
+});
+
+describe('a question that is open when its server dies', () => {
+  const askThenCrash = async (kind: 'first' | 'second') => {
+    const world = await startFaultWorld(kind);
+    const target = { url: world.mount, token: world.token };
+    const params = { name: world.upstream.tools.ask, arguments: { nonce: crypto.randomUUID() } };
+    const { result = {} } = await askModern(target, 'tools/call', params);
+    expect(result).toMatchObject({ resultType: 'input_required' });
+    await world.upstream.crash();
+    await world.upstream.start();
+    const ask = () => askModern(target, 'tools/call', answerTo(result, params));
+    let answered = await ask();
+    while (answered.reason === 'upstream_unavailable') answered = await ask();
+    return { answered, done: countNoted(world.upstream.ledger, 'done').get(params.arguments.nonce) ?? 0 };
+  };
+
+  it('is lost with an old server, where the call waited', async () => {
+    const { answered, done } = await askThenCrash('first');
+    expect(answered).toMatchObject({ status: 502, reason: 'upstream_failed' });
+    expect(done).toBe(0);
+  });
+
+  it('is answered where the server keeps nothing', async () => {
+    const { answered, done } = await askThenCrash('second');
+    expect(answered.result).toMatchObject({ content: [{ text: expect.stringContaining('{"ok":true}') }] });
+    expect(done).toBe(1);
   });
 });
