@@ -10,6 +10,8 @@ export interface Environment {
   readonly listen: string | undefined;
   /** The path of the credential, never the credential itself. */
   readonly credentialFile: string | undefined;
+  /** Paths of what a hop over mutual TLS needs, and the gateway's SPIFFE id. */
+  readonly tls: Readonly<Record<'cert' | 'key' | 'ca' | 'gateway', string | undefined>>;
   readonly logLevel: string | undefined;
   /** What the place is called where the service runs: tools may say where they can be called. */
   readonly name: string | undefined;
@@ -24,6 +26,12 @@ export function readEnvironment(): Environment {
     hop: env.SALLYPORT_HOP,
     listen: env.SALLYPORT_LISTEN,
     credentialFile: env.SALLYPORT_CREDENTIAL_FILE,
+    tls: {
+      cert: env.SALLYPORT_TLS_CERT,
+      key: env.SALLYPORT_TLS_KEY,
+      ca: env.SALLYPORT_TLS_CA,
+      gateway: env.SALLYPORT_TLS_GATEWAY,
+    },
     logLevel: env.SALLYPORT_LOG_LEVEL,
     name: env.SALLYPORT_ENVIRONMENT,
   };

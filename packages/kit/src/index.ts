@@ -10,6 +10,7 @@ export type {
   SamplingRequest,
   UrlQuestion,
 } from './caller-options.ts';
+export type { HopCertificates } from './hop/mutual.ts';
 export type { InvokeOptions } from './invoke.ts';
 export type { Listening, ListenOptions } from './listen.ts';
 export type { CallLogger, LogMethod } from './log.ts';

@@ -2,8 +2,10 @@ import type { Logger } from 'pino';
 import type { CallScope } from './call-context.ts';
 import type { Environment } from './environment.ts';
 import { parseHopAddress } from './hop/address.ts';
+import { checkIdentity } from './hop/connect.ts';
 import { readCredentialFile } from './hop/credential-file.ts';
 import { accept, dial, type LinkOptions, type Links } from './hop/links.ts';
+import type { HopCertificates } from './hop/mutual.ts';
 import { nodeCrypto } from './hop/node-crypto.ts';
 import { type McpEndpoint, type McpOptions, startMcpEndpoint } from './mcp/endpoint.ts';
 import type { NewsDesk } from './news.ts';
@@ -15,12 +17,14 @@ import type { ReadyTable } from './tool-table.ts';
 
 /** Where a service is to be reached. What is absent is taken from the environment that `sallyport run` sets. */
 export interface ListenOptions {
-  /** Dials this gateway: `unix:/path` or `tls:host:port`. Default: `SALLYPORT_HOP`. */
+  /** Dials this gateway: `unix:/path`, `tls:host:port` or, with certificates, `mtls:host:port`. Default: `SALLYPORT_HOP`. */
   readonly hop?: string;
   /** Listens here for a gateway that dials: `unix:/path` or `tls:host:port`. Default: `SALLYPORT_LISTEN`. */
   readonly listen?: string;
   /** A 0600 file with this service's credential. Default: `SALLYPORT_CREDENTIAL_FILE`. */
   readonly credentialFile?: string;
+  /** For `mtls:`. Default: `SALLYPORT_TLS_CERT`, `_KEY`, `_CA` and `_GATEWAY`. */
+  readonly certificates?: HopCertificates;
   /** Serves MCP clients directly, beside or without a gateway. */
   readonly mcp?: McpOptions;
   /** Whether SIGTERM and SIGINT drain and end the process. Default: true. */
@@ -58,7 +62,7 @@ export async function listen(served: Served, options: ListenOptions): Promise<Li
   const { table, runner, news, log } = served;
   const hops = hopOptions(served, options);
   if (hops.length === 0 && options.mcp === undefined) throw new Error(nowhere);
-  for (const { credential } of hops) await credential();
+  for (const { address, identity } of hops) await checkIdentity(address, identity);
 
   const links: Links[] = [];
   const callAlone = (scope: CallScope | undefined): CallTool => {
@@ -133,9 +137,13 @@ function hopOptions(
   const file = options.credentialFile ?? environment.credentialFile;
   const { nowMs, random } = environment;
   const hop = (text: string, open: Hop['open']): Hop => {
-    if (file === undefined) throw new Error('A hop needs a credential: set SALLYPORT_CREDENTIAL_FILE');
     const address = parseHopAddress(text);
-    const credential = () => readCredentialFile(file, manifest.service);
+    if (file === undefined && address.kind !== 'mtls') {
+      throw new Error('A hop needs a credential: set SALLYPORT_CREDENTIAL_FILE');
+    }
+    const { service } = manifest;
+    const credential = () => readCredentialFile(file ?? '', service);
+    const identity = { service, credential, certificates: options.certificates ?? certificatesIn(environment) };
     return {
       manifest,
       instance,
@@ -144,7 +152,7 @@ function hopOptions(
       log,
       nowMs,
       address,
-      credential,
+      identity,
       crypto: nodeCrypto,
       random,
       open,
@@ -156,6 +164,11 @@ function hopOptions(
     ...(dialed === undefined ? [] : [hop(dialed, dial)]),
     ...(listened === undefined ? [] : [hop(listened, accept)]),
   ];
+}
+
+function certificatesIn({ tls: { cert, key, ca, gateway } }: Environment): HopCertificates | undefined {
+  if (cert === undefined || key === undefined || ca === undefined) return undefined;
+  return { cert, key, ca, ...(gateway !== undefined && { gateway }) };
 }
 
 const noGateway: CallTool = async () => {

@@ -9,6 +9,7 @@ import type { OnDecline, OnInvoke } from '../registry/invocations.ts';
 import { createStaticRegistry, type StaticService } from '../registry/static.ts';
 import { readCredentialFile } from '../secrets/index.ts';
 import { createKitUpstream } from '../upstream/kit.ts';
+import { announceMtls } from './announce-mtls.ts';
 import type { GatewayCredentials } from './credentials.ts';
 import { foreignServices, sourceOf } from './foreign.ts';
 
@@ -43,11 +44,14 @@ export interface OpenRegistry {
 export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> {
   const { config, log, nowMs, onInvoke, onDecline } = parts;
   let credentials = readCredentials(config, parts.runCredentials);
+  let claims = claimsOf(config);
+  const mutual = await announceMtls({ config, log, nowMs, services: () => claims });
   const createPool: Parameters<typeof createAnnounceRegistry>[0]['createPool'] = (request) =>
     createKitUpstream({ ...request, nowMs });
   const announced: AnnounceRegistry = await createAnnounceRegistry({
     socket: config.announce.socket,
     ...(config.announce.listen && { tls: config.announce.listen }),
+    ...(mutual && { mutual, wallClockMs: Date.now }),
     credentials: () => credentials,
     lastKnownFile: parts.lastKnownFile,
     ...{ createPool, onInvoke, onDecline, log, nowMs },
@@ -69,6 +73,7 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
         const read = readCredentials(next, runCredentials);
         return () => {
           credentials = read;
+          claims = claimsOf(next);
           announced.dropRevoked();
         };
       },
@@ -77,6 +82,11 @@ export async function openRegistry(parts: RegistryParts): Promise<OpenRegistry> 
     await announced.close();
     throw error;
   }
+}
+
+/** Which certificates may announce what. */
+function claimsOf({ announce }: GatewayConfig): Readonly<Record<string, readonly string[]>> {
+  return announce.mtls?.services ?? {};
 }
 
 function readCredentials(

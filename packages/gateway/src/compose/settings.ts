@@ -66,7 +66,10 @@ export function needRestart(before: GatewayConfig, after: GatewayConfig): readon
     listen: config.listen,
     admin: config.admin,
     trustedProxies: config.trustedProxies,
-    announce: { socket: config.announce.socket, listen: config.announce.listen },
+    announce: {
+      ...{ socket: config.announce.socket, listen: config.announce.listen },
+      ...{ mtls: config.announce.mtls?.listen, files: config.announce.mtls?.files },
+    },
     audit: config.audit,
     'auth.server': config.auth.server,
     'limits.maxRequestBytes': config.limits.maxRequestBytes,

@@ -217,6 +217,10 @@ function filesIn(data: Record<string, unknown>, services: ReadonlyMap<string, Se
     const file = tls?.[key];
     if (file !== undefined) files.push({ path: ['listen', 'tls', key], file, kind: 'file', what: 'PEM file' });
   }
+  for (const key of ['cert', 'key', 'clientCa'] as const) {
+    const file = announce?.mtls?.[key];
+    if (file !== undefined) files.push({ path: ['announce', 'mtls', key], file, kind: 'file', what: 'PEM file' });
+  }
   for (const [index, { file }] of (announce?.credentials ?? []).entries()) {
     files.push({ path: ['announce', 'credentials', index, 'file'], file, kind: 'file', what: 'credential file' });
   }

@@ -31,6 +31,7 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
     announce: {
       socket: announce.socket === undefined ? join(data, 'hop.sock') : resolve(folder, announce.socket),
       ...(announce.listen !== undefined && { listen: splitHostPort(announce.listen) }),
+      ...(announce.mtls && { mtls: announceMtls(announce.mtls, folder) }),
       credentials: announce.credentials.map((credential) => ({ file: resolve(folder, credential.file) })),
     },
     services: byName(
@@ -94,6 +95,20 @@ function tlsFiles(tls: NonNullable<ConfigFile['listen']['tls']>, folder: string)
     ...(tls.clientCa !== undefined && { clientCa: resolve(folder, tls.clientCa) }),
     clientAuth: tls.clientAuth,
     minVersion: tls.minVersion,
+  };
+}
+
+function announceMtls(
+  { listen, cert, key, clientCa, services }: NonNullable<ConfigFile['announce']['mtls']>,
+  folder: string,
+): NonNullable<GatewayConfig['announce']['mtls']> {
+  return {
+    listen: splitHostPort(listen),
+    files: {
+      ...{ cert: resolve(folder, cert), key: resolve(folder, key), clientCa: resolve(folder, clientCa) },
+      ...{ clientAuth: 'required', minVersion: 'TLSv1.3' },
+    },
+    services: byName(services),
   };
 }
 

@@ -26,6 +26,7 @@ const expected = {
   viewName: 'expected the name of a view: lower-case letters, digits and "-", starting with a letter, at most 63 long',
   serviceName:
     'expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long, and not one of the gateway\'s own (admin, sallyport, call, catalog, server-card, tools, views, ws)',
+  certificateName: 'expected a SPIFFE id like spiffe://acme.example/posts, or a subject like CN=posts,O=Acme',
   url: 'expected an https URL (http only for this machine), without path parameters, query or password',
 } as const;
 
@@ -157,6 +158,14 @@ export const address = checked('address', (value) => {
 
 /** Where to listen, as one text. */
 export const hostPort = checked('hostPort', isHostPort);
+
+/** What a certificate is known by: all of its SPIFFE id, or all of its subject (RFC 2253). There are no patterns. */
+export const certificateName = checked(
+  'certificateName',
+  (value) =>
+    /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/.test(value) ||
+    (/^[A-Za-z0-9.]+=[^*]+$/.test(value) && !value.includes('://')),
+);
 
 /** The name of a service; the first part of the names of its tools. */
 export const serviceName = checked('serviceName', (value) => serviceNamePattern.test(value));

@@ -153,6 +153,13 @@ export interface GatewayConfig {
   readonly announce: {
     readonly socket: string;
     readonly listen?: { readonly host: string; readonly port: number };
+    /** Where services with certificates announce themselves, and which names each of those may claim. */
+    readonly mtls?: {
+      readonly listen: { readonly host: string; readonly port: number };
+      readonly files: TlsFiles;
+      /** SPIFFE ids and subjects by the name of the service; has no prototype. */
+      readonly services: Readonly<Record<string, readonly string[]>>;
+    };
     readonly credentials: readonly { readonly file: string }[];
   };
   /** By name, in the order of the file; has no prototype, so any name can be looked up safely. */

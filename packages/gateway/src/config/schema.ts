@@ -42,12 +42,31 @@ const admin = z
   })
   .describe('Where administration over HTTP connects. The Unix socket `<data>/admin.sock` is always there.');
 
+const announceMtls = z
+  .strictObject({
+    listen: field.hostPort.describe('TCP address; always TLS 1.3 with certificates on both sides.'),
+    cert: field.path.describe('Certificate chain of the gateway, PEM.'),
+    key: field.path.describe('Its private key, PEM, not encrypted.'),
+    clientCa: field.path.describe('Authorities for the certificates of services, PEM.'),
+    services: z
+      .record(field.serviceName, listOf(field.certificateName, names('SPIFFE ids or subjects')).min(1), {
+        error: 'expected names like { posts: [spiffe://acme.example/posts] }',
+      })
+      .describe(
+        'Which certificates may announce which service: SPIFFE ids, or whole subjects like `CN=posts,O=Acme`. No other name can be claimed.',
+      ),
+  })
+  .describe(
+    'Where services announce themselves with a certificate instead of a key. Files are read again when they change.',
+  );
+
 const announce = z
   .strictObject({
     socket: field.path
       .optional()
       .describe('Unix socket where services announce themselves. Default: `<data>/hop.sock`.'),
     listen: field.hostPort.optional().describe('TCP address for services elsewhere; always TLS-PSK.'),
+    mtls: announceMtls.optional(),
     credentials: listOf(
       z.strictObject({ file: field.path.describe('Credential file (0600): `{ "id", "service", "key" }` as JSON.') }),
       names('{ file: … }'),

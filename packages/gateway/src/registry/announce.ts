@@ -2,15 +2,22 @@ import type { Registry } from '@sallyport/core';
 import type { HopCredential, ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Announcement, Verdict } from './announcement.ts';
-import { createChanges } from './changes.ts';
-import { type HopListener, listenOnSocket, listenWithKeys, type TlsAddress } from './hop-listener.ts';
+import {
+  type HopListener,
+  listenOnSocket,
+  listenWithKeys,
+  type OnConnection,
+  type TlsAddress,
+} from './hop-listener.ts';
 import { type HopTiming, serveHopPeer } from './hop-peer.ts';
 import type { OnDecline, OnInvoke } from './invocations.ts';
 import { createLastKnown, type LastKnown } from './last-known.ts';
 import { checkManifest } from './manifest.ts';
+import { listenWithCertificates, type MutualTls } from './mutual-listener.ts';
 import type { CreatePool } from './pool.ts';
 import { type Arrival, createReception } from './reception.ts';
-import { createServiceTable, type ServiceTable, type VersionStatus } from './service-table.ts';
+import { createServiceTable, type VersionStatus } from './service-table.ts';
+import { startSettling } from './settling.ts';
 
 /** What the registry of announced services needs. */
 export interface AnnounceOptions {
@@ -18,6 +25,8 @@ export interface AnnounceOptions {
   readonly socket: string;
   /** Also listens here, with TLS under the credentials' keys. */
   readonly tls?: TlsAddress;
+  /** Also listens here, for services that have certificates. */
+  readonly mutual?: MutualTls;
   /** The credentials that are good now; asked at every connection, so new ones work at once. */
   readonly credentials: () => readonly HopCredential[];
   /** Where to remember the services over a restart; absent: nowhere. */
@@ -28,6 +37,8 @@ export interface AnnounceOptions {
   readonly onDecline?: OnDecline;
   readonly log: Logger;
   readonly nowMs: () => number;
+  /** Milliseconds since the epoch, for certificates that end. Absent: they are held to their end by a reload only. */
+  readonly wallClockMs?: () => number;
   readonly timing?: AnnounceTiming;
   /** Connections that have not announced themselves yet. Default 64. */
   readonly maxStrangers?: number;
@@ -47,6 +58,8 @@ export interface AnnounceTiming extends HopTiming {
 export interface AnnounceRegistry extends Registry {
   /** The port of the TLS listener, if there is one. */
   readonly port?: number;
+  /** The port of the listener for services that have certificates, if there is one. */
+  readonly mutualPort?: number;
   /** All versions, those that get no calls included. */
   versions(): readonly VersionStatus[];
   /** Cuts connections whose credential is not among the good ones any more. */
@@ -74,7 +87,10 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
   const guests = new Set<Guest>();
   const find = (id: string) => credentials().find((credential) => credential.id === id);
   const memory = options.lastKnownFile === undefined ? undefined : remember(options.lastKnownFile, log);
-  const settling = startSettling({ table, memory, credentials: credentials(), settleMs: timing.settleMs ?? 10_000 });
+  const isExpected = (service: string): boolean =>
+    credentials().some((credential) => credential.service === service) ||
+    options.mutual?.services().includes(service) === true;
+  const settling = startSettling({ table, memory, isExpected, settleMs: timing.settleMs ?? 10_000 });
 
   const judge = ({ manifest, instance }: Announcement): Verdict => {
     const others = [...guests].filter((guest) => guest.manifest.service === manifest.service);
@@ -86,7 +102,11 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
     const { link, manifest, instance } = arrival;
     const guest: Guest = { ...arrival, destroy: link.destroy };
     guests.add(guest);
-    link.onDown(() => guests.delete(guest));
+    const end = endWith(arrival, options.wallClockMs);
+    link.onDown(() => {
+      clearTimeout(end);
+      guests.delete(guest);
+    });
     const member = table.join({ manifest, instance, line: link });
     const { onInvoke, onDecline, nowMs } = options;
     const ways = { onInvoke, ...(onDecline && { onDecline }) };
@@ -96,10 +116,12 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
   const maxStrangers = options.maxStrangers ?? 64;
   const reception = createReception({ find, judge, onArrival, log, timing, maxStrangers });
   const listeners = await listen(options, find, reception.receive);
-  const port = listeners.find((listener) => listener.port !== undefined)?.port;
+  const { port } = listeners.keyed ?? {};
+  const mutualPort = listeners.mutual?.port;
 
   return {
     ...(port !== undefined && { port }),
+    ...(mutualPort !== undefined && { mutualPort }),
     registrations: table.registrations,
     versions: table.versions,
     onChange: settling.onChange,
@@ -107,12 +129,12 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
       return settling.now();
     },
     dropRevoked() {
-      for (const guest of [...guests]) if (find(guest.credential.id)?.key !== guest.credential.key) guest.destroy();
+      for (const guest of [...guests]) if (!guest.isGood()) guest.destroy();
     },
     async close() {
       // First, so that services leaving because the gateway does are remembered.
       settling.stop();
-      await Promise.all([...listeners.map((listener) => listener.close()), closeAll(reception, guests)]);
+      await Promise.all([closeListeners(listeners), closeAll(reception, guests)]);
       await table.close();
       await memory?.settled();
     },
@@ -133,58 +155,36 @@ async function closeAll(reception: { close(): void }, guests: ReadonlySet<Guest>
 }
 
 async function listen(
-  { socket, tls }: AnnounceOptions,
+  { socket, tls, mutual }: AnnounceOptions,
   find: (id: string) => HopCredential | undefined,
-  onConnection: Parameters<typeof listenOnSocket>[1],
-): Promise<readonly HopListener[]> {
-  const local = await listenOnSocket(socket, onConnection);
-  if (tls === undefined) return [local];
+  onConnection: OnConnection,
+): Promise<Listeners> {
+  const listeners: Listeners = { local: await listenOnSocket(socket, onConnection) };
   try {
-    return [local, await listenWithKeys(tls, find, onConnection)];
+    if (tls !== undefined) listeners.keyed = await listenWithKeys(tls, find, onConnection);
+    if (mutual !== undefined) listeners.mutual = await listenWithCertificates(mutual, onConnection);
+    return listeners;
   } catch (error) {
-    await local.close();
+    await closeListeners(listeners);
     throw error;
   }
 }
 
-interface SettlingOptions {
-  readonly table: ServiceTable;
-  readonly memory: LastKnown<ServiceManifest> | undefined;
-  readonly credentials: readonly HopCredential[];
-  readonly settleMs: number;
+interface Listeners {
+  readonly local: HopListener;
+  keyed?: HopListener;
+  mutual?: HopListener;
 }
 
-interface Settling {
-  now(): boolean;
-  onChange(listener: () => void): () => void;
-  /** Nothing is forgotten or remembered any more. */
-  stop(): void;
+async function closeListeners({ local, keyed, mutual }: Listeners): Promise<void> {
+  await Promise.all([local, keyed, mutual].map((listener) => listener?.close()));
 }
 
-/** Lists what was there before a restart, until it is back or the time is over; and remembers what is there now. */
-function startSettling({ table, memory, credentials, settleMs }: SettlingOptions): Settling {
-  const changes = createChanges();
-  for (const manifest of memory?.read() ?? []) {
-    // A service whose credential was taken away meanwhile is not expected.
-    if (credentials.some((credential) => credential.service === manifest.service)) table.expect(manifest);
-  }
-  let settling = table.hasStale;
-  const over = setTimeout(() => {
-    settling = false;
-    table.forgetStale();
-    changes.note();
-  }, settleMs);
-  const unfollow = table.onChange(() => {
-    settling &&= table.hasStale;
-    memory?.write(table.registrations().map(({ manifest }) => manifest));
-    changes.note();
-  });
-  return {
-    now: () => settling,
-    onChange: changes.onChange,
-    stop() {
-      clearTimeout(over);
-      unfollow();
-    },
-  };
+/** Timers hold no more than this many milliseconds: whoever stays longer is looked at again. */
+const longestTimer = 2 ** 31 - 1;
+
+/** TLS looks at dates when a connection is made; this one may be held for years. */
+function endWith({ endsAtMs, link }: Arrival, wallClockMs: (() => number) | undefined): NodeJS.Timeout | undefined {
+  if (endsAtMs === undefined || wallClockMs === undefined) return undefined;
+  return setTimeout(link.destroy, Math.min(Math.max(0, endsAtMs - wallClockMs()), longestTimer)).unref();
 }

@@ -12,8 +12,16 @@ export interface HopListener {
   close(): Promise<void>;
 }
 
-/** `identity` is the credential that the channel itself was made with, where it has one. */
-export type OnConnection = (socket: Socket, identity?: string) => void;
+/** What is known of who is at the other end, from the channel itself. */
+export interface Channel {
+  /** The credential with this id, if the channel was made with it. Asked again when credentials change. */
+  find(id: string): HopCredential | undefined;
+  /** When the channel's own credential ends, in milliseconds since the epoch; absent: by itself never. */
+  readonly endsAtMs?: number;
+}
+
+/** `channel` is absent where it says nothing of who is at the other end. */
+export type OnConnection = (socket: Socket, channel?: Channel) => void;
 
 /**
  * Listens on a Unix socket that only its owner can open, in a folder that only its owner can enter. The folder is made
@@ -59,7 +67,8 @@ export async function listenWithKeys(
         return credential ? Buffer.from(credential.key, 'base64url') : null;
       },
     },
-    (socket) => onConnection(socket, identities.get(socket) ?? ''),
+    // On an encrypted channel the proof must be of the very key that made the channel.
+    (socket) => onConnection(socket, { find: (id) => (id === identities.get(socket) ? find(id) : undefined) }),
   );
   // A failed handshake is the stranger's trouble; without a listener it would be ours.
   server.on('tlsClientError', () => undefined);
@@ -88,7 +97,8 @@ function answers(path: string): Promise<boolean> {
   });
 }
 
-function listening(server: Server, listen: (done: () => void) => void): Promise<void> {
+/** Resolves when it listens. */
+export function listening(server: Server, listen: (done: () => void) => void): Promise<void> {
   return new Promise((resolve, reject) => {
     server.once('error', reject);
     listen(() => {
@@ -99,7 +109,8 @@ function listening(server: Server, listen: (done: () => void) => void): Promise<
   });
 }
 
-function closed(server: Server): Promise<void> {
+/** Resolves when it listens no more, and the last connection is gone. */
+export function closed(server: Server): Promise<void> {
   return new Promise((resolve) => {
     server.close(() => resolve());
   });

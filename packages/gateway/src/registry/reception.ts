@@ -3,6 +3,7 @@ import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { type Announcement, readAnnouncement, type Verdict } from './announcement.ts';
 import { createHopLink, type HopLink } from './hop-link.ts';
+import type { Channel } from './hop-listener.ts';
 import type { HopTiming } from './hop-peer.ts';
 import { demandProof, limitProof } from './proof.ts';
 
@@ -10,6 +11,10 @@ import { demandProof, limitProof } from './proof.ts';
 export interface Arrival extends Announcement {
   readonly credential: HopCredential;
   readonly link: HopLink;
+  /** Whether the credential is still good. */
+  readonly isGood: () => boolean;
+  /** When it ends by itself. */
+  readonly endsAtMs?: number;
 }
 
 /** What receiving connections needs. */
@@ -26,7 +31,7 @@ export interface ReceptionOptions {
 
 /** Receives connections until they have announced themselves. */
 export interface Reception {
-  receive(socket: Socket, identity?: string): void;
+  receive(socket: Socket, channel?: Channel): void;
   close(): void;
 }
 
@@ -39,7 +44,7 @@ export function createReception(options: ReceptionOptions): Reception {
   const strangers = new Set<HopLink>();
 
   return {
-    receive(socket, identity) {
+    receive(socket, channel) {
       if (strangers.size >= maxStrangers) {
         socket.destroy();
         return;
@@ -50,8 +55,7 @@ export function createReception(options: ReceptionOptions): Reception {
       strangers.add(link);
       link.onDown(() => strangers.delete(link));
       const release = limitProof(link, timing);
-      // On an encrypted channel the proof must be of the very key that made the channel.
-      const findHere = identity === undefined ? find : (id: string) => (id === identity ? find(id) : undefined);
+      const findHere = channel === undefined ? find : (id: string) => channel.find(id);
       demandProof(link, findHere, (credential) => {
         readAnnouncement(link, {
           service: credential.service,
@@ -60,7 +64,9 @@ export function createReception(options: ReceptionOptions): Reception {
           onAnnounced: (announcement) => {
             release();
             strangers.delete(link);
-            onArrival({ ...announcement, credential, link });
+            const isGood = () => findHere(credential.id)?.key === credential.key;
+            const { endsAtMs } = channel ?? {};
+            onArrival({ ...announcement, credential, link, isGood, ...(endsAtMs !== undefined && { endsAtMs }) });
           },
         });
       });

@@ -1,17 +1,18 @@
-/** Where a hop is: a Unix socket, or TLS with a pre-shared key. */
+/** Where a hop is: a Unix socket, TLS with a pre-shared key, or TLS with certificates on both sides. */
 export type HopAddress =
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'tls'; readonly host: string; readonly port: number };
+  | { readonly kind: 'tls' | 'mtls'; readonly host: string; readonly port: number };
 
-/** Reads `unix:/path` or `tls:host:port` (`tls:[::1]:port`). Throws `TypeError` for anything else, plain TCP included. */
+/** Reads `unix:/path`, `tls:host:port` (`tls:[::1]:port`) or `mtls:host:port`. Throws `TypeError` for anything else, plain TCP included. */
 export function parseHopAddress(text: string): HopAddress {
   const unix = /^unix:(.+)$/.exec(text)?.[1];
   if (unix !== undefined) return { kind: 'unix', path: unix };
-  const [, bracketed, plain, portText] = /^tls:(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
+  const [, kind, bracketed, plain, portText] =
+    /^(m?tls):(?:\[([0-9a-fA-F:.]+)\]|([^:[\]]+)):(\d{1,5})$/.exec(text) ?? [];
   const host = bracketed ?? plain;
   const port = Number(portText);
   if (host === undefined || port > 65_535) {
-    throw new TypeError(`${JSON.stringify(text)} is no hop address: write unix:/path or tls:host:port`);
+    throw new TypeError(`${JSON.stringify(text)} is no hop address: write unix:/path, tls:host:port or mtls:host:port`);
   }
-  return { kind: 'tls', host, port };
+  return { kind: kind === 'mtls' ? 'mtls' : 'tls', host, port };
 }

@@ -174,9 +174,13 @@ test('the gateway’s word for a caller is not enough where the tool asks for a 
     ...{ trace: claims.traceparent, argumentsDigest: sha256('{"n":1}'), expires: 'Date' },
   });
   expect(await reasonOf('TaskService.Guarded', { n: 1 }, { principal })).toBe('limited');
-  expect(await reasonOf('TaskService.Guarded', { n: 1 }, { needs: ['x:y'], principal: { ...claims.principal, subject: 'bob' } })).toEqual(
-    expect.objectContaining({ by: 'hop' }),
-  );
+  expect(
+    await reasonOf(
+      'TaskService.Guarded',
+      { n: 1 },
+      { needs: ['x:y'], principal: { ...claims.principal, subject: 'bob' } },
+    ),
+  ).toEqual(expect.objectContaining({ by: 'hop' }));
 });
 
 test('progress is told while a call runs, and cancel ends it', async () => {

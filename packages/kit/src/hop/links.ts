@@ -1,10 +1,11 @@
 import type { Socket } from 'node:net';
-import type { HopCredential, ProofCrypto } from '@sallyport/protocol';
+import type { ProofCrypto } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { HopAddress } from './address.ts';
+import { connectTo, type HopIdentity } from './connect.ts';
 import { proveAsAcceptor, proveAsDialer } from './prove.ts';
 import { type Session, type SessionShared, startSession } from './session.ts';
-import { listenForStreams, openStream } from './streams.ts';
+import { listenForStreams } from './streams.ts';
 import { createWire, type Wire } from './wire.ts';
 
 /** Connections with gateways, however they came about. */
@@ -18,8 +19,7 @@ export interface Links {
 /** What links need. */
 export interface LinkOptions extends SessionShared {
   readonly address: HopAddress;
-  /** Read again for every connection: a gateway may have made a new one. */
-  readonly credential: () => Promise<HopCredential>;
+  readonly identity: HopIdentity;
   readonly crypto: ProofCrypto;
   /** From 0 to 1, to spread reconnections. */
   readonly random: () => number;
@@ -38,8 +38,7 @@ export async function dial(options: LinkOptions): Promise<Links> {
   let tries = 0;
 
   const once = async (onAnnounced: () => void): Promise<string> => {
-    const credential = await options.credential();
-    const stream = await openStream(options.address, credential);
+    const { stream, credential } = await connectTo(options.address, options.identity);
     return pool.add(stream, (wire, onProved) => {
       proveAsDialer(wire, { crypto: options.crypto, credential, onProved });
       return () => {
@@ -70,7 +69,7 @@ export async function dial(options: LinkOptions): Promise<Links> {
 export async function accept(options: LinkOptions): Promise<Links> {
   const stopped = new AbortController();
   const pool = createPool(options, stopped.signal);
-  const credential = await options.credential();
+  const credential = await options.identity.credential();
   const onStream = (stream: Socket): void => {
     const closed = pool.add(stream, (wire, onProved) => {
       proveAsAcceptor(wire, { crypto: options.crypto, credential, onProved });

@@ -24,7 +24,7 @@ export function openStream(address: HopAddress, credential: HopCredential): Prom
   });
 }
 
-function openTls({ host, port }: Extract<HopAddress, { kind: 'tls' }>, { id, key }: HopCredential): TLSSocket {
+function openTls({ host, port }: Extract<HopAddress, { kind: 'tls' | 'mtls' }>, { id, key }: HopCredential): TLSSocket {
   return connectTls({
     ...tlsVersion,
     host,
@@ -53,6 +53,8 @@ export async function listenForStreams(
     await listenPrivately(server, address.path);
     return server;
   }
+  if (address.kind === 'mtls')
+    throw new TypeError('A service listens on unix:/path or tls:host:port; over mtls: it dials');
   const key = Buffer.from(credential.key, 'base64url');
   const pskCallback = (_: TLSSocket, identity: string): Buffer | null => (identity === credential.id ? key : null);
   const server = createTlsServer({ ...tlsVersion, pskCallback, handshakeTimeout: proofTimeoutMs }, (stream) => {

@@ -26,6 +26,11 @@ export const silentAfterMs = 5_000;
 export const hopCiphers = 'ECDHE-PSK-CHACHA20-POLY1305';
 
 /**
+ * From the session of a hop over mutual TLS both sides draw the key of the proof under this label (RFC 5705, RFC 8446 §7.5), so
+ * that the proof is of this very channel.
+ */
+export const hopExporterLabel = 'EXPORTER-sallyport-hop-1';
+/**
  * What a service may be called: a path segment, a name prefix, a file name in places; and not what the gateway itself is,
  * nor a path of its own below `/mcp`.
  */
