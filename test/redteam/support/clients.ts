@@ -39,7 +39,16 @@ const json = { 'Content-Type': 'application/json', Accept: 'application/json, te
 
 /** Asks in the modern era and waits for the whole answer. */
 export async function askModern(target: Target, method: string, params: JsonObject, besides: Besides = {}) {
-  const { capabilities = {}, meta = {}, headers = {}, signal } = besides;
+  return readReply(await fetch(target.url, modernRequest(target, method, params, besides)));
+}
+
+/** A request of the modern era, ready to be sent. */
+export function modernRequest(
+  target: Target,
+  method: string,
+  params: JsonObject,
+  { capabilities = {}, meta = {}, headers = {}, signal }: Besides = {},
+): RequestInit {
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientInfo': { name: 'redteam', version: '1.0.0' },
@@ -47,7 +56,7 @@ export async function askModern(target: Target, method: string, params: JsonObje
     ...meta,
   };
   const name = params.name ?? params.uri ?? params.taskId;
-  const init = {
+  return {
     method: 'POST',
     headers: {
       ...{ ...json, Authorization: `Bearer ${target.token}` },
@@ -58,7 +67,6 @@ export async function askModern(target: Target, method: string, params: JsonObje
     body: JSON.stringify({ jsonrpc: '2.0', id: ++lastId, method, params: { ...params, _meta } }),
     ...(signal && { signal }),
   };
-  return readReply(await fetch(target.url, init));
 }
 
 /** A session of the old era. */
