@@ -1,13 +1,14 @@
 import { request } from 'node:http';
+import type { Registration } from '@sallyport/core';
 import { type Driver, httpLegacy, httpModern, httpSession, mask, type Seen, ws } from '@sallyport/testkit';
 import { always, type Case } from './cases.ts';
-import type { Caller } from './lab.ts';
+import { type Caller, manifest } from './lab.ts';
 import { isOutOfReach } from './list-is-call.ts';
 import { startListening } from './listening.ts';
 import { offerCase, requests } from './offer-cases.ts';
 import { variantNames } from './offers.ts';
 import { send } from './step.ts';
-import { fewVariants, fewView, type World } from './world.ts';
+import { fewVariants, fewView, shadow, shadowService, type World } from './world.ts';
 
 const legacy = { 'mcp-protocol-version': '2025-11-25' };
 
@@ -87,7 +88,7 @@ function plainly(url: URL, method: string, headers: Readonly<Record<string, stri
 }
 
 /** Names of two services of equal length: nothing of the first may be known of, the second is not there. */
-export const twinServices = ['shadow', 'absent'] as const;
+const twinServices = [shadow, 'absent'] as const;
 
 const meta = { capabilities: { elicitation: {} } };
 
@@ -162,30 +163,35 @@ function questions(driver: Driver): readonly (readonly [string, () => Promise<Se
   ];
 }
 
-/** Law 6 for listening: that something changed of which a caller may know nothing is not told, wherever it is listened for. */
-export async function changesTellNothing(world: World, change: () => void): Promise<readonly string[]> {
+/**
+ * Law 6 for listening: that something changed of which a caller may know nothing is not told, wherever it is listened for;
+ * that something changed of which it does know is.
+ */
+export async function changesTellNothing(world: World): Promise<readonly string[]> {
   const filter = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
+  const before = world.registry.registrations();
+  const [lab] = before;
+  if (lab === undefined) return ['there is no lab'];
   const violations: string[] = [];
-  for (const path of ['', ...twinServices.map((service) => `/${service}`), '/lab']) {
+  let version = 0;
+  const hear = async (path: string, service: Registration): Promise<number> => {
     const driver = httpModern({ url: endpoint(world, path), token: 'alice' });
     const listening = await startListening(driver, filter);
-    change();
-    await new Promise((resolve) => setTimeout(resolve, 20));
+    world.registry.set([service, shadowService(`2.0.${++version}`)]);
+    await new Promise((resolve) => setTimeout(resolve, 15));
     await listening.leave();
     await driver.close();
-    violations.push(...listening.heard.map(({ method }) => `/mcp${path} tells ${String(method)} of what is hidden`));
+    return listening.heard.length;
+  };
+  for (const path of ['', ...twinServices.map((service) => `/${service}`), '/lab']) {
+    const told = await hear(path, lab);
+    if (told > 0) violations.push(`/mcp${path} tells ${told} times of what is hidden`);
   }
+  const tools = manifest.tools.map((tool) => ({ ...tool, description: 'Changed.' }));
+  const told = await hear('', { ...lab, manifest: { ...manifest, tools } });
+  if (told !== 1) violations.push(`a list of tools changed, and alice was told ${told} times`);
+  world.registry.set(before);
   return violations;
-}
-
-/** And what changed of what a caller does know of is told. */
-export async function changesAreTold(world: World, change: () => void): Promise<readonly string[]> {
-  const listening = await startListening(world.driver('http-modern', 'alice'), { toolsListChanged: true });
-  change();
-  for (let turn = 0; turn < 50 && listening.heard.length === 0; turn++)
-    await new Promise((resolve) => setTimeout(resolve, 5));
-  await listening.leave();
-  return listening.heard.length === 1 ? [] : [`alice was told ${listening.heard.length} times of a change`];
 }
 
 /** Law 5 for views: in a view there is what is in it, and nothing else; called or listed. */

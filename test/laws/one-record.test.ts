@@ -5,6 +5,7 @@ import {
   noAnswerWithoutRecord,
   oneRecord,
   oneRecordInACrowd,
+  oneRecordOfListeners,
   oneRecordOfTheGone,
   strangersAddUp,
 } from './one-record.ts';
@@ -43,6 +44,10 @@ describe('law 1: one record', () => {
 
   it('is left by callers that go away in the middle', async () => {
     expect(await oneRecordOfTheGone(world)).toEqual([]);
+  });
+
+  it('is left by every subscription, as its caller is told', async () => {
+    expect(await oneRecordOfListeners(await freshWorld())).toEqual([]);
   });
 
   it('comes before the answer: without it there is none', async () => {

@@ -1,9 +1,11 @@
 import type { AuditRecord, Principal } from '@sallyport/core';
+import type { Driver, Seen } from '@sallyport/testkit';
 import { canonicalName } from './cases.ts';
 import type { Caller } from './lab.ts';
 import { principalOf } from './lab.ts';
+import { startListening } from './listening.ts';
 import { allCases, describeStep, isPossible, type Observation, type Step, send, takeAll } from './step.ts';
-import { greetingWays, type Way, type World, ways } from './world.ts';
+import { greetingWays, modernWays, sessionWays, type Way, type World, ways } from './world.ts';
 
 /**
  * Law 1, **one record**: a call of somebody leaves exactly one outcome record, and that record says how it ended.
@@ -29,6 +31,49 @@ export async function oneRecord(world: World, observed: readonly Observation[]):
 /** A service is told that nobody can be asked for it, while the call itself does wait: that is what is on record. */
 function isParked(told: string | undefined, record: AuditRecord | undefined): boolean {
   return record?.origin.transport === 'hop' && record.outcome === 'suspended' && told === 'approval_unavailable';
+}
+
+/** A subscription leaves its one record when it begins: answered, or refused as its caller is told. */
+export async function oneRecordOfListeners(
+  world: World,
+  over: readonly Way[] = [...modernWays, ...sessionWays],
+): Promise<readonly string[]> {
+  const violations: string[] = [];
+  for (const way of over) {
+    await world.driver(way, 'alice').list();
+    for (const [uri, right] of subscriptions) {
+      const before = world.audit.outcomes().length;
+      const own = way === 'mount' ? uri.replace('lab+', '') : uri;
+      const told = sessionWays.includes(way)
+        ? await world.driver(way, 'alice').ask('resources/subscribe', { uri: own })
+        : await listened(world.driver(way, 'alice'), own);
+      await world.settled();
+      const records = world.audit
+        .outcomes()
+        .slice(before)
+        .filter(({ verb }) => verb === 'listen');
+      const wanted = sessionWays.includes(way) ? right : 'answered';
+      const recorded = records.map(({ outcome, reason }) => reason ?? outcome).join();
+      if (recorded !== wanted || (told.reason ?? told.kind) !== wanted)
+        violations.push(`${uri} over ${way}: told ${told.reason ?? told.kind}, recorded ${recorded}`);
+    }
+  }
+  return [...violations, ...(await everyCallOnce(world))];
+}
+
+/** A new client is told what of its filter there is, an old one is refused. */
+const subscriptions = [
+  ['lab+note://Echo', 'answered'],
+  ['lab+note://Hidden', 'unknown_resource'],
+  ['lab+note://Absent', 'unknown_resource'],
+  ['lab+note://Scoped', 'insufficient_scope'],
+  ['lab+page://Contained/7', 'contained'],
+] as const;
+
+async function listened(driver: Driver, uri: string): Promise<Pick<Seen, 'kind' | 'reason'>> {
+  const listening = await startListening(driver, { resourceSubscriptions: [uri] });
+  const left = await listening.leave();
+  return listening.honored === undefined ? left : { kind: 'answered' };
 }
 
 /** Counts by call, over everything the world has seen so far. */

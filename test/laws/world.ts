@@ -1,4 +1,12 @@
-import { createPipeline, type Pipeline, type Principal, type Stages, type Target, type Topic } from '@sallyport/core';
+import {
+  createPipeline,
+  type Pipeline,
+  type Principal,
+  type Registration,
+  type Stages,
+  type Target,
+  type Topic,
+} from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import {
   type Driver,
@@ -120,7 +128,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const audit = recordingAuditLog();
   const witness = createWitness(audit);
   const lab = labService(makeService(manifest, labHandlers(witness.onServed)), witness.onServed);
-  const registry = fakeRegistry([witness.watch(lab.registration)]);
+  const registry = fakeRegistry([witness.watch(lab.registration), shadowService()]);
   const limiter = renewableLimiter();
   const intents = countedIntents();
   const record = createRecord({ log: audit, logger: log, nowMs: Date.now, singly });
@@ -209,6 +217,15 @@ function viewNamed(name: string): ((target: Target) => boolean) | undefined {
   return name === fewView ? (target) => fewVariants.includes(variantOf(target.name)) : undefined;
 }
 
+/** A service like the lab, of which nobody may know anything. Its name is as long as one that no service has. */
+export const shadow = 'shadow';
+
+/** That service, in one version or another. */
+export function shadowService(version = '1.0.0'): Registration {
+  const hidden = { ...manifest, service: shadow, version };
+  return inProcessService(hidden, Object.fromEntries(hidden.tools.map(({ name }) => [name, () => ({})])));
+}
+
 /** Rules that a test changes while the gateway runs. */
 function changingRules() {
   let rules = noRules;
@@ -226,6 +243,7 @@ function changingRules() {
         {
           decide({ action, resource }) {
             const variant = variantOf(resource.id);
+            if (resource.service === shadow) return { effect: 'deny', policies: [] };
             const isDenied = rules.hidden.includes(variant) || (action === 'invoke' && rules.denied.includes(variant));
             return { effect: isDenied ? 'deny' : 'abstain', policies: [] };
           },

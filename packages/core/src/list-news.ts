@@ -6,7 +6,9 @@ import type { Catalog, ListChanges, ListKind, Target, View } from './tool.ts';
 export interface ListNews {
   /** Looks at what the caller sees now. Nothing is looked at where no list was asked for. */
   begin(principal: Principal): Promise<void>;
-  /** The lists that were asked for and changed. */
+  /** Whether any list that was asked for changed, for anybody. */
+  mayBe(changes: ListChanges): boolean;
+  /** The lists that were asked for and changed for this caller. */
   of(principal: Principal, changes: ListChanges): Promise<readonly ListKind[]>;
 }
 
@@ -23,8 +25,8 @@ export function createListNews(stages: Stages, { endpoint, request }: CallOf<'li
     async begin(principal) {
       if (asked.length > 0) before = await stages.view(principal, endpoint);
     },
+    mayBe: (changes) => asked.some((kind) => changes[kind].length > 0),
     async of(principal, changes) {
-      if (asked.every((kind) => changes[kind].length === 0)) return [];
       const now = await stages.view(principal, endpoint);
       const views = before === undefined ? [now] : [before, now];
       before = now;

@@ -1,3 +1,4 @@
+import type { JsonText } from './call.ts';
 import { GatewayError } from './error.ts';
 import { identify } from './identify.ts';
 import { createListNews } from './list-news.ts';
@@ -40,16 +41,17 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   // Also while nothing happens: a stream that says nothing must not stay open on a token that ended.
   stops.push(stages.onRecheck?.(() => recheck(() => undefined)) ?? (() => undefined));
   stops.push(
-    stages.onCatalogChange((changes) =>
+    stages.onCatalogChange((changes) => {
+      if (!news.mayBe(changes)) return;
       recheck(async (now) => {
         for (const kind of await news.of(now, changes)) call.request.onEvent({ kind });
-      }),
-    ),
+      });
+    }),
   );
   const watch = (one: Watched): readonly Told[] => {
     const { target, topic } = one;
     const stop = stages.watch({ principal, target, topic }, (paramsText) =>
-      tell({ ...one.told, service: target.service, paramsText }, target),
+      tell({ ...one.told, service: target.service, paramsText: cleaned(stages, target, paramsText) }, target),
     );
     if (stop === undefined && call.request.isWhole) throw unknown('resource');
     if (stop !== undefined) stops.push(stop);
@@ -60,6 +62,10 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
     told.flatMap((one) => (one.kind === kind ? [one.kind === 'resource' ? one.uri : one.taskId] : []));
   const account = accountKey(principal);
   return { kind: 'answered', content: { close, account, resourceUris: named('resource'), taskIds: named('task') } };
+}
+
+function cleaned({ filterNotification }: Stages, target: Target, text: JsonText): JsonText {
+  return filterNotification?.(target, text).text ?? text;
 }
 
 /** What was begun ends where it cannot be finished. */
