@@ -59,6 +59,7 @@ export function createCredentials(parts: CredentialParts): GatewayCredentials {
       log.info({ service }, 'there is a new consent');
       if (user === '') listeners.get(service)?.();
     },
+    askUpstream: (service) => listeners.get(service)?.(),
     onFailed: (service, { code, message }) => log.warn({ service, code }, message),
     onMissing: (service, message) => log.warn({ service }, message),
   });

@@ -41,6 +41,8 @@ export interface UpstreamCredentialOptions {
   readonly signedIn?: (cookie: string | undefined) => Promise<string | undefined>;
   /** A grant came to be: the owner's, for a service, or a user's. */
   readonly onGranted: (flow: Pick<Flow, 'service' | 'user'>) => void;
+  /** Makes an upstream be asked for its lists now. */
+  readonly askUpstream: (service: string) => void;
   readonly onFailed: (service: string, failure: CredentialFailure) => void;
   readonly onMissing: (service: string, message: string) => void;
   readonly nowMs: () => number;
@@ -150,6 +152,7 @@ function userParts(options: UpstreamCredentialOptions, service: string, settings
     fetch: fetchOf(options, service),
     clientAt: (server: Discovered['server'], redirectUri: string) =>
       clientFor(options, service, { server, redirectUri }),
+    askUpstream: () => options.askUpstream(service),
     onMissing(message: string) {
       if (told.has(message)) return;
       told.add(message);

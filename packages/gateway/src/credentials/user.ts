@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError, type OutboundCredential, type Principal } from '@sallyport/core';
 import { type Challenge, readChallenge } from './challenge.ts';
 import type { Client } from './client.ts';
@@ -25,6 +26,8 @@ export interface UserOptions {
   readonly ask: (asked: Asked) => { readonly flow: Flow; readonly url: string };
   /** Told, once for each reason, why a user or the gateway itself has no credential. */
   readonly onMissing: (message: string) => void;
+  /** Makes the upstream be asked now, so that it says what it wants. */
+  readonly askUpstream: () => void;
   readonly nowMs: () => number;
 }
 
@@ -36,6 +39,8 @@ export interface UserCredential extends UpstreamCredential {
 
 /** The gateway itself: for lists, and for all callers where the account is shared. */
 const itself = { user: '', userName: 'the gateway itself' };
+/** How long an upstream is given to say what it wants. */
+const challengeMs = 3_000;
 /** A token that ends on its way is of no use. */
 const marginMs = 10_000;
 
@@ -45,6 +50,7 @@ export function createUserCredential(options: UserOptions): UserCredential {
   const refreshing = new Map<string, Promise<Grant | undefined>>();
   let known: { readonly discovered: Discovered; readonly challenge: Challenge } | undefined;
   let wider: readonly string[] | undefined;
+  const learnt = Promise.withResolvers<void>();
 
   const learn = async (challenge: Challenge): Promise<Discovered> => {
     const { address, fetch } = options;
@@ -52,6 +58,7 @@ export function createUserCredential(options: UserOptions): UserCredential {
     const discovered = await discover({ address, challenge, issuer, resource, fetch });
     refuseWithoutPkce(discovered);
     known = { discovered, challenge };
+    learnt.resolve();
     return discovered;
   };
 
@@ -130,6 +137,9 @@ export function createUserCredential(options: UserOptions): UserCredential {
     forCall: ({ principal }) => asRefusal(service, () => find(whoIs(principal, settings))),
     forItself: () => asRefusal(service, () => find(itself)),
     async connect() {
+      // Its refusal says more than its documents: where those are, which scopes it wants, that it wants bound tokens.
+      if (known === undefined) options.askUpstream();
+      await Promise.race([learnt.promise, sleep(challengeMs, undefined, { ref: false })]);
       const { discovered, challenge } = known ?? {
         discovered: await learn({ schemes: [] }),
         challenge: { schemes: [] },
