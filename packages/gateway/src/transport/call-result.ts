@@ -1,6 +1,7 @@
 import { type Answer, type Code, everything, type GatewayError, type JsonText, type Outcome } from '@sallyport/core';
 import { isJsonObject, type JsonValue, metaKeys, rewriteResult } from '@sallyport/protocol';
 import { namingAt } from './mcp-naming.ts';
+import { refusalText } from './refusal.ts';
 
 /** Services read one message per line, and outside strings white space is all a newline can be. */
 export function singleLine(json: string): JsonText {
@@ -22,7 +23,8 @@ export function callResult(outcome: Outcome<Pick<Answer, 'text' | 'shape' | 'res
     return errorResult(`This call waits: ${outcome.reason}`, { [metaKeys.question]: outcome.question });
   }
   const { error } = outcome;
-  const text = [error.message, ...(error.details.issues ?? [])].join('\n');
+  const { intent, issues = [] } = error.details;
+  const text = [refusalText(error), ...(intent === undefined ? issues : [])].join('\n');
   return errorResult(text, { [metaKeys.error]: errorFacts(error) });
 }
 

@@ -8,7 +8,7 @@ import { sessionIdOf } from './http-session-seat.ts';
 import { type McpAnswer, type McpExchange, type McpReceived, nothingListed } from './mcp-request.ts';
 import { listenForNews } from './mcp-subscribe.ts';
 import { toCall } from './reception.ts';
-import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
+import { refusalData, refusalHeaders, refusalText, traceIdHeader } from './refusal.ts';
 import { nobodysSession } from './session-state.ts';
 import type { HttpSession, Sessions } from './sessions.ts';
 import type { StreamRoom } from './stream-room.ts';
@@ -152,7 +152,11 @@ function refusalOf({ deps, exchange }: Pick<Asked, 'deps' | 'exchange'>, error: 
       [traceIdHeader]: callId,
       ...refusalHeaders(error, deps, exchange.endpoint),
     },
-    body: errorMessage(undefined, { code: error.jsonRpc, message: error.message, data: refusalData(error, callId) }),
+    body: errorMessage(undefined, {
+      code: error.jsonRpc,
+      message: refusalText(error),
+      data: refusalData(error, callId),
+    }),
     refusal: error,
   };
 }

@@ -18,7 +18,7 @@ import { type ReadableMessage, type ReadableRequest, traceOf, type UnreadableMes
 import type { McpAnswer, McpExchange, McpReceived, McpRequest } from './mcp-request.ts';
 import { answerSubscribe, answerUnsubscribe } from './mcp-subscribe.ts';
 import { type Reception, toCall } from './reception.ts';
-import { refusalCode, refusalData, refusalHeaders, refusalStatus, traceIdHeader } from './refusal.ts';
+import { refusalCode, refusalData, refusalHeaders, refusalStatus, refusalText, traceIdHeader } from './refusal.ts';
 
 /** Serves messages that were read. The one way in for every transport that speaks MCP. */
 export type McpAnswerer = (exchange: McpExchange, read: ReadableMessage | UnreadableMessage) => Promise<McpAnswer>;
@@ -150,7 +150,7 @@ function refusal({ deps, exchange, era, idText }: Refusing, error: GatewayError)
     },
     body: errorMessage(idText, {
       code: refusalCode(error, era),
-      message: error.message,
+      message: refusalText(error),
       data: refusalData(error, callId),
     }),
     refusal: error,

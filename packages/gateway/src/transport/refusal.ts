@@ -23,6 +23,11 @@ export function refusalData(error: GatewayError, callId: string): JsonObject {
   };
 }
 
+/** What a refusal says to whoever reads it: models see no more of it, so it names the intent that a call went beyond. */
+export function refusalText({ message, details: { intent, issues = [] } }: GatewayError): string {
+  return intent === undefined ? message : `${[`${message} (Intent ${intent}`, ...issues].join('; ')})`;
+}
+
 /** What concerns a thing or a call, not the exchange, is an answer in HTTP's eyes. */
 const answered: ReadonlySet<Reason> = new Set<Reason>([
   'unknown_tool',

@@ -6,7 +6,7 @@ import { originOf, presentedIn } from './http-facts.ts';
 import { goneSignal, headerTrace, isWrongType } from './http-request.ts';
 import type { HttpExchange } from './http-response.ts';
 import { type Reception, toCall } from './reception.ts';
-import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
+import { refusalData, refusalHeaders, refusalText, traceIdHeader } from './refusal.ts';
 
 /** One plain HTTP request and where it leads. */
 export interface RestExchange {
@@ -95,7 +95,7 @@ function refusalBody(error: GatewayError, callId: CallId): object {
   const { traceId, retryAfterMs, ...facts } = refusalData(error, callId);
   return {
     ...facts,
-    message: error.message,
+    message: refusalText(error),
     trace_id: traceId,
     ...(retryAfterMs !== undefined && { retry_after_ms: retryAfterMs }),
   };

@@ -7,7 +7,7 @@ import { hasOneHost, originOf, presentedIn } from './http-facts.ts';
 import { headerTrace } from './http-request.ts';
 import { createConnection, type McpConnection } from './mcp-connection.ts';
 import { toCall } from './reception.ts';
-import { refusalData, refusalHeaders, traceIdHeader } from './refusal.ts';
+import { refusalData, refusalHeaders, refusalText, traceIdHeader } from './refusal.ts';
 
 /**
  * MCP over WebSocket, at `/ws` below each endpoint: one JSON-RPC message per text frame, no subprotocol. The token comes with the upgrade, or,
@@ -118,7 +118,7 @@ async function greet(
 }
 
 function refuseUpgrade(deps: TransportDeps, socket: Duplex, { callId, error, endpoint }: UpgradeRefusal): void {
-  const body = JSON.stringify({ error: { ...refusalData(error, callId), message: error.message } });
+  const body = JSON.stringify({ error: { ...refusalData(error, callId), message: refusalText(error) } });
   const headers = {
     'Content-Type': 'application/json',
     'Content-Length': String(Buffer.byteLength(body)),
