@@ -6,7 +6,7 @@ import { createEditions } from './editions.ts';
 import { createServerFeed } from './feed.ts';
 import { createHeld } from './held.ts';
 import { createListeners } from './listeners.ts';
-import { listServer } from './lists.ts';
+import { type Listed, type ListQuery, listServer } from './lists.ts';
 import type { Pool } from './pool.ts';
 import { keepRefreshing } from './refreshing.ts';
 
@@ -78,8 +78,7 @@ export function followServer(options: ControlOptions): Control {
     try {
       const conversation = await held.conversation(signal);
       const query = { service, conversation, credential, signal, onUnreadable };
-      const { facts, manifest: said } = await listServer(query);
-      const listed = isSubscribable ? said : withoutSubscriptions(said);
+      const { facts, manifest: listed } = await listOffer(query, isSubscribable);
       // It offers other things to hear of: that takes another subscription.
       if (!isSame(facts.capabilities, conversation.server.capabilities)) {
         held.discard();
@@ -103,10 +102,8 @@ export function followServer(options: ControlOptions): Control {
     manifest: () => manifest,
     alive: () => isAlive,
     onChange: changes.add,
-    editions: editions.current,
-    feed: server.feed,
-    poke: refreshing.poke,
-    ask: refreshing.now,
+    ...{ editions: editions.current, feed: server.feed },
+    ...{ poke: refreshing.poke, ask: refreshing.now },
     holds: () => held.isOpen,
     answered() {
       if (!isAlive) refreshing.now();
@@ -118,6 +115,12 @@ export function followServer(options: ControlOptions): Control {
       held.letGo();
     },
   };
+}
+
+/** What a server lists, as far as the gateway offers it. */
+async function listOffer(query: ListQuery, isSubscribable: boolean): Promise<Listed> {
+  const listed = await listServer(query);
+  return isSubscribable ? listed : { ...listed, manifest: withoutSubscriptions(listed.manifest) };
 }
 
 function withoutSubscriptions(manifest: ServiceManifest): ServiceManifest {

@@ -123,11 +123,14 @@ export function takeQuestion(
     });
   };
   const answer = (resultText: string): void => void respond(`"result":${resultText}`);
+  let refuse = reply;
   const decline = (error: { readonly code: number; readonly message: string }): void =>
-    reply(`"error":${JSON.stringify(error)}`);
+    refuse(`"error":${JSON.stringify(error)}`);
   if (method === 'ping') reply('"result":{}');
   else if (asked?.onQuestion && questionMethods.has(method)) asked.onQuestion({ method, paramsText, answer, decline });
   else decline({ code: -32_601, message: 'Method not found' });
+  // What was taken is never left without an answer: there are only so many of those.
+  refuse = (member) => void respond(member);
 }
 
 /** Whom a message on the session's own stream is for: the only request in flight that would take it. */

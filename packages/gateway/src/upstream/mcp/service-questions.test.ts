@@ -149,6 +149,16 @@ describe('a legacy server that asks in the middle of a call', () => {
     expect(await fateOf(call(retry(asked)))).toBe('parked_elsewhere');
   });
 
+  it('is told of every question that nobody answers, however many end together', async () => {
+    const calls = 100;
+    const { fake, call } = await asking((asked, answer) => answer.event(elicit(`q${asked.id}`)), {
+      parking: { parkedMs: 200, maxPerOwner: calls },
+    });
+    await Promise.all(Array.from({ length: calls }, () => call()));
+    const declined = () => fake.received.filter(({ body }) => body.includes('Nobody can be asked.'));
+    await eventually(() => expect(declined()).toHaveLength(calls));
+  });
+
   it('is told when the caller goes away after it came back', async () => {
     const { fake, call, answerTo } = await asking((_call, answer) => answer.event(elicit('a')));
     const caller = new AbortController();
