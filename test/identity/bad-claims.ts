@@ -158,7 +158,7 @@ export const badClaims: readonly BadCredential[] = [
     reason: 'credential_revoked',
     attempt: (lab) => {
       const jti = crypto.randomUUID();
-      lab.revokedTokenIds.add(jti);
+      lab.state.revocations.add({ issuer: 'company', kind: 'token', value: jti, atMs: Date.now() });
       return bearerOf(lab.company.mint({ jti, aud: audienceOf(lab.target) }));
     },
   },

@@ -37,7 +37,6 @@ export interface Lab {
   readonly thief: Holder;
   /** Thumbprint of the certificate that attempts come with, if they say so. */
   readonly certificate: string;
-  readonly revokedTokenIds: Set<string>;
   readonly nonces: Nonces;
   readonly apiTokens: ApiTokens;
   readonly settings: AuthSettings;
@@ -81,7 +80,6 @@ export async function openLab(target: Target): Promise<Lab> {
   const nowMs = Date.now;
   const state = openState({ path: join(folder, 'state.db'), nowMs });
   const pepper = createSecretKey(randomBytes(32));
-  const revokedTokenIds = new Set<string>();
   const nonces = createNonces({ key: createSecretKey(randomBytes(32)), nowMs });
   const deps: AuthenticationDeps = {
     ...{ tokens: state.tokens, pepper, nowMs, nonces, fetch },
@@ -89,13 +87,10 @@ export async function openLab(target: Target): Promise<Lab> {
     scopesOf: () => [],
     settings: () => settings,
     publicUrl: () => target.publicUrl,
-    revocations: {
-      epoch: () => revokedTokenIds.size,
-      isRevoked: ({ tokenId = '' }) => revokedTokenIds.has(tokenId),
-    },
+    revocations: state.revocations,
   };
   const lab: Lab = {
-    ...{ target, company, plain, strict, stranger, revokedTokenIds, nonces, settings, deps, state },
+    ...{ target, company, plain, strict, stranger, nonces, settings, deps, state },
     unpublished: await drawKey('e1'),
     holder: await drawHolder(),
     thief: await drawHolder(),
@@ -118,7 +113,7 @@ export function withNonces(lab: Lab): Authenticate {
   return createAuthenticate(authenticatorKinds.map((kind) => kind.create(deps)));
 }
 
-async function mintApiTokens(deps: AuthenticationDeps, { accounts, tokens }: State): Promise<ApiTokens> {
+export async function mintApiTokens(deps: AuthenticationDeps, { accounts, tokens }: State): Promise<ApiTokens> {
   const lifeMs = 3_600_000;
   const ask = (name: string) => ({
     account: accounts.ensure({ name, kind: 'agent' }),
