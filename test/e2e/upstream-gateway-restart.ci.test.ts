@@ -46,8 +46,7 @@ describe('a gateway that is started again under load', () => {
       process.stdout.write(
         `${kind}: ${JSON.stringify([...ends])}, once it was back ${JSON.stringify([...afterwards])}\n`,
       );
-      // A server is not asked what it offers before the gateway answers: until then there are no tools.
-      const expected = ['answered', 'lost', 'unknown_session', 'unknown_tool'];
+      const expected = ['answered', 'lost', 'unknown_session'];
       expect([...ends].filter((end) => !expected.includes(end))).toEqual([]);
       expect([...afterwards].sort()).toEqual(['answered', 'unknown_session']);
       const done = countNoted(world.upstream.ledger, 'done');
@@ -61,16 +60,37 @@ describe('a gateway that is started again under load', () => {
 });
 
 describe('a server that is away when the gateway is started again', () => {
-  it('is known from before: its calls wait and are told to try again', async () => {
-    const world = await startFaultWorld('second');
-    await world.upstream.crash();
-    world.gateway.program.kill();
-    await world.gateway.program.ended;
-    await world.restartGateway(true);
-    const params = { name: world.upstream.tools.echo, arguments: { nonce: crypto.randomUUID() } };
-    const answer = await askModern(targetOf(world), 'tools/call', params);
-    expect(answer.reason).toBe('upstream_unavailable');
-  });
+  it.each(['second', 'stdio-first'] as const)(
+    '%s: is known from before; its lists say so, its calls wait and are told to try again, until it is back',
+    async (kind) => {
+      const world = await startFaultWorld(kind);
+      const listed = async () => (await askModern(targetOf(world), 'tools/list', {})).result;
+      const tools = (await listed())?.tools;
+      expect(tools).toHaveLength(3);
+      // A server over stdio would be started again: it is kept from that.
+      const isStdio = kind === 'stdio-first';
+      if (isStdio) world.upstream.bar?.(true);
+      else await world.upstream.crash();
+      world.gateway.program.kill();
+      await world.gateway.program.ended;
+      await world.restartGateway(true);
+      expect(await listed()).toMatchObject({ tools, _meta: { 'dev.sallyport/stale': [kind] } });
+      const params = { name: world.upstream.tools.echo, arguments: { nonce: crypto.randomUUID() } };
+      const refused = await askModern(targetOf(world), 'tools/call', params);
+      expect(refused).toMatchObject({ status: 503, reason: 'upstream_unavailable' });
+      if (isStdio) world.upstream.bar?.(false);
+      await world.upstream.start();
+      const again = { ...params, arguments: { nonce: crypto.randomUUID() } };
+      await until(
+        async () => (await askModern(targetOf(world), 'tools/call', again)).reason !== 'upstream_unavailable',
+        'it is back',
+        45_000,
+      );
+      await until(async () => !JSON.stringify(await listed()).includes('dev.sallyport/stale'), 'its lists are its own');
+      const done = countNoted(world.upstream.ledger, 'done');
+      expect([done.get(params.arguments.nonce), done.get(again.arguments.nonce)]).toEqual([undefined, 1]);
+    },
+  );
 });
 
 describe('a question that is open when the gateway is started again', () => {

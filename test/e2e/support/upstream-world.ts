@@ -1,5 +1,5 @@
 import { once } from 'node:events';
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { join } from 'node:path';
 import { mintCredential, writeCredentialFile } from '@sallyport/gateway';
@@ -31,6 +31,8 @@ export interface Upstream {
   start(): Promise<void>;
   /** SIGKILL for the oldest; resolves when it is gone. */
   crash(): Promise<void>;
+  /** Over stdio: whether it ends right after each start. */
+  bar?(isBarred: boolean): void;
 }
 
 /** A gateway in a process of its own, with one server behind it. */
@@ -158,6 +160,10 @@ async function overStdio(kind: 'stdio-first' | 'stdio-second', ledger: string): 
       if (pid === undefined) return;
       process.kill(pid, 'SIGKILL');
       await until(() => !isAlive(pid), 'it is gone');
+    },
+    bar(isBarred) {
+      if (isBarred) writeFileSync(`${ledger}.barred`, '');
+      else rmSync(`${ledger}.barred`);
     },
   };
   return { upstream, services: { [kind]: { stdio: [process.execPath, ...words] } }, announce: {} };
