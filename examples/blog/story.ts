@@ -3,6 +3,7 @@
  * `npm start -- --story blog` at the top of the repository; `--json` prints it for programs. Ends with 1 if anything differs.
  */
 import { startBlog } from './story/gateway.ts';
+import { playIntent } from './story/intent.ts';
 import { playStory } from './story/play.ts';
 import { timeline } from './story/timeline.ts';
 
@@ -10,7 +11,9 @@ const json = process.argv.includes('--json');
 process.stderr.write('Starting three services behind a gateway …\n');
 const blog = await startBlog();
 try {
-  const story = await playStory(blog);
+  const played = await playStory(blog);
+  const asked = await playIntent(blog);
+  const story = { ...played, asked, problems: [...played.problems, ...asked.problems] };
   process.stdout.write(json ? `${JSON.stringify({ ok: story.problems.length === 0, ...story })}\n` : timeline(story));
   process.exitCode = story.problems.length === 0 ? 0 : 1;
 } finally {

@@ -1,10 +1,11 @@
 import { stripVTControlCharacters, styleText } from 'node:util';
 import { actorsOf, type Span } from './audit.ts';
+import { type Asked, lineOf } from './intent.ts';
 import { auditOutcome, type Played, type Story } from './play.ts';
 
 /** Prints a story for people: what the agent did, what the gateway decided, what it caused, and the proof. */
-export function timeline(story: Story): string {
-  const { played, tools, audit, problems, protocolVersion } = story;
+export function timeline(story: Story & { readonly asked: Asked }): string {
+  const { played, tools, audit, asked, problems, protocolVersion } = story;
   return [
     '',
     bold('A blog, an agent, and the door between them'),
@@ -13,6 +14,8 @@ export function timeline(story: Story): string {
     `${dim(' 1')}  the agent looks at what it may call ${dim('tools/list')}`,
     `    ${mark(tools.length > 0)} ${tools.length} tools; posts.PostService.Delete and users.UserService.Reindex are not among them`,
     ...played.flatMap((each, index) => stepLines(each, index + 2)),
+    '',
+    ...askedLines(asked),
     '',
     bold('The audit'),
     `    ${mark(audit.ok)} ${audit.records} records, one unbroken chain from the first to the last`,
@@ -23,6 +26,20 @@ export function timeline(story: Story): string {
     ...problems.map((problem) => `  ${red('✗')} ${problem}`),
     '',
   ].join('\n');
+}
+
+function askedLines({ message, intent, trace: told }: Asked): readonly string[] {
+  return [
+    bold('One thing, asked for by a person'),
+    dim(`a token for the intent ${intent}: this one post, published once, within five minutes`),
+    '',
+    `    dana: “${message}”`,
+    ...told.timeline.slice(1).map((event) => {
+      const text = lineOf(event);
+      const paint = event.outcome === 'refused' ? red : event.outcome === undefined ? dim : green;
+      return `    ${dim(event.at.slice(11, 23))}  ${pad(paint(text), 66)} ${[event.subject, ...(event.actors ?? [])].join(' via ')}`;
+    }),
+  ];
 }
 
 function stepLines({ step, calls, seen, span, problems }: Played, number: number): readonly string[] {
