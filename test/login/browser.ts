@@ -39,7 +39,7 @@ export class Browser {
     headers = {},
   ): Promise<Arrival> {
     const form = page.forms.find((one) => one.action.endsWith(`/${action}`)) ?? page.forms[0];
-    if (form === undefined) throw new Error(`no form ${action} in ${page.html}`);
+    if (form === undefined) throw new Error(`no form ${action} in ${page.html.replace(/^[\s\S]*<main>/, '')}`);
     const body = new URLSearchParams(
       form.fields.filter(([name]) => !Object.hasOwn(given, name)).map(([name, value]) => [name, value]),
     );

@@ -22,13 +22,21 @@ function provider(more: Partial<OAuthClientProvider> = {}): OAuthClientProvider 
       response_types: ['code'],
       token_endpoint_auth_method: 'none',
     },
-    state: () => (kept.state = randomUUID()) as string,
+    state: () => randomUUID(),
     clientInformation: () => kept.client as never,
-    saveClientInformation: (client) => void (kept.client = client),
+    saveClientInformation: (client) => {
+      kept.client = client;
+    },
     tokens: () => kept.tokens as never,
-    saveTokens: (tokens) => void (kept.tokens = tokens),
-    redirectToAuthorization: (url) => void (self.sentTo = url),
-    saveCodeVerifier: (verifier) => void (kept.verifier = verifier),
+    saveTokens: (tokens) => {
+      kept.tokens = tokens;
+    },
+    redirectToAuthorization: (url) => {
+      self.sentTo = url;
+    },
+    saveCodeVerifier: (verifier) => {
+      kept.verifier = verifier;
+    },
     codeVerifier: () => kept.verifier as string,
     ...more,
   };

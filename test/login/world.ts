@@ -37,8 +37,6 @@ export interface World {
   /** Makes a user who may allow what is given. */
   addUser(name: string, scopes?: readonly string[]): Promise<void>;
   browser(): Browser;
-  /** Starts another gateway on the same data. */
-  again(): Promise<RunningGateway>;
   /** All files of its data, as bytes. */
   stored(): string;
   close(): Promise<void>;
@@ -95,15 +93,6 @@ export async function openWorld(
     addUser: async (name, scopes = ['posts:*']) =>
       void (await operate('users.add', { name, password, scopes: [...scopes] })),
     browser: () => new Browser(origin),
-    async again() {
-      const loaded = await loadConfig(file);
-      // Its own admin socket would be the other's.
-      const data = { ...loaded.config, publicUrl: origin };
-      const other = await startGateway({ config: data, ...options });
-      closers.push(() => other.close());
-      await other.ready();
-      return other;
-    },
     stored: () =>
       readdirSync(config.data)
         .filter((name) => name.includes('.db'))

@@ -84,6 +84,9 @@ function protocol(hasRegistration: boolean): object {
       dPoPSigningAlgValues: ['ES256', 'EdDSA', 'Ed25519'],
     },
     pkce: { required: () => true },
+    // A program in a web page may ask from where it is sent back to.
+    clientBasedCORS: (_: Context, origin: string, { redirectUris }: Client) =>
+      redirectUris.some((uri) => URL.parse(uri)?.origin === origin),
     rotateRefreshToken: () => true,
     issueRefreshToken: async (_: Context, client: Client) => client.grantTypeAllowed('refresh_token'),
     expiresWithSession: async () => false,
@@ -106,7 +109,10 @@ function features(parts: Parts): object {
     devInteractions: { enabled: false },
     dPoP: { enabled: true },
     clientCredentials: { enabled: true },
-    revocation: { enabled: true },
+    revocation: {
+      enabled: true,
+      allowedPolicy: async (_: Context, client: Client, token: Owned) => mayRevoke(client, token),
+    },
     pushedAuthorizationRequests: { enabled: false },
     rpInitiatedLogout: { enabled: false },
     userinfo: { enabled: false },
@@ -133,6 +139,15 @@ function features(parts: Parts): object {
       },
     },
   };
+}
+
+interface Owned {
+  readonly clientId?: string;
+}
+
+/** A token of another client is as unknown as one that never was (RFC 7009 §2.1). */
+function mayRevoke({ clientId }: Client, token: Owned): boolean {
+  return token.clientId === clientId;
 }
 
 /** Whoever is not in the configuration is a stranger, and held to what strangers may. */
