@@ -10,10 +10,14 @@ const { values, positionals } = parseArgs({
 const { MCP_CONFORMANCE_SCENARIO: scenario = '', MCP_CONFORMANCE_PROTOCOL_VERSION: revision = '' } = process.env;
 const talk = talks[scenario];
 const [server] = positionals;
-if (talk === undefined || server === undefined) throw new Error(`there is no such scenario: ${scenario}`);
+const isAuth = scenario.startsWith('auth/');
+if ((talk === undefined && !isAuth) || server === undefined) throw new Error(`there is no such scenario: ${scenario}`);
 const context = JSON.parse(process.env.MCP_CONFORMANCE_CONTEXT ?? '{}') as Talk['context'];
 
-if (values['via-gateway']) {
+if (talk === undefined) {
+  const { playAuth } = await import('./client/auth-world.ts');
+  await playAuth({ scenario, revision, context: context as unknown as Readonly<Record<string, string>>, server });
+} else if (values['via-gateway']) {
   const { mounted, startOpenGateway } = await import('./runner/gateway.ts');
   const gateway = await startOpenGateway({ [mounted]: server });
   try {

@@ -3,7 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { runClientScenarios } from './runner/client.ts';
+import { runAuthScenarios, runClientScenarios } from './runner/client.ts';
 import type { Row } from './runner/compare.ts';
 import { type Leg, type OpenLeg, serverLegs } from './runner/legs.ts';
 import { type Mode, serverModes } from './runner/mode.ts';
@@ -13,6 +13,9 @@ import { runSuite, suiteVersion } from './runner/suite.ts';
 /** The mode in which the suite plays servers and tests a client; it has two legs, with and without a gateway. */
 const clientMode = 'client';
 const clientLegs = ['direct', 'gateway'];
+/** The mode in which the suite plays servers that want OAuth, and the gateway is their client: there is nothing to compare with. */
+const authMode = 'client-auth';
+const authLeg = 'gateway';
 
 const { values: chosen } = parseArgs({
   options: {
@@ -24,7 +27,7 @@ const { values: chosen } = parseArgs({
 });
 const legNames = serverLegs.map(({ name }) => name);
 refuseUnknown('leg', chosen.leg, legNames);
-refuseUnknown('mode', chosen.mode, [...serverModes.map(({ name }) => name), clientMode]);
+refuseUnknown('mode', chosen.mode, [...serverModes.map(({ name }) => name), clientMode, authMode]);
 
 const out = join(import.meta.dirname, '..', '..', 'out');
 const ending = new AbortController();
@@ -41,6 +44,13 @@ for (const leg of serverLegs.filter(({ name }) => isChosenLeg(name))) {
 }
 for (const leg of clientLegs.filter((name) => isChosenMode(clientMode) && isChosenLeg(name))) {
   if (!ending.signal.aborted) await record(leg, clientMode, (onScenario) => runClient(leg, onScenario));
+}
+if (isChosenMode(authMode) && isChosenLeg(authLeg) && !ending.signal.aborted) {
+  const folder = join(out, 'conformance', authLeg, authMode);
+  const { scenario: scenarios } = chosen;
+  await record(authLeg, authMode, (onScenario) =>
+    runAuthScenarios({ scenarios, folder, onScenario, signal: ending.signal }),
+  );
 }
 report();
 
@@ -71,7 +81,8 @@ async function record(leg: string, mode: string, run: (onScenario: OnScenario) =
   try {
     const rows = await run(onScenario);
     if (leg === 'direct') direct.set(mode, rows);
-    runs.push(judge({ leg, mode }, rows, leg === 'direct' ? undefined : direct.get(mode)));
+    const isAlone = leg === 'direct' || mode === authMode;
+    runs.push(judge({ leg, mode }, rows, isAlone ? undefined : direct.get(mode)));
   } catch (error) {
     runs.push(brokenRun({ leg, mode }, error));
   }

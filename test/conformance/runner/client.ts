@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import type { Row } from './compare.ts';
-import { clientScenarios } from './mode.ts';
+import { authScenarios, type ClientScenario, clientScenarios } from './mode.ts';
 import { runSuite } from './suite.ts';
 
 /** A run of the scenarios for clients. */
@@ -19,10 +19,23 @@ export interface ClientRun {
  * A gateway asks a server more than its client does (for the lists, for changes), so the suite sees more requests. What
  * is compared is what it judges: each check once per scenario and status, without the notes it takes of traffic.
  */
-export async function runClientScenarios(run: ClientRun): Promise<readonly Row[]> {
+export function runClientScenarios(run: ClientRun): Promise<readonly Row[]> {
+  return runAll(clientScenarios, run);
+}
+
+/**
+ * Runs the suite's servers that want OAuth against a gateway as `sallyport serve` runs it, which is their client. What the suite
+ * only warns of fails here.
+ */
+export async function runAuthScenarios(run: Omit<ClientRun, 'viaGateway'>): Promise<readonly Row[]> {
+  const rows = await runAll(authScenarios, { ...run, viaGateway: true });
+  return rows.map((row) => (row.status === 'WARNING' ? { ...row, status: 'FAILURE' as const } : row));
+}
+
+async function runAll(all: readonly ClientScenario[], run: ClientRun): Promise<readonly Row[]> {
   const { scenarios, viaGateway, folder, onScenario, signal } = run;
   const rows: Row[] = [];
-  for (const { name, revision } of clientScenarios) {
+  for (const { name, revision } of all) {
     if (scenarios.length > 0 && !scenarios.includes(name)) continue;
     const checks = await runSuite({
       subject: { command: commandOf(viaGateway) },

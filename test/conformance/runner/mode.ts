@@ -20,10 +20,7 @@ export interface ClientScenario {
   readonly revision: string;
 }
 
-/**
- * The scenarios for clients that a gateway between client and server can be asked to pass: all but those of OAuth, where
- * the gateway is the client of an authorization server.
- */
+/** The scenarios for clients that a gateway between client and server can be asked to pass: all but those of OAuth. */
 export const clientScenarios: readonly ClientScenario[] = [
   ...[
     'initialize',
@@ -42,4 +39,30 @@ export const clientScenarios: readonly ClientScenario[] = [
     'json-schema-ref-no-deref',
     'json-schema-2020-12-preservation',
   ].map((name) => ({ name, revision: '2026-07-28' })),
+];
+
+const discovery = ['metadata-default', 'metadata-var1', 'metadata-var2', 'metadata-var3'];
+const scopes = ['from-www-authenticate', 'from-scopes-supported', 'omitted-when-undefined', 'step-up', 'retry-limit'];
+const both = [
+  ...[...discovery, 'basic-cimd', ...scopes.map((name) => `scope-${name}`)],
+  ...['token-endpoint-auth-basic', 'token-endpoint-auth-post', 'token-endpoint-auth-none', 'pre-registration'],
+];
+const modern = [
+  ...['resource-mismatch', 'offline-access-scope', 'offline-access-not-supported', 'authorization-server-migration'],
+  ...['iss-supported', 'iss-not-advertised', 'iss-supported-missing', 'iss-wrong-issuer', 'iss-unexpected'],
+  ...['iss-normalized', 'metadata-issuer-mismatch'],
+];
+const extensions = [
+  ...['client-credentials-jwt', 'client-credentials-basic', 'enterprise-managed-authorization'],
+  ...['dpop', 'dpop-nonce', 'wif-jwt-bearer'],
+];
+
+/** The scenarios about OAuth, in which the gateway itself is the client: all that there are, at each revision that has them. */
+export const authScenarios: readonly ClientScenario[] = [
+  ...['2025-03-26-oauth-metadata-backcompat', '2025-03-26-oauth-endpoint-fallback'].map((name) => ({
+    name: `auth/${name}`,
+    revision: '2025-03-26',
+  })),
+  ...[...both, ...extensions].map((name) => ({ name: `auth/${name}`, revision: '2025-11-25' })),
+  ...[...both, ...modern, ...extensions].map((name) => ({ name: `auth/${name}`, revision: '2026-07-28' })),
 ];
