@@ -2,6 +2,7 @@ import type { Classification, SideEffect } from '@sallyport/protocol';
 import type { CallId, JsonText, Origin, ServiceMethod } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import type { Code, Reason, StageName } from './error.ts';
+import type { Redactions } from './outcome.ts';
 import type { Actor } from './principal.ts';
 
 /** Which layout of record this is; a reader refuses versions it does not know. */
@@ -57,6 +58,8 @@ export interface AuditRecord {
   readonly code?: Code;
   readonly reason?: Reason;
   readonly stage?: StageName;
+  /** What the output filters took out of the answer and of what was said on the way to it, by rule. */
+  readonly redacted?: Redactions;
   readonly inputBytes: number;
   readonly outputBytes: number;
   readonly argumentsText?: JsonText;

@@ -9,6 +9,9 @@ export interface Progress {
   readonly message?: string;
 }
 
+/** How often each rule took something out of a text, by the rule's id. */
+export type Redactions = Readonly<Record<string, number>>;
+
 /** What an upstream answered: the result of its method as text (an MCP `CallToolResult`, say), or its protocol error. */
 export interface Answer {
   readonly text: JsonText;
@@ -25,6 +28,8 @@ export interface Answer {
   readonly status?: number;
   /** Which instance answered. */
   readonly instance: string;
+  /** What the output filters took out of it. */
+  readonly redacted?: Redactions;
   /** Whose answer it is; dispatch writes it down. */
   readonly service?: string;
 }

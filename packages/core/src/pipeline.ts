@@ -1,5 +1,5 @@
 import type { JsonObject } from '@sallyport/protocol';
-import type { AnyRequest, Call } from './call.ts';
+import type { AnyRequest, Call, JsonText } from './call.ts';
 import type { AccessRequest } from './decision.ts';
 import { GatewayError } from './error.ts';
 import { identify } from './identify.ts';
@@ -8,6 +8,7 @@ import { listTargets } from './listing.ts';
 import type { Answer, Answered, Listing, Outcome, Refused, Subscription, Suspended } from './outcome.ts';
 import { type Grounds, grantPermit, type Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
+import type { Hop } from './ports/upstream.ts';
 import type { Principal } from './principal.ts';
 import { resolve } from './resolve.ts';
 import type { CallOf, Stages } from './stages.ts';
@@ -93,7 +94,7 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
 
   trail.stage = 'dispatch';
   const { trace, signal, origin } = call;
-  const { timeoutMs, client, onProgress, onNotification, onPause } = call.request;
+  const { timeoutMs, client, onPause } = call.request;
   const answer = await stages.dispatch(permit, {
     credential,
     trace,
@@ -105,10 +106,7 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
     },
     transport: origin.transport,
     timeoutMs: Math.min(timeoutMs ?? permit.target.timeoutMs, permit.target.timeoutMs, timeLeft(stages, permit)),
-    ...(onProgress && { onProgress }),
-    ...(onNotification && {
-      onNotification: (method, paramsText) => onNotification({ service: permit.target.service, method, paramsText }),
-    }),
+    ...onTheWay(stages, { call, permit, trail }),
     ...(onPause && { onPause }),
   });
 
@@ -117,7 +115,31 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
   // A filter of an embedder's that forgets to return must not leave its caller without an answer.
   if (typeof cleaned?.text !== 'string') throw new Error('the output filters returned no answer');
   trail.answer = cleaned;
+  trail.addRedacted(cleaned.redacted);
   return cleaned;
+}
+
+/** What the service says before it answers goes through the filters, too, piece by piece. */
+function onTheWay({ filterNotification }: Stages, { call, permit, trail }: Departure): Partial<Hop> {
+  const { onProgress, onNotification } = call.request;
+  const { target } = permit;
+  const clean = (text: JsonText): JsonText => {
+    const cleaned = filterNotification?.(target, text);
+    trail.addRedacted(cleaned?.redacted);
+    return cleaned?.text ?? text;
+  };
+  return {
+    ...(onProgress && {
+      onProgress: ({ message, ...progress }) => {
+        const cleaned = message === undefined ? undefined : JSON.parse(clean(JSON.stringify(message) as JsonText));
+        onProgress({ ...progress, ...(cleaned !== undefined && { message: String(cleaned) }) });
+      },
+    }),
+    ...(onNotification && {
+      onNotification: (method, paramsText) =>
+        onNotification({ service: target.service, method, paramsText: clean(paramsText) }),
+    }),
+  };
 }
 
 /** What was allowed until a deadline does not go on after it. In milliseconds. @throws GatewayError `credential_expired` */

@@ -5,6 +5,7 @@ import type { GatewayError } from './error.ts';
 import type { Answer, Suspended } from './outcome.ts';
 import type { Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
+import type { Cleaned } from './ports/output-filter.ts';
 import type { Topic } from './ports/registry.ts';
 import type { Hop, OutboundCredential } from './ports/upstream.ts';
 import type { Principal } from './principal.ts';
@@ -37,6 +38,8 @@ export interface Stages {
   readonly dispatch: (permit: Permit, hop: Hop) => Promise<Answer>;
   /** Takes away from an answer what may not leave; never adds. */
   readonly filter: (permit: Permit, answer: Answer) => Awaitable<Answer>;
+  /** The same for what a service says while it works. Absent: nothing is taken away. */
+  readonly filterNotification?: (target: Target, text: JsonText) => Cleaned;
   /** Resolves when the record is as durable as it must be for the answer to be sent. */
   readonly record: (record: AuditRecord) => Promise<void>;
   /** Tells the listener of every change of the catalog, until the returned function is called. */

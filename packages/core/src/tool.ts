@@ -34,6 +34,8 @@ interface Offered {
   readonly stability: 'experimental' | 'stable' | 'deprecated';
   /** The intent to call must be durable before the call leaves. */
   readonly auditRequired: boolean;
+  /** Rules, or groups of rules, of the output filter that do not apply to its answers: they are what it is for. `*`: none does. */
+  readonly mayReturn?: readonly string[];
   readonly timeoutMs: number;
   /** SHA-256 of the definition as announced, hex. */
   readonly definitionHash: string;

@@ -2,7 +2,7 @@ import { type AuditRecord, auditSchemaVersion } from './audit-record.ts';
 import type { Call, Input, Origin } from './call.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import type { StageName } from './error.ts';
-import type { Answer, Outcome } from './outcome.ts';
+import type { Answer, Outcome, Redactions } from './outcome.ts';
 import type { Fate } from './ports/hold.ts';
 import type { Principal } from './principal.ts';
 import type { Target } from './tool.ts';
@@ -21,12 +21,22 @@ export class Trail {
   request: AccessRequest | undefined;
   decision: Decision | undefined;
   answer: Answer | undefined;
+  /** What was taken out of what the service said, so far. */
+  redacted: Redactions | undefined;
   /** For lists and other answers that are not a service's. */
   outputBytes = 0;
   readonly call: Call;
 
   constructor(call: Call) {
     this.call = call;
+  }
+
+  /** Adds to what was taken out. */
+  addRedacted(more: Redactions | undefined): void {
+    if (more === undefined) return;
+    const sum = new Map(Object.entries(this.redacted ?? {}));
+    for (const [rule, count] of Object.entries(more)) sum.set(rule, (sum.get(rule) ?? 0) + count);
+    this.redacted = Object.fromEntries(sum);
   }
 
   /** The record of how the call ended. */
@@ -41,6 +51,7 @@ export class Trail {
       ...(error && { code: error.code, reason: error.reason, stage: error.stage ?? this.stage }),
       outputBytes: this.answer?.text.length ?? this.outputBytes,
       ...(this.answer && { outputText: this.answer.text }),
+      ...(this.redacted && { redacted: this.redacted }),
     };
   }
 

@@ -135,6 +135,7 @@ function callText(record: AuditRecord): string {
     code: record.code,
     reason: record.reason,
     stage: record.stage,
+    redacted: record.redacted,
     inputBytes: record.inputBytes,
     outputBytes: record.outputBytes,
   });

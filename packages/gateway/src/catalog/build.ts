@@ -79,8 +79,9 @@ function toStatus({ manifest, instances, keptOut = 0, state }: Registration): Se
 }
 
 /** Everything about a target that a caller or a policy can notice. */
-function identity({ name, version, definitionHash, scopes, internal, auditRequired, timeoutMs }: Target): string {
-  return JSON.stringify([name, version, definitionHash, scopes, internal, auditRequired, timeoutMs]);
+function identity({ name, version, definitionHash, scopes, internal, ...rest }: Target): string {
+  const { auditRequired, timeoutMs, mayReturn } = rest;
+  return JSON.stringify([name, version, definitionHash, scopes, internal, auditRequired, timeoutMs, mayReturn]);
 }
 
 function partsOf(

@@ -16,6 +16,8 @@ export interface ToolOverride {
   readonly internal?: boolean;
   readonly auditRequired?: boolean;
   readonly timeoutMs?: number;
+  /** Rules or groups of the output filter that do not apply to its answers. */
+  readonly mayReturn?: readonly string[];
   /** The gateway makes its calls tasks, for callers that know them. Tools only. */
   readonly task?: boolean;
 }
@@ -125,7 +127,7 @@ export function unlistedResource(
   }
   const { capability, entryText, ...inherited } = template;
   const override = rules.overrideFor(name);
-  const { scopes, internal, auditRequired, timeoutMs } = override;
+  const { scopes, internal, auditRequired, timeoutMs, mayReturn } = override;
   return {
     ...inherited,
     ...(scopes && { scopes }),
@@ -133,6 +135,7 @@ export function unlistedResource(
     ...(internal !== undefined && { internal }),
     ...(auditRequired !== undefined && { auditRequired }),
     ...(timeoutMs !== undefined && { timeoutMs }),
+    ...(mayReturn !== undefined && { mayReturn }),
     ...{ capability: 'resource', name, remoteName: uri, listed: false },
   };
 }
@@ -164,6 +167,7 @@ function common({ manifest, declared, rules, name }: Governed) {
     owner: declared.owner ?? manifest.owner ?? 'unknown',
     stability: declared.stability ?? 'stable',
     timeoutMs: override.timeoutMs ?? declared.timeoutMs ?? defaultTimeoutMs,
+    ...(override.mayReturn && { mayReturn: override.mayReturn }),
     definitionHash: sha256(canonical(declared as unknown as JsonValue)),
     ...(entryText !== undefined && { entryText: entryText as JsonText }),
   } as const;

@@ -12,6 +12,7 @@ import {
   type LimitOverride,
   type Presets,
 } from '../limits/index.ts';
+import { defaultRedaction, type RedactionSettings } from '../output/index.ts';
 import { createSealer } from '../secrets/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { createEmbedded, type Embedded } from '../transport/embedded.ts';
@@ -25,6 +26,8 @@ import type { ExtraKinds } from './stages.ts';
 
 /** What a gateway inside a program of one's own is made of. */
 export interface GatewayOptions extends ExtraKinds {
+  /** What is taken out of answers. Default: what opens doors (keys, tokens, passwords). */
+  readonly redaction?: RedactionSettings;
   /** Where the services come from. */
   readonly registry: Registry;
   /** Who may call. There is no default: a gateway without authenticators lets nobody in. */
@@ -120,6 +123,7 @@ function settingsOf(options: GatewayOptions, boundHosts: () => readonly string[]
     overrideFor: (name): ToolOverride => overrideFor(name),
     methodsOf: () => [],
     viewNamed: () => undefined,
+    redaction: options.redaction ?? defaultRedaction,
   };
 }
 

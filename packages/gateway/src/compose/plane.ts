@@ -13,6 +13,7 @@ import type {
 import type { Logger } from 'pino';
 import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
 import type { Rules, ToolOverride } from '../catalog/targets.ts';
+import type { RedactionSettings } from '../output/index.ts';
 import { logFor } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createTaskKeeper } from '../upstream/task-keeper.ts';
@@ -35,6 +36,8 @@ export interface PlaneSettings {
   readonly overrideFor: (toolName: string) => ToolOverride;
   /** Methods of a server's own that it lets through. */
   readonly methodsOf: (service: string) => readonly string[];
+  /** What is taken out of answers. */
+  readonly redaction: RedactionSettings;
   /** What a named view takes in. */
   readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
 }
@@ -62,8 +65,8 @@ export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
   const rulesOf = ({ overrideFor, methodsOf }: PlaneSettings): Rules => ({ overrideFor, methodsOf });
   const tasks = createTaskKeeper({ nowMs: parts.nowMs });
   const catalog = createLiveCatalog({ registry, ...rulesOf(settings), log });
-  const build = ({ admit, rate, viewNamed }: PlaneSettings) =>
-    composePipeline({ ...parts, admit, rate, viewNamed, catalog, tasks });
+  const build = ({ admit, rate, viewNamed, redaction }: PlaneSettings) =>
+    composePipeline({ ...parts, admit, rate, viewNamed, redaction, catalog, tasks });
   let current = build(settings);
   return {
     pipeline: {

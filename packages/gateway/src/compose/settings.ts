@@ -30,6 +30,7 @@ export function agentSettings(config: GatewayConfig, parts: SettingsParts): Plan
     overrideFor: (name): ToolOverride => overrideFor(name),
     methodsOf: (service) => methodsOf(config, service),
     viewNamed: compileViews(config),
+    redaction: config.output.redaction,
   };
 }
 
@@ -45,6 +46,8 @@ export function adminSettings(config: GatewayConfig, { limiter }: SettingsParts)
     overrideFor: () => ({}),
     methodsOf: () => [],
     viewNamed: () => undefined,
+    // A token that was just made is what its owner asked for.
+    redaction: { groups: [], rules: [] },
   };
 }
 

@@ -27,8 +27,8 @@ import { createCredential } from '../credentials/stage.ts';
 import { type Containment, createEntitle } from '../entitlement/stage.ts';
 import { createBudget } from '../limits/budget.ts';
 import { createIntentCalls } from '../limits/intent-calls.ts';
-import { outputFilters } from '../output/index.ts';
-import { createFilter } from '../output/stage.ts';
+import { defaultRedaction, outputFilters, type RedactionSettings } from '../output/index.ts';
+import { createFilter, createFilterNotification } from '../output/stage.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createDispatch } from '../upstream/stage.ts';
 import { createTaskKeeper, type TaskKeeper } from '../upstream/task-keeper.ts';
@@ -61,6 +61,8 @@ export interface Parts extends ExtraKinds {
   readonly boundByIntents?: boolean;
   /** Kept over a change of configuration. Default: one of these stages alone. */
   readonly tasks?: TaskKeeper;
+  /** What is taken out of answers. Default: secrets. */
+  readonly redaction?: RedactionSettings;
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
   /** States what was permitted, where a service is to check that. */
@@ -76,6 +78,8 @@ export function composeStages(parts: Parts): Stages {
   const engines = [...always, ...(parts.policyEngines ?? [])];
   const counting = boundByIntents ? [createIntentCalls({ ...(intents && { intents }), nowMs })] : [];
   const authorize = createAuthorize(engines);
+  const output = { redaction: parts.redaction ?? defaultRedaction };
+  const filters = [...outputFilters.map((create) => create(output)), ...(parts.outputFilters ?? [])];
   const tasks = parts.tasks ?? createTaskKeeper({ nowMs: parts.nowMs });
   return {
     admit: parts.admit,
@@ -101,7 +105,8 @@ export function composeStages(parts: Parts): Stages {
     }),
     toolOfTask: (principal, taskId) => parts.sealing.openTask(principal, taskId)?.tool,
     watch: createWatch({ feedOf: parts.catalog.feedOf, sealing: parts.sealing, tasks }),
-    filter: createFilter(schemas.check, [...outputFilters, ...(parts.outputFilters ?? [])]),
+    filter: createFilter(schemas.check, filters),
+    filterNotification: createFilterNotification(filters),
     record: parts.record,
     onCatalogChange: parts.catalog.onChange,
     ...(parts.onRecheck && { onRecheck: parts.onRecheck }),

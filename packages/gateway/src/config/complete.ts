@@ -3,6 +3,7 @@ import { toAuthSettings } from '../authentication/config.ts';
 import { toAuthServerSettings } from '../authserver/config.ts';
 import { toCredentialSettings, toSecretPlace } from '../credentials/config.ts';
 import type { CredentialSettings } from '../credentials/settings.ts';
+import { customRule, type RedactionRule } from '../output/index.ts';
 import { toRateLimit } from './fields.ts';
 import type { GatewayConfig, ServiceConfig, ToolLimit, ToolOverride } from './gateway-config.ts';
 import type { ConfigFile } from './schema.ts';
@@ -42,6 +43,7 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
     catalog: file.catalog,
     limits: toLimits(file.limits),
     auth: toAuth(file.auth, folder),
+    output: { redaction: { groups: file.output.redact, rules: file.output.rules.map(toRule) } },
     audit: {
       refusalsPerPeer: file.audit.refusalsPerPeer,
       refusalWindowMs: file.audit.refusalWindow,
@@ -176,6 +178,10 @@ function plainEnv({ env = {} }: ServiceFile): Readonly<Record<string, string>> {
   );
 }
 
+function toRule({ name, pattern, keywords }: ConfigFile['output']['rules'][number]): RedactionRule {
+  return customRule({ id: name, pattern, keywords });
+}
+
 function toolOverride(pattern: string, file: ToolFile): ToolOverride {
   return {
     pattern,
@@ -185,6 +191,7 @@ function toolOverride(pattern: string, file: ToolFile): ToolOverride {
     ...(file.auditRequired !== undefined && { auditRequired: file.auditRequired }),
     ...(file.task !== undefined && { task: file.task }),
     ...(file.timeout !== undefined && { timeoutMs: file.timeout }),
+    ...(file.mayReturn && { mayReturn: file.mayReturn }),
   };
 }
 

@@ -2,6 +2,7 @@ import type { RateLimit } from '@sallyport/core';
 import type { AuthSettings } from '../authentication/settings.ts';
 import type { AuthServerSettings } from '../authserver/settings.ts';
 import type { CredentialSettings, SecretPlace } from '../credentials/settings.ts';
+import type { RedactionSettings } from '../output/index.ts';
 
 /** Files of a TLS listener, absolute paths, PEM. */
 export interface TlsFiles {
@@ -101,6 +102,8 @@ export interface ToolOverride {
   /** The gateway makes its calls tasks, for clients that know them. */
   readonly task?: boolean;
   readonly timeoutMs?: number;
+  /** Rules or groups of the output filter that do not apply to its answers. */
+  readonly mayReturn?: readonly string[];
 }
 
 /** What is to be seen at `/mcp/views/<name>`: patterns of names as the gateway knows them. */
@@ -183,6 +186,7 @@ export interface GatewayConfig {
     readonly parked: { readonly max: number; readonly perPrincipal: number; readonly timeMs: number };
   };
   readonly auth: AuthConfig;
+  readonly output: { readonly redaction: RedactionSettings };
   readonly audit: {
     readonly refusalsPerPeer: number;
     readonly refusalWindowMs: number;

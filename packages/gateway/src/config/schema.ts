@@ -2,6 +2,7 @@ import { z } from 'zod';
 import { authShape } from '../authentication/config.ts';
 import { authServerShape } from '../authserver/config.ts';
 import * as field from './fields.ts';
+import { mayReturn, outputSection } from './output-schema.ts';
 import { serviceSchema } from './service-schema.ts';
 import { count, flag, listOf, names } from './shapes.ts';
 
@@ -113,6 +114,11 @@ const toolOverride = z
         .optional()
         .describe('For clients that know MCP tasks, its calls go on in the background and are asked for later.'),
       timeout: field.duration.optional().describe('Longest time a call may take.'),
+      mayReturn: mayReturn
+        .optional()
+        .describe(
+          'Rules, or groups of rules, of the output filter that do not apply to its answers: they are what it is for. "*": none does.',
+        ),
     },
     { error: 'expected an override like { scopes: [posts:admin] }' },
   )
@@ -270,6 +276,7 @@ export const configSchema = z
         })
         .prefault({})
         .describe('How callers prove who they are.'),
+      output: outputSection,
       audit: z
         .strictObject({
           refusalsPerPeer: count(1, 10_000)

@@ -1,4 +1,16 @@
 import type { OutputFilter } from '@sallyport/core';
+import { createRedaction, type RedactionSettings } from './redaction.ts';
 
-/** The filters every gateway applies: none yet. An embedder may bring its own. */
-export const outputFilters: readonly OutputFilter[] = [];
+export { customRule } from './custom-rule.ts';
+export { defaultRedaction, type RedactionSettings } from './redaction.ts';
+export { type RedactionRule, type RuleGroup, ruleGroups } from './rules.ts';
+
+/** What configuration says to the filters. */
+export interface OutputSettings {
+  readonly redaction: RedactionSettings;
+}
+
+/** The filters every gateway applies, in this order. An embedder may bring its own, which come after them. */
+export const outputFilters: readonly ((settings: OutputSettings) => OutputFilter)[] = [
+  ({ redaction }) => createRedaction(redaction),
+];

@@ -1,4 +1,12 @@
-import { type Answer, GatewayError, type OutputFilter, type Permit, type Stages } from '@sallyport/core';
+import {
+  type Answer,
+  type Cleaned,
+  GatewayError,
+  type OutputFilter,
+  type Permit,
+  type Redactions,
+  type Stages,
+} from '@sallyport/core';
 import type { JsonObject, JsonValue } from '@sallyport/protocol';
 
 /** Compiles a schema into a function that names what is wrong with a value. */
@@ -13,6 +21,25 @@ export function createFilter(checkOf: SchemaCheck, filters: readonly OutputFilte
     checkOutput(checkOf, permit, answer);
     return filters.length === 0 ? answer : applyAll(filters, permit, answer);
   };
+}
+
+/** What a service says while it works, through all filters that look at such things. */
+export function createFilterNotification(filters: readonly OutputFilter[]): NonNullable<Stages['filterNotification']> {
+  return (target, text) => {
+    let cleaned: Cleaned = { text };
+    for (const filter of filters) {
+      const next = filter.notification?.(target, cleaned.text);
+      if (next !== undefined) cleaned = { text: next.text, ...addedTo(cleaned.redacted, next.redacted) };
+    }
+    return cleaned;
+  };
+}
+
+function addedTo(before: Redactions | undefined, more: Redactions | undefined): Pick<Cleaned, 'redacted'> {
+  if (before === undefined) return more === undefined ? {} : { redacted: more };
+  const sum = { ...before };
+  for (const [rule, count] of Object.entries(more ?? {})) sum[rule] = (sum[rule] ?? 0) + count;
+  return { redacted: sum };
 }
 
 /** Questions, tasks and errors are no output yet. */
