@@ -50,6 +50,17 @@ export function hasOneHost(request: IncomingMessage): boolean {
   return rawValues(request, 'host').length <= 1;
 }
 
+/** Of two types Node keeps the first, and others the last. */
+export function hasOneType(request: IncomingMessage): boolean {
+  return rawValues(request, 'content-type').length <= 1;
+}
+
+/** Whether a body is what it says: whoever unpacks what only claims to be packed reads something else than is read here. */
+export function isPlain({ headers }: IncomingMessage): boolean {
+  const { 'content-encoding': encoding = 'identity', 'transfer-encoding': transfer = 'chunked' } = headers;
+  return encoding.trim().toLowerCase() === 'identity' && transfer.trim().toLowerCase() === 'chunked';
+}
+
 /** The headers of a request as MCP's rules read them. */
 export function wireHeaders(request: IncomingMessage): WireHeaders {
   const { headers } = request;

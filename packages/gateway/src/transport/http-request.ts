@@ -2,7 +2,7 @@ import type { IncomingMessage } from 'node:http';
 import { type Endpoint, GatewayError } from '@sallyport/core';
 import type { TransportDeps } from './deps.ts';
 import type { Body } from './http-body.ts';
-import { hasOneHost, originOf, presentedIn, wireHeaders } from './http-facts.ts';
+import { hasOneHost, hasOneType, isPlain, originOf, presentedIn, wireHeaders } from './http-facts.ts';
 import type { HttpExchange } from './http-response.ts';
 import type { SentTrace } from './mcp-read.ts';
 import type { McpExchange } from './mcp-request.ts';
@@ -13,6 +13,7 @@ const lingerMs = 1_000;
 /** When to come back while too many bodies are being received. */
 const busyMs = 1_000;
 
+const packed = 'Content-Encoding, Transfer-Encoding: the body must be sent as it is';
 const wrongType = 'Content-Type: must be application/json';
 
 /** What every MCP exchange over HTTP knows from its request line and headers. */
@@ -40,6 +41,7 @@ export function bodyProblem(request: IncomingMessage, body: Exclude<Body, { kind
   if (body.kind === 'too-many') return new GatewayError('peer_limited', { retryAfterMs: busyMs });
   if (body.kind === 'not-utf8') return new GatewayError('malformed_json');
   if (!hasOneHost(request)) return new GatewayError('malformed_request', { issues: ['Host: must be there once'] });
+  if (!isPlain(request)) return new GatewayError('malformed_request', { issues: [packed] });
   return isJson(request) ? undefined : new GatewayError('malformed_request', { issues: [wrongType] });
 }
 
@@ -86,6 +88,7 @@ export function prefersStream({ headers: { accept = '' } }: IncomingMessage): bo
 }
 
 function isJson(request: IncomingMessage): boolean {
+  if (!hasOneType(request)) return false;
   const [essence = ''] = (request.headers['content-type'] ?? '').split(';', 1);
   return essence.trim().toLowerCase() === 'application/json';
 }

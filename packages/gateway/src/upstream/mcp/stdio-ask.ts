@@ -1,5 +1,5 @@
 import type { JsonText } from '@sallyport/core';
-import type { JsonObject } from '@sallyport/protocol';
+import type { JsonObject, JsonValue } from '@sallyport/protocol';
 import type { Question } from './conversation.ts';
 import type { Inbound } from './message.ts';
 import { type InFlight, oneLine, type RequestsInFlight } from './stdio-in-flight.ts';
@@ -9,6 +9,14 @@ export interface Questions {
   take(request: Asked): void;
   /** The server does not want to know any more what it asked under this id. */
   withdraw(id: unknown): void;
+}
+
+/** Of one request, and how long each may be: later a notification may name it. */
+const maxNamed = 64;
+const longestName = 256;
+
+function isNameable(id: JsonValue | undefined): id is string {
+  return typeof id === 'string' && id.length <= longestName;
 }
 
 type Asked = Extract<Inbound, { kind: 'request' }>;
@@ -84,7 +92,7 @@ export function createQuestions({ inFlight, isShared, send }: QuestionsOptions):
         refuse(asked, nobodyToAsk);
       } else {
         const { elicitationId } = JSON.parse(paramsText) as JsonObject;
-        if (typeof elicitationId === 'string') entry.elicitations.add(elicitationId);
+        if (isNameable(elicitationId) && entry.elicitations.size < maxNamed) entry.elicitations.add(elicitationId);
         ask(entry, asked);
       }
     },

@@ -4,6 +4,7 @@ import type { Logger } from 'pino';
 import type { ConversationRequest, ServerAnswer } from './conversation.ts';
 import { createListeners } from './listeners.ts';
 import { type Inbound, readInbound } from './message.ts';
+import { createComplaints } from './stdio-allowance.ts';
 import { createQuestions } from './stdio-ask.ts';
 import { createRequestsInFlight, lostInFlight, oneLine, type RequestsInFlight } from './stdio-in-flight.ts';
 import type { CutLine } from './stdio-lines.ts';
@@ -47,7 +48,8 @@ export interface StdioPeerOptions {
 
 /** Speaks JSON-RPC with one process. */
 export function createStdioPeer(options: StdioPeerOptions): StdioPeer {
-  const { send, isShared, log, service, nowMs } = options;
+  const { send, isShared, nowMs } = options;
+  const complain = createComplaints(options);
   const inFlight = createRequestsInFlight(nowMs);
   const unsolicited = createListeners<[method: string, paramsText: JsonText]>();
   const questions = createQuestions({ inFlight, isShared, send: (text) => void send({ text }) });
@@ -66,7 +68,7 @@ export function createStdioPeer(options: StdioPeerOptions): StdioPeer {
       }),
     receive(line) {
       const messages = readLine(line);
-      if (messages === undefined) log.warn({ service }, 'the server wrote a line that is no message; it is left out');
+      if (messages === undefined) complain('the server wrote a line that is no message; it is left out');
       for (const message of messages ?? []) {
         if (message.kind === 'request') questions.take(message);
         else if (message.kind === 'notification') router.notification(message);

@@ -3,6 +3,8 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import type { Readable, Writable } from 'node:stream';
 import { GatewayError } from '@sallyport/core';
 import type { Logger } from 'pino';
+import { createFairShare } from './fair-share.ts';
+import { createComplaints } from './stdio-allowance.ts';
 import { type CutLine, createLineReader, type LineReader } from './stdio-lines.ts';
 import { createOutbox, type Outgoing } from './stdio-outbox.ts';
 import { createStderrLog } from './stdio-stderr.ts';
@@ -83,8 +85,9 @@ export function startStdioProcess(options: StdioProcessOptions): StdioProcess {
     return stopping;
   };
 
-  read(child.stdout, stdoutReader(options));
-  read(child.stderr, createStderrLog({ ...options, pid: child.pid }));
+  const inTurn = createFairShare(options.nowMs);
+  read(child.stdout, stdoutReader(options), inTurn);
+  read(child.stderr, createStderrLog({ ...options, pid: child.pid }), inTurn);
   // One that no longer reads or no longer writes is of no use, though it may go on running.
   child.stdin.on('error', () => void stop());
   child.stdout.once('end', () => void stop());
@@ -149,23 +152,25 @@ function whenEnded(child: PipedChild): Promise<string> {
   });
 }
 
-function read(stream: Readable, lines: LineReader): void {
-  stream.on('data', lines.push);
+function read(stream: Readable, lines: LineReader, inTurn: ReturnType<typeof createFairShare>): void {
+  stream.on('data', (chunk: Buffer) => inTurn(stream, () => lines.push(chunk)));
   stream.once('close', lines.end);
   // What cannot be read ends with the process; its end says so.
   stream.on('error', () => undefined);
 }
 
-function stdoutReader({ bounds, service, log, onLine, onTooLong }: StdioProcessOptions): LineReader {
+function stdoutReader(options: StdioProcessOptions): LineReader {
+  const { bounds, onLine, onTooLong } = options;
+  const complain = createComplaints(options);
   return createLineReader({
     maxBytes: bounds.maxLineBytes,
     onLine(line) {
-      if (!isUtf8(line)) return log.warn({ service }, 'the server wrote a line that is not UTF-8; it is left out');
+      if (!isUtf8(line)) return complain('the server wrote a line that is not UTF-8; it is left out');
       const text = line.toString('utf8');
       if (text.trim() !== '') onLine(text);
     },
     onTooLong(cut) {
-      log.warn({ service, bytes: cut.bytes }, 'the server wrote a line that is too long; it is left out');
+      complain('the server wrote a line that is too long; it is left out', { bytes: cut.bytes });
       onTooLong(cut);
     },
   });

@@ -2,6 +2,7 @@ import type { JsonText } from '@sallyport/core';
 import { isJsonObject, type JsonObject, type JsonValue, metaKeys } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Inbound } from './message.ts';
+import { createComplaints } from './stdio-allowance.ts';
 import { endOfSubscription, type InFlight, type RequestsInFlight } from './stdio-in-flight.ts';
 
 /** What routing leans on. */
@@ -9,6 +10,7 @@ export interface RouterOptions {
   readonly service: string;
   readonly isShared: boolean;
   readonly log: Logger;
+  readonly nowMs: () => number;
   readonly inFlight: RequestsInFlight;
   /** Tells everybody of a notification that belongs to no request. */
   readonly tell: (method: string, paramsText: JsonText) => void;
@@ -25,7 +27,9 @@ export interface Router {
 type Notification = Extract<Inbound, { kind: 'notification' }>;
 
 /** Finds out whom answers and notifications are for. */
-export function createRouter({ inFlight, isShared, tell, withdraw, log, service }: RouterOptions): Router {
+export function createRouter(options: RouterOptions): Router {
+  const { inFlight, isShared, tell, withdraw, log, service } = options;
+  const complain = createComplaints(options);
   /** A log message says nothing of the request that it belongs to; if several may have caused it, it may be of either. */
   const logged = ({ method, paramsText }: Notification): void => {
     const suspects = inFlight.suspects();
@@ -53,7 +57,7 @@ export function createRouter({ inFlight, isShared, tell, withdraw, log, service 
   return {
     answer({ id, answer }: Extract<Inbound, { kind: 'answer' }>): void {
       if (id === undefined && answer.kind === 'error') {
-        log.warn({ service, code: answer.code }, 'the server could not read a message');
+        complain('the server could not read a message', { code: answer.code });
         return;
       }
       inFlight.take(id)?.settle(answer);

@@ -1,4 +1,5 @@
 import type { Logger } from 'pino';
+import { createAllowance } from './stdio-allowance.ts';
 import { createLineReader, type LineReader } from './stdio-lines.ts';
 
 /** Where the lines go. */
@@ -12,8 +13,6 @@ export interface StderrLogOptions {
 }
 
 const longestLine = 4 * 1024;
-const linesAtOnce = 100;
-const linesPerSecond = 20;
 /** Shorter values are found everywhere and hide nothing. */
 const shortestSecret = 6;
 
@@ -23,24 +22,15 @@ const shortestSecret = 6;
  */
 export function createStderrLog({ log, service, pid, secrets, nowMs }: StderrLogOptions): LineReader {
   const hidden = secrets.filter((secret) => secret.length >= shortestSecret).sort((a, b) => b.length - a.length);
-  let allowance = linesAtOnce;
-  let atMs = nowMs();
-  let leftOut = 0;
+  const allowance = createAllowance(nowMs);
 
   const tellLeftOut = (): void => {
-    if (leftOut > 0) log.warn({ service, pid, lines: leftOut }, 'the server wrote more lines than are logged');
-    leftOut = 0;
+    const lines = allowance.leftOut();
+    if (lines > 0) log.warn({ service, pid, lines }, 'the server wrote more lines than are logged');
   };
 
   const write = (bytes: Buffer): void => {
-    const now = nowMs();
-    allowance = Math.min(linesAtOnce, allowance + ((now - atMs) / 1_000) * linesPerSecond);
-    atMs = now;
-    if (allowance < 1) {
-      leftOut += 1;
-      return;
-    }
-    allowance -= 1;
+    if (!allowance.take()) return;
     tellLeftOut();
     const text = bytes.toString('utf8').trimEnd();
     if (text === '') return;
