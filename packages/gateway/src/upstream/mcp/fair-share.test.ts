@@ -30,10 +30,14 @@ function workDoneIn(ms: number, pieceMs: number): number {
   return doneMs;
 }
 
-it('a peer that makes work without end gets a quarter of the time', () => {
-  expect(workDoneIn(20_000, 3)).toBeLessThan(20_000 * 0.28);
-  expect(workDoneIn(20_000, 3)).toBeGreaterThan(20_000 * 0.22);
-  expect(workDoneIn(20_000, 400)).toBeLessThan(20_000 * 0.3);
+it('a peer that makes work without end gets a share of the time', () => {
+  const doneMs = workDoneIn(20_000, 3);
+  expect(doneMs).toBeGreaterThan(20_000 * 0.19);
+  expect(doneMs).toBeLessThan(20_000 * 0.25);
+});
+
+it('and so does one that makes a lot of work in one piece', () => {
+  expect(workDoneIn(20_000, 400)).toBeLessThan(20_000 * 0.25);
 });
 
 it('one that makes much at once, and then nothing, is not made to wait', () => {
