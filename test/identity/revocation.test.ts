@@ -4,6 +4,7 @@ import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
 import { sallyport, startGateway, writeConfig } from '../e2e/support/gateway.ts';
 import { endAll, startNode, temporaryFolder } from '../e2e/support/program.ts';
+import { drawKey, startIssuer } from './issuer.ts';
 
 afterAll(endAll);
 const run = promisify(execFile);
@@ -14,9 +15,9 @@ const outsider = `
   new DatabaseSync(process.argv[1]).prepare(process.argv[2]).run(...process.argv.slice(3));
 `;
 
-async function start() {
+async function start(more = '') {
   const folder = temporaryFolder();
-  const config = writeConfig(folder, 'limits: { peer: { rate: 10000, burst: 10000 } }\n');
+  const config = writeConfig(folder, `limits: { peer: { rate: 10000, burst: 10000 } }\n${more}`);
   const gateway = await startGateway('serve', config);
   const list = async (token: string): Promise<number> => {
     const url = new URL('/mcp/tools', gateway.mcp);
@@ -37,6 +38,36 @@ describe('a token that was good a moment ago', { timeout: 60_000 }, () => {
     const program = startNode([...sallyport, 'token', 'revoke', idOf(token), '--config', config]);
     expect(await program.ended, program.stderr()).toBe(0);
     expect([await list(token), await list(other)]).toEqual([401, 200]);
+  });
+
+  it('of an issuer is refused at the next call after the command line revoked it', async () => {
+    const company = await startIssuer([await drawKey('e1')]);
+    const { gateway, config, list } = await start(`
+publicUrl: https://gate.example
+auth: { issuers: { company: { issuer: '${company.url}' } } }
+`);
+    const [alice, bob] = [
+      await company.mint({ aud: 'https://gate.example' }),
+      await company.mint({ aud: 'https://gate.example', sub: 'bob' }),
+    ];
+    expect([await list(alice), await list(bob)]).toEqual([200, 200]);
+    const command = async (...words: readonly string[]) => {
+      const program = startNode([...sallyport, 'token', ...words, '--config', config]);
+      return { code: await program.ended, text: program.stdout() + program.stderr() };
+    };
+    const revoked = await command('revoke', '--issuer', 'company', '--subject', 'company:alice');
+    expect(revoked).toMatchObject({ code: 0, text: expect.stringContaining('company:alice') });
+    expect([await list(alice), await list(bob)]).toEqual([401, 200]);
+    expect(await command('revocations', '--json')).toMatchObject({
+      code: 0,
+      text: expect.stringContaining('"value":"company:alice"'),
+    });
+    for (const words of [['abc', '--issuer', 'company', '--all'], []]) {
+      expect((await command('revoke', ...words)).code).not.toBe(0);
+    }
+    expect(await list(bob)).toBe(200);
+    expect(gateway.records().some(({ reason }) => reason === 'credential_revoked')).toBe(true);
+    await company.close();
   });
 
   it('is refused at the next call after another process changed the database', async () => {
