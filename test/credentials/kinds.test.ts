@@ -170,10 +170,10 @@ describe('a token that a service refuses', () => {
     const world = await setting.open({ kind: 'client-credentials', client, allow }, { 'client.secret': clientSecret });
     await world.listed();
     const { upstream, server } = setting;
-    const before = upstream.judge;
+    const { judge } = upstream;
     let refusals = 0;
     upstream.judge = (received, method) =>
-      method === 'tools/call' && refusals++ === 0 ? { status: 401 } : before(received, method);
+      method === 'tools/call' && refusals++ === 0 ? { status: 401 } : judge(received, method);
     const asked = server.tokenRequests().length;
     expect(await callAs(world, await world.mint('alice'))).toMatch(/^shown: Bearer/);
     expect([upstream.calls(), server.tokenRequests().length - asked]).toEqual([1, 1]);
@@ -198,9 +198,9 @@ describe('a token that a service refuses', () => {
     await world.listed();
     const { upstream, server } = setting;
     const [last] = upstream.received.slice(-1);
-    const before = upstream.judge;
+    const { judge } = upstream;
     upstream.judge = (received, method) =>
-      received.headers.authorization === last?.headers.authorization ? { status: 401 } : before(received, method);
+      received.headers.authorization === last?.headers.authorization ? { status: 401 } : judge(received, method);
     const asked = server.tokenRequests().length;
     const token = await world.mint('alice');
     const said = await Promise.all(Array.from({ length: 10 }, () => callAs(world, token)));

@@ -56,7 +56,8 @@ export async function startAuthorizationServer(): Promise<AuthorizationServer> {
     const challenge = challenges.get(form.get('code') ?? '');
     const isProven = createHash('sha256').update(verifier).digest('base64url') === challenge;
     if (form.get('grant_type') === 'authorization_code' && !isProven) {
-      return sendJson(response, { error: 'invalid_grant' }, 400);
+      sendJson(response, { error: 'invalid_grant' }, 400);
+      return;
     }
     challenges.delete(form.get('code') ?? '');
     const { status = 200, body } = self.answer({ ...one, form });

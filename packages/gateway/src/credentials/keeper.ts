@@ -65,6 +65,7 @@ export interface Keeper {
   add(grant: NewGrant): void;
   /** Puts other tokens in the place of those that a grant had. False: it was changed or revoked in the meantime. */
   renew(grant: Grant, tokens: TokenSet): boolean;
+  /** Removes it, unless it was changed in the meantime. */
   remove(grant: Grant): void;
 }
 
@@ -124,7 +125,9 @@ export function createKeeper({ store, sealer, nowMs }: KeeperOptions): Keeper {
     },
     renew: (grant, tokens) =>
       store.replace(grant.stored, { sealed: seal(grant.stored, { ...grant, tokens }), changedAtMs: nowMs() }),
-    remove: ({ stored }) => void store.remove(stored),
+    remove({ stored }) {
+      if (store.find(stored.user, stored.upstream)?.sealed === stored.sealed) store.remove(stored);
+    },
   };
 }
 

@@ -41,7 +41,7 @@ export interface UserCredential extends UpstreamCredential {
 const itself = { user: '', userName: 'the gateway itself' };
 /** How long an upstream is given to say what it wants. */
 const challengeMs = 3_000;
-/** A token that ends on its way is of no use. */
+/** A token that ends on its way is of no use: this much before its end it counts as ended, at most a tenth of its life. */
 const marginMs = 10_000;
 
 /** Per-user OAuth: authorization code and PKCE, with the user's consent in a browser (MCP 2026-07-28, authorization). */
@@ -87,8 +87,7 @@ export function createUserCredential(options: UserOptions): UserCredential {
   };
 
   const usable = async (who: Who, grant: Grant): Promise<OutboundCredential> => {
-    const { expiresAtMs = Number.POSITIVE_INFINITY } = grant.tokens;
-    if (expiresAtMs - marginMs > nowMs()) return shown(who, grant);
+    if (usableUntilMs(grant) > nowMs()) return shown(who, grant);
     const fresh = await refresh(grant);
     if (fresh) return shown(who, fresh);
     return { kind: 'none', renew: renewing(who, undefined) };
@@ -188,10 +187,18 @@ function scopesFor(
   return isOffline ? union(scopes, ['offline_access']) : scopes;
 }
 
+function usableUntilMs({ stored, tokens }: Grant): number {
+  const { expiresAtMs = Number.POSITIVE_INFINITY } = tokens;
+  return expiresAtMs - Math.min(marginMs, (expiresAtMs - stored.changedAtMs) / 10);
+}
+
 async function renew(options: UserOptions, grant: Grant): Promise<Grant | undefined> {
   const { keeper, fetch, clientAt, nowMs } = options;
   const { stored, tokens, resource, redirectUri, dpop } = grant;
   const { user, upstream, issuer } = stored;
+  // While this one was found, somebody else may have renewed it: its refresh token is used up then.
+  const newest = await keeper.find(user, upstream);
+  if (newest?.stored.sealed !== stored.sealed) return newest;
   if (tokens.refreshToken === undefined) return undefined;
   try {
     const server = await discoverServer(issuer, fetch);
@@ -205,7 +212,7 @@ async function renew(options: UserOptions, grant: Grant): Promise<Grant | undefi
     if (!(error instanceof CredentialFailure) || error.code !== 'invalid_grant') throw error;
     // Used before, revoked or too old: only a new consent helps.
     keeper.remove(grant);
-    return undefined;
+    return keeper.find(user, upstream);
   }
 }
 

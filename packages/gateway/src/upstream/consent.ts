@@ -86,7 +86,7 @@ function question({ url, message }: Consent, { client, era }: Hop, retry: Retry 
   }
   // MCP 2025-11-25, elicitation, `URLElicitationRequiredError`: for whoever cannot be asked in the course of a call.
   const elicitations = [{ ...params, elicitationId: URL.parse(url)?.pathname.split('/').at(-1) ?? questionKey }];
-  const error = JSON.stringify({ code: -32_042, message, data: { elicitations } }) as JsonText;
+  const error = JSON.stringify({ code: -32_042, message: `${message} ${url}`, data: { elicitations } }) as JsonText;
   return { text: error, isError: true, shape: 'error', instance };
 }
 
