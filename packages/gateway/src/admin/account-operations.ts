@@ -1,20 +1,25 @@
 import type { Account } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import type { Accounts } from '../store/accounts.ts';
+import type { RevocationStore } from '../store/revocations.ts';
 import { changing, type Operation, reading } from './operation.ts';
 import * as schemas from './schemas.ts';
 
 /** What the operations on accounts lean on. */
 export interface AccountOperationDeps {
   readonly accounts: Accounts;
+  /** Access tokens of the built-in authorization server are good without asking; that theirs have ended has to be on record. */
+  readonly revocations: Pick<RevocationStore, 'add'>;
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
 }
 
 const scope = 'admin:accounts';
+/** What the issuer of the built-in authorization server is called among revocations. */
+export const ownIssuer = 'built-in';
 
 /** List, disable and enable accounts. They are made when their first token is. */
-export function accountOperations({ accounts, nowMs }: AccountOperationDeps): readonly Operation[] {
+export function accountOperations({ accounts, revocations, nowMs }: AccountOperationDeps): readonly Operation[] {
   const byName = schemas.strictObject({ name: schemas.accountName });
   const outputSchema = schemas.strictObject(schemas.accountFacts);
   return [
@@ -34,7 +39,11 @@ export function accountOperations({ accounts, nowMs }: AccountOperationDeps): re
         sideEffect: 'destructive',
         idempotent: true,
       }),
-      handler: async ({ name }) => shown(accounts.disable(String(name), nowMs())),
+      handler: async ({ name }) => {
+        const account = accounts.disable(String(name), nowMs());
+        revocations.add({ issuer: ownIssuer, kind: 'subject', value: account.name, atMs: nowMs() });
+        return shown(account);
+      },
     },
     {
       tool: changing('accounts.enable', scope, {

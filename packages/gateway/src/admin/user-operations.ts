@@ -5,6 +5,7 @@ import { drawTotpSecret, hashPassword } from '../authserver/index.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { RevocationStore } from '../store/revocations.ts';
 import type { UserListing, Users } from '../store/users.ts';
+import { ownIssuer } from './account-operations.ts';
 import { changing, type Operation, reading } from './operation.ts';
 import * as schemas from './schemas.ts';
 
@@ -216,7 +217,7 @@ function ended(deps: UserOperationDeps, name: string): JsonObject {
 
 /** Access tokens are good without asking anybody, so that theirs have ended has to be on record. */
 function endTokens({ revocations, nowMs }: UserOperationDeps, name: string): void {
-  revocations.add({ issuer: 'built-in', kind: 'subject', value: name, atMs: nowMs() });
+  revocations.add({ issuer: ownIssuer, kind: 'subject', value: name, atMs: nowMs() });
 }
 
 function shown({ account, scopes, hasTotp, changedAtMs }: UserListing): JsonObject {

@@ -21,8 +21,6 @@ export interface AuthServer {
   serve(request: IncomingMessage, response: ServerResponse): boolean;
   /** The public keys of its tokens. */
   keys(): Promise<JSONWebKeySet>;
-  /** Makes a new signing key now; tokens of the one before stay good. Returns its id. */
-  rotateKeys(): Promise<string>;
   close(): void;
 }
 
@@ -61,7 +59,6 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
   return {
     issuer: parts.issuer,
     keys: parts.keys.published,
-    rotateKeys: parts.keys.rotate,
     close: () => clearInterval(pruning),
     serve(request, response) {
       const path = pathOf(request);

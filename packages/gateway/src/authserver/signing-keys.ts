@@ -15,8 +15,6 @@ export interface SigningKeys {
   current(): Promise<readonly JWK[]>;
   /** Public keys. */
   published(): Promise<JSONWebKeySet>;
-  /** Makes a new key now. Returns its id. */
-  rotate(): Promise<string>;
 }
 
 /** The signing keys in a store, sealed. @param lifeMs a new one is made when the newest is older. */
@@ -46,7 +44,8 @@ export function createSigningKeys({ store, sealer, nowMs }: Records, lifeMs: num
   };
   let drawing: Promise<string> | undefined;
   const current = async (): Promise<readonly JWK[]> => {
-    const [newest] = store.keys();
+    // One that cannot be opened was sealed under another master key: it signs nothing any more.
+    const newest = store.keys().find((key) => open(key) !== undefined);
     if (newest === undefined || newest.createdAtMs + lifeMs < nowMs()) {
       drawing ??= draw().finally(() => {
         drawing = undefined;
@@ -54,7 +53,6 @@ export function createSigningKeys({ store, sealer, nowMs }: Records, lifeMs: num
       await drawing;
     }
     drop();
-    // One that cannot be opened was sealed under another master key: it signs nothing any more.
     return store.keys().flatMap((key) => open(key) ?? []);
   };
   return {
@@ -62,6 +60,5 @@ export function createSigningKeys({ store, sealer, nowMs }: Records, lifeMs: num
     async published() {
       return { keys: (await current()).map(({ d: _, ...publicKey }) => publicKey) };
     },
-    rotate: draw,
   };
 }
