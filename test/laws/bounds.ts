@@ -1,5 +1,4 @@
 import { request } from 'node:http';
-import type { Registration } from '@sallyport/core';
 import { type Driver, httpLegacy, httpModern, httpSession, mask, type Seen, ws } from '@sallyport/testkit';
 import { always, type Case } from './cases.ts';
 import { type Caller, manifest } from './lab.ts';
@@ -164,8 +163,8 @@ function questions(driver: Driver): readonly (readonly [string, () => Promise<Se
 }
 
 /**
- * Law 6 for listening: that something changed of which a caller may know nothing is not told, wherever it is listened for;
- * that something changed of which it does know is.
+ * Law 6 for listening: that something hidden changed (a prompt of the shadow) is not told, wherever it is listened for; that
+ * something else did (the tools of the lab) is.
  */
 export async function changesTellNothing(world: World): Promise<readonly string[]> {
   const filter = { toolsListChanged: true, promptsListChanged: true, resourcesListChanged: true };
@@ -173,25 +172,32 @@ export async function changesTellNothing(world: World): Promise<readonly string[
   const [lab] = before;
   if (lab === undefined) return ['there is no lab'];
   const violations: string[] = [];
-  let version = 0;
-  const hear = async (path: string, service: Registration): Promise<number> => {
+  let change = 0;
+  let current = lab;
+  for (const path of ['', '/lab', ...twinServices.map((service) => `/${service}`)]) {
     const driver = httpModern({ url: endpoint(world, path), token: 'alice' });
     const listening = await startListening(driver, filter);
-    world.registry.set([service, shadowService(`2.0.${++version}`)]);
-    await new Promise((resolve) => setTimeout(resolve, 15));
+    change++;
+    world.registry.set([current, shadowService(`${change}`)]);
+    const tools = manifest.tools.map((tool) => ({ ...tool, description: `Change ${change}.` }));
+    current = { ...lab, manifest: { ...manifest, tools } };
+    world.registry.set([current, shadowService(`${change}`)]);
+    const wanted = path === '' || path === '/lab' ? 'notifications/tools/list_changed' : '';
+    await until(() => wanted === '' || listening.heard.length > 0);
     await listening.leave();
     await driver.close();
-    return listening.heard.length;
-  };
-  for (const path of ['', ...twinServices.map((service) => `/${service}`), '/lab']) {
-    const told = await hear(path, lab);
-    if (told > 0) violations.push(`/mcp${path} tells ${told} times of what is hidden`);
+    const told = listening.heard.map(({ method }) => String(method)).join();
+    if (told !== wanted)
+      violations.push(`/mcp${path} tells ${told === '' ? 'nothing' : told} when the tools of the lab changed`);
   }
-  const tools = manifest.tools.map((tool) => ({ ...tool, description: 'Changed.' }));
-  const told = await hear('', { ...lab, manifest: { ...manifest, tools } });
-  if (told !== 1) violations.push(`a list of tools changed, and alice was told ${told} times`);
   world.registry.set(before);
   return violations;
+}
+
+/** Waits until something is so: a second at most, and long enough to see that something else is not. */
+async function until(isSo: () => boolean): Promise<void> {
+  for (let turn = 0; turn < 200 && (turn < 3 || !isSo()); turn++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
 }
 
 /** Law 5 for views: in a view there is what is in it, and nothing else; called or listed. */

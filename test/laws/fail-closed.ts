@@ -82,6 +82,13 @@ export function portFaults(): readonly Fault[] {
   ];
 }
 
+/** One of each port that decides something, each broken in one way. */
+export function fewFaults(): readonly Fault[] {
+  const deciding =
+    /^(a policy engine|a policy engine, with arguments|a quota|an approver|an output filter|a containment) throws at once$/;
+  return portFaults().filter(({ name }) => deciding.test(name));
+}
+
 function portsBreaking(how: string, breaking: Breaking): readonly Fault[] {
   const kinds = (name: string, options: WorldOptions['kinds'], more: Partial<Fault> = {}): Fault => ({
     name: `${name} ${how}`,

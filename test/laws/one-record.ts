@@ -42,6 +42,7 @@ export async function oneRecordOfListeners(
   for (const way of over) {
     await world.driver(way, 'alice').list();
     for (const [uri, right] of subscriptions) {
+      world.freshLimits();
       const before = world.audit.outcomes().length;
       const own = way === 'mount' ? uri.replace('lab+', '') : uri;
       const told = sessionWays.includes(way)

@@ -37,7 +37,7 @@ import { createSealing, type Sealing } from '../../packages/gateway/src/upstream
 import { type Caller, callers, labHandlers, labKinds, manifest, overrides, type Served } from './lab.ts';
 import { labService } from './lab-service.ts';
 import { countedIntents } from './meant.ts';
-import { overrideFor, variantOf, vendorMethods } from './offers.ts';
+import { offers, overrideFor, variantOf, vendorMethods } from './offers.ts';
 import type { Way } from './ways.ts';
 import { createWitness, type Departed } from './witness.ts';
 import { driverMakers, serviceCaller, wholeView } from './world-drivers.ts';
@@ -220,9 +220,10 @@ function viewNamed(name: string): ((target: Target) => boolean) | undefined {
 /** A service like the lab, of which nobody may know anything. Its name is as long as one that no service has. */
 export const shadow = 'shadow';
 
-/** That service, in one version or another. */
-export function shadowService(version = '1.0.0'): Registration {
-  const hidden = { ...manifest, service: shadow, version };
+/** That service; its list of prompts changes with what is noted in it. */
+export function shadowService(description = ''): Registration {
+  const prompts = offers.prompts.map((prompt) => ({ ...prompt, description }));
+  const hidden = { ...manifest, service: shadow, prompts };
   return inProcessService(hidden, Object.fromEntries(hidden.tools.map(({ name }) => [name, () => ({})])));
 }
 
