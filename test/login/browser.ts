@@ -98,16 +98,14 @@ export class Browser {
 
 async function toPage(url: URL, response: Response): Promise<Page> {
   const html = await response.text();
-  const forms = [...html.matchAll(/<form method="post" action="([^"]+)"[^>]*>([\s\S]*?)<\/form>/g)].map(
-    ([, action = '', inside = '']) => ({
-      action: decoded(action),
-      fields: [...inside.matchAll(/<input\b[^>]*>/g)].flatMap(([input]) => {
-        const name = attribute(input, 'name');
-        const isLeft = attribute(input, 'type') === 'checkbox' && !/\bchecked\b/.test(input);
-        return name === undefined || isLeft ? [] : [[name, attribute(input, 'value') ?? ''] as const];
-      }),
+  const forms = [...html.matchAll(/<form\b[^>]*>([\s\S]*?)<\/form>/g)].map(([form, inside = '']) => ({
+    action: attribute(form, 'action') ?? '',
+    fields: [...inside.matchAll(/<input\b[^>]*>/g)].flatMap(([input]) => {
+      const name = attribute(input, 'name');
+      const isLeft = attribute(input, 'type') === 'checkbox' && !/\bchecked\b/.test(input);
+      return name === undefined || isLeft ? [] : [[name, attribute(input, 'value') ?? ''] as const];
     }),
-  );
+  }));
   return { url, status: response.status, headers: response.headers, html, forms };
 }
 
