@@ -1,8 +1,10 @@
 import { isUtf8 } from 'node:buffer';
+import { performance } from 'node:perf_hooks';
 import { StringDecoder } from 'node:string_decoder';
 import { GatewayError, type Hop, type OutboundCredential } from '@sallyport/core';
 import { createEventReader } from '@sallyport/protocol';
 import type { Dispatcher } from 'undici';
+import { createFairShare } from './fair-share.ts';
 
 /** What a stream said: an event, or only how long to wait before asking again. */
 export interface StreamEvent {
@@ -82,6 +84,7 @@ const tailMs = 1_000;
 /** Makes an endpoint. The dispatcher stays with whoever gave it. */
 export function createHttpEndpoint(options: HttpEndpointOptions): HttpEndpoint {
   const { url, maxMessageBytes = 8 * 1024 * 1024, maxAnswerBytes = 64 * 1024 * 1024 } = options;
+  const inTurn = createFairShare(() => performance.now());
   let lastId = 0;
   return {
     url,
@@ -90,7 +93,7 @@ export function createHttpEndpoint(options: HttpEndpointOptions): HttpEndpoint {
       exchange(request, {
         url,
         dispatcher: options.dispatcher,
-        maxMessageBytes,
+        ...{ maxMessageBytes, inTurn },
         maxTotalBytes: request.isEndless ? Number.POSITIVE_INFINITY : maxAnswerBytes,
       }),
   };
@@ -107,6 +110,7 @@ interface Wire {
   readonly dispatcher: Dispatcher;
   readonly maxMessageBytes: number;
   readonly maxTotalBytes: number;
+  readonly inTurn: ReturnType<typeof createFairShare>;
 }
 
 function exchange(request: HttpRequest, wire: Wire): Promise<HttpReply> {
@@ -171,10 +175,13 @@ function createHandler(request: HttpRequest, wire: Wire, { resolve, reject }: Se
       reading.start({ status, headers });
       if (!ended) onHead?.({ status, headers });
     },
-    onResponseData(_controller, chunk) {
+    onResponseData(flow, chunk) {
       try {
-        if (ended || reading.push(chunk)) return;
-        cut(new GatewayError('upstream_failed', {}, { cause: 'the answer is too large' }));
+        let isBounded = true;
+        wire.inTurn(flow, () => {
+          isBounded = ended || reading.push(chunk);
+        });
+        if (!isBounded) cut(new GatewayError('upstream_failed', {}, { cause: 'the answer is too large' }));
       } catch (error) {
         cut(error);
       }
