@@ -3,6 +3,7 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
+import { runAuthorizationScenarios } from './runner/authorization.ts';
 import { runAuthScenarios, runClientScenarios } from './runner/client.ts';
 import type { Row } from './runner/compare.ts';
 import { type Leg, type OpenLeg, serverLegs } from './runner/legs.ts';
@@ -16,6 +17,8 @@ const clientLegs = ['direct', 'gateway'];
 /** The mode in which the suite plays servers that want OAuth, and the gateway is their client: there is nothing to compare with. */
 const authMode = 'client-auth';
 const authLeg = 'gateway';
+/** The mode in which the suite tests the gateway's own authorization server. */
+const authorizationMode = 'authorization';
 
 const { values: chosen } = parseArgs({
   options: {
@@ -27,7 +30,7 @@ const { values: chosen } = parseArgs({
 });
 const legNames = serverLegs.map(({ name }) => name);
 refuseUnknown('leg', chosen.leg, legNames);
-refuseUnknown('mode', chosen.mode, [...serverModes.map(({ name }) => name), clientMode, authMode]);
+refuseUnknown('mode', chosen.mode, [...serverModes.map(({ name }) => name), clientMode, authMode, authorizationMode]);
 
 const out = join(import.meta.dirname, '..', '..', 'out');
 const ending = new AbortController();
@@ -50,6 +53,13 @@ if (isChosenMode(authMode) && isChosenLeg(authLeg) && !ending.signal.aborted) {
   const { scenario: scenarios } = chosen;
   await record(authLeg, authMode, (onScenario) =>
     runAuthScenarios({ scenarios, folder, onScenario, signal: ending.signal }),
+  );
+}
+if (isChosenMode(authorizationMode) && isChosenLeg(authLeg) && !ending.signal.aborted) {
+  const folder = join(out, 'conformance', authLeg, authorizationMode);
+  const { scenario: scenarios } = chosen;
+  await record(authLeg, authorizationMode, (onScenario) =>
+    runAuthorizationScenarios({ scenarios, folder, onScenario, signal: ending.signal }),
   );
 }
 report();
@@ -81,7 +91,7 @@ async function record(leg: string, mode: string, run: (onScenario: OnScenario) =
   try {
     const rows = await run(onScenario);
     if (leg === 'direct') direct.set(mode, rows);
-    const isAlone = leg === 'direct' || mode === authMode;
+    const isAlone = leg === 'direct' || mode === authMode || mode === authorizationMode;
     runs.push(judge({ leg, mode }, rows, isAlone ? undefined : direct.get(mode)));
   } catch (error) {
     runs.push(brokenRun({ leg, mode }, error));

@@ -42,6 +42,9 @@ export interface World {
   close(): Promise<void>;
 }
 
+// What the service says is for nobody here.
+process.env.SALLYPORT_LOG_LEVEL ??= 'error';
+
 /** The password of everybody here. */
 export const password = 'correct horse battery';
 

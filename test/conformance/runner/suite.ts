@@ -6,13 +6,15 @@ import type { Row } from './compare.ts';
 
 /** One run of the official suite. */
 export interface SuiteRun {
-  /** Who is tested: a server at a URL, or a client that a command starts. */
-  readonly subject: { readonly url: string } | { readonly command: string };
+  /** Who is tested: a server at a URL, a client that a command starts, or an authorization server. */
+  readonly subject: { readonly url: string } | { readonly command: string } | { readonly issuer: string };
   /** Options of the suite that select what is run. */
   readonly select: readonly string[];
   /** Where the suite puts its results; emptied first. */
   readonly folder: string;
   readonly onScenario: (name: string) => void;
+  /** Told what the suite says. */
+  readonly onLine?: (line: string) => void;
   readonly signal: AbortSignal;
 }
 
@@ -35,8 +37,11 @@ export async function runSuite(run: SuiteRun): Promise<readonly Row[]> {
   const child = startChild(argumentsOf(run), { stdio: ['ignore', 'pipe', 'pipe'], signal });
   const onLine = (line: string): void => {
     said.push(line);
+    run.onLine?.(line);
     const name =
-      /^=== Running scenario: (.+) ===$|^Starting scenario: (.+)$|^Running client scenario '(.+)' against/.exec(line);
+      /^=== Running scenario: (.+) ===$|^Starting scenario: (.+)$|^Running client scenario (?:for authorization server )?'(.+)' against/.exec(
+        line,
+      );
     const scenario = name?.[1] ?? name?.[2] ?? name?.[3];
     if (scenario === undefined || scenarios.includes(scenario)) return;
     scenarios.push(scenario);
@@ -50,8 +55,12 @@ export async function runSuite(run: SuiteRun): Promise<readonly Row[]> {
 
 function argumentsOf({ subject, select, folder }: SuiteRun): string[] {
   const program = join(suiteFolder(), 'dist', 'index.js');
-  const tested = 'url' in subject ? ['server', '--url', subject.url] : ['client', '--command', subject.command];
-  return [program, ...tested, ...select, '--output-dir', folder];
+  return [program, ...wordsFor(subject), ...select, '--output-dir', folder];
+}
+
+function wordsFor(subject: SuiteRun['subject']): readonly string[] {
+  if ('url' in subject) return ['server', '--url', subject.url];
+  return 'issuer' in subject ? ['authorization', '--url', subject.issuer] : ['client', '--command', subject.command];
 }
 
 function suiteFolder(): string {
@@ -69,7 +78,11 @@ interface Check {
 }
 
 function rowsOf(folder: string, scenario: string): readonly Row[] {
-  const [file] = globSync(['', 'server-'].map((prefix) => `${folder}/${prefix}${scenario}-????-??-??T*Z/checks.json`));
+  const [file] = globSync(
+    ['', 'server-', 'authorization-server-'].map(
+      (prefix) => `${folder}/${prefix}${scenario}-????-??-??T*Z/checks.json`,
+    ),
+  );
   if (file === undefined) return [{ scenario, check: scenario, status: 'FAILURE', message: 'the scenario broke' }];
   const checks = JSON.parse(readFileSync(file, 'utf8')) as readonly Check[];
   return checks.map(({ id, status, errorMessage }) => ({
