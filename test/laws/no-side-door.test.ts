@@ -45,7 +45,17 @@ describe('law 8: no side door', () => {
   });
 
   it('no set of other scopes opens an operation', async () => {
-    const scope = fc.constantFrom('*', 'lab:read', 'lab:*', 'admin', 'admin:read', 'admin:tokens', 'admin:accounts');
+    const scope = fc.constantFrom(
+      '*',
+      'lab:read',
+      'lab:*',
+      'admin',
+      'admin:read',
+      'admin:tokens',
+      'admin:accounts',
+      'admin:users',
+      'admin:credentials',
+    );
     const wanted = fc.record({ operation: fc.constantFrom(...operations), scopes: fc.uniqueArray(scope) });
     await fc.assert(
       fc.asyncProperty(wanted, async ({ operation, scopes }) => {
@@ -70,13 +80,12 @@ describe('law 8: no side door', () => {
   });
 
   it('strangers are refused and recorded', async () => {
-    for (const { name } of operations) {
+    // More than so many are only counted.
+    const singly = 15;
+    for (const [at, { name }] of operations.entries()) {
       const { reason, records } = await attempt(world, world.remote('nobody'), { name, args: {} });
-      expect([name, reason, records.map((record) => record.reason)]).toEqual([
-        name,
-        'credential_invalid',
-        ['credential_invalid'],
-      ]);
+      expect([name, reason]).toEqual([name, 'credential_invalid']);
+      if (at < singly) expect([name, records.map((one) => one.reason)]).toEqual([name, ['credential_invalid']]);
     }
   });
 

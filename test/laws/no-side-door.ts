@@ -34,6 +34,8 @@ export interface Operation {
   readonly scope: string;
   readonly changes: boolean;
   readonly args: (world: AdminWorld) => Promise<JsonObject>;
+  /** What it ends with for who may, where what it is about is not there in these tests. */
+  readonly ends?: 'not_found';
 }
 
 const none = async (): Promise<JsonObject> => ({});
@@ -41,6 +43,24 @@ const someToken = async (world: AdminWorld): Promise<JsonObject> => ({ id: (awai
 const someAccount = async (world: AdminWorld): Promise<JsonObject> => ({
   name: (await world.holder(['lab:read'])).account,
 });
+
+const password = 'correct horse battery staple';
+let users = 0;
+const newUser = async (): Promise<JsonObject> => ({ name: `user-${++users}`, password, scopes: ['lab:read'] });
+/** Somebody who can sign in; the same for all of a world, for hashing a password takes its time. */
+const members = new WeakMap<AdminWorld, Promise<string>>();
+const someUser = async (world: AdminWorld): Promise<JsonObject> => {
+  const member = members.get(world) ?? addUser(world);
+  members.set(world, member);
+  return { name: await member };
+};
+const addUser = async (world: AdminWorld): Promise<string> => {
+  const args = await newUser();
+  await adminCall(world.socket, 'users.add', { args });
+  return String(args.name);
+};
+const noIntent = async (): Promise<JsonObject> => ({ id: 'A'.repeat(16) });
+const noService = async (): Promise<JsonObject> => ({ service: 'nowhere' });
 
 /** All of them. A test compares this list with what the gateway offers, so that none can be forgotten. */
 export const operations: readonly Operation[] = [
@@ -59,6 +79,27 @@ export const operations: readonly Operation[] = [
   { name: 'accounts.list', scope: 'admin:accounts', changes: false, args: none },
   { name: 'accounts.disable', scope: 'admin:accounts', changes: true, args: someAccount },
   { name: 'accounts.enable', scope: 'admin:accounts', changes: true, args: someAccount },
+  { name: 'credentials.list', scope: 'admin:credentials', changes: false, args: none },
+  { name: 'credentials.revoke', scope: 'admin:credentials', changes: true, args: noService },
+  { name: 'credentials.connect', scope: 'admin:credentials', changes: true, args: noService, ends: 'not_found' },
+  { name: 'intents.list', scope: 'admin:read', changes: false, args: none },
+  { name: 'intents.trace', scope: 'admin:read', changes: false, args: noIntent, ends: 'not_found' },
+  { name: 'intents.revoke', scope: 'admin:tokens', changes: true, args: noIntent, ends: 'not_found' },
+  { name: 'users.add', scope: 'admin:users', changes: true, args: newUser },
+  { name: 'users.list', scope: 'admin:users', changes: false, args: none },
+  {
+    ...{ name: 'users.allow', scope: 'admin:users', changes: true },
+    args: async (world) => ({ ...(await someUser(world)), scopes: ['lab:write'] }),
+  },
+  { name: 'users.disable', scope: 'admin:users', changes: true, args: someUser },
+  { name: 'users.enable', scope: 'admin:users', changes: true, args: someUser },
+  {
+    ...{ name: 'users.reset', scope: 'admin:users', changes: true },
+    args: async (world) => ({ ...(await someUser(world)), password }),
+  },
+  { name: 'users.totp', scope: 'admin:users', changes: true, args: someUser },
+  { name: 'users.untotp', scope: 'admin:users', changes: true, args: someUser },
+  { name: 'users.delete', scope: 'admin:users', changes: true, args: async () => ({ name: 'nobody' }) },
   { name: 'catalog.show', scope: 'admin:read', changes: false, args: none },
   { name: 'gateway.status', scope: 'admin:read', changes: false, args: none },
 ];
@@ -88,7 +129,14 @@ export async function makeAdminWorld(): Promise<AdminWorld> {
     },
     remote: (token) => ({ url: gateway.adminUrl ?? '', token }),
     async state() {
-      const lists = ['tokens.list', 'accounts.list', 'revocations.list'];
+      const lists = [
+        'tokens.list',
+        'accounts.list',
+        'revocations.list',
+        'users.list',
+        'credentials.list',
+        'intents.list',
+      ];
       return JSON.stringify(await Promise.all(lists.map((list) => adminCall(socket, list))));
     },
     async close() {
@@ -157,9 +205,10 @@ export async function recordedWith(
   const args = await operation.args(world);
   const { reason, records } = await attempt(world, target, { name: operation.name, args });
   const kinds = records.map(({ kind, outcome }) => `${kind} ${outcome}`);
-  const right = operation.changes ? ['intent intended', 'outcome answered'] : ['outcome answered'];
+  const outcome = operation.ends === undefined ? 'outcome answered' : 'outcome refused';
+  const right = operation.changes ? ['intent intended', outcome] : [outcome];
   const violations: string[] = [];
-  if (reason !== undefined) violations.push(`${operation.name} by ${subject}: ${reason}`);
+  if (reason !== operation.ends) violations.push(`${operation.name} by ${subject}: ${reason}`);
   if (kinds.join() !== right.join()) violations.push(`${operation.name} by ${subject}: recorded as ${kinds.join()}`);
   for (const record of records) {
     const isRight = record.subject === subject && record.tool === `admin.${operation.name}`;

@@ -95,7 +95,9 @@ function faceOf({ seen, records, step }: Observation): Face {
   const isStranger = principalOf(step.caller) === undefined;
   // A WebSocket's stranger is turned away before there is a call.
   const record = isStranger ? undefined : records.map((one) => ({ ...comparable(one), ...namedInFull(one, step) }));
-  return { kind, code, reason, result, scopes, record };
+  // To programs the details of a refusal come beside its message.
+  const plain = kind === 'refused' && typeof result === 'string' ? result.replace(/ \(Intent .*\)$/, '') : result;
+  return { kind, code, reason, result: plain, scopes, record };
 }
 
 /** What does not exist is on record as it was asked for, and at a mount that is without its service. */
