@@ -146,6 +146,11 @@ export const strictEntries = {
 const foreignName = z
   .string()
   .regex(/^[!#-)+-[\]-~]{1,128}$/, 'a name is at most 128 printable characters, no space " * or \\');
+/** Rules call everything but tools by its kind: `svc.prompts/name`. What is allowed of prompts must not allow a tool. */
+const foreignToolName = foreignName.regex(
+  /^(?!(?:prompts|resources|templates|methods|tasks)\/)/,
+  'the name of a tool may not begin with that of another kind of thing, and a slash',
+);
 /** Nor what is not seen, or turns the direction of what is: people and rules have to tell URIs apart. */
 const printable = /^[^\p{Cc}\p{Cf}\p{Cs}\p{Zl}\p{Zp}]{1,8192}$/u;
 const foreignUri = z.string().regex(printable, 'a URI has at most 8,192 characters, all of them to be seen');
@@ -158,7 +163,7 @@ const foreignLabel = z.string().max(10_000);
 
 /** The same for what servers offer that were not written for this gateway. */
 export const foreignEntries = {
-  tools: { schema: tool.extend({ ...foreignDeclared, name: foreignName }), max: maxTools },
+  tools: { schema: tool.extend({ ...foreignDeclared, name: foreignToolName }), max: maxTools },
   prompts: {
     schema: prompt.extend({
       ...foreignDeclared,
