@@ -50,15 +50,15 @@ export function createUserCredential(options: UserOptions): UserCredential {
   const refreshing = new Map<string, Promise<Grant | undefined>>();
   let known: { readonly discovered: Discovered; readonly challenge: Challenge } | undefined;
   let wider: readonly string[] | undefined;
-  const learnt = Promise.withResolvers<void>();
+  const heard = Promise.withResolvers<Challenge>();
 
   const learn = async (challenge: Challenge): Promise<Discovered> => {
+    heard.resolve(challenge);
     const { address, fetch } = options;
     const { issuer, resource } = settings;
     const discovered = await discover({ address, challenge, issuer, resource, fetch });
     refuseWithoutPkce(discovered);
     known = { discovered, challenge };
-    learnt.resolve();
     return discovered;
   };
 
@@ -138,11 +138,8 @@ export function createUserCredential(options: UserOptions): UserCredential {
     async connect() {
       // Its refusal says more than its documents: where those are, which scopes it wants, that it wants bound tokens.
       if (known === undefined) options.askUpstream();
-      await Promise.race([learnt.promise, sleep(challengeMs, undefined, { ref: false })]);
-      const { discovered, challenge } = known ?? {
-        discovered: await learn({ schemes: [] }),
-        challenge: { schemes: [] },
-      };
+      const challenge = known?.challenge ?? (await within(heard.promise, challengeMs)) ?? { schemes: [] };
+      const discovered = known?.discovered ?? (await learn(challenge));
       const scopes = wider ?? scopesFor(settings, { discovered, challenge });
       return ask({ ...itself, service, scopes, discovered }).url;
     },
@@ -214,6 +211,11 @@ async function renew(options: UserOptions, grant: Grant): Promise<Grant | undefi
     keeper.remove(grant);
     return keeper.find(user, upstream);
   }
+}
+
+/** What comes in time. */
+function within<Value>(work: Promise<Value>, ms: number): Promise<Value | undefined> {
+  return Promise.race([work, sleep(ms, undefined, { ref: false })]);
 }
 
 /** The outcome of a wait that may be given up. */
