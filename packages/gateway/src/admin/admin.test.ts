@@ -41,13 +41,9 @@ beforeEach(async () => {
   state = openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
   const empty = { ...fakeCatalog([]), revision: 'r' };
   deps = {
-    tokens: state.tokens,
-    accounts: state.accounts,
-    pepper: createSecretKey(randomBytes(32)),
-    nowMs: () => nowMs,
-    maxTokenLifeMs: () => 90 * day,
+    ...{ tokens: state.tokens, accounts: state.accounts, revocations: state.revocations },
+    ...{ pepper: createSecretKey(randomBytes(32)), nowMs: () => nowMs, maxTokenLifeMs: () => 90 * day },
     scopesOf: () => [],
-    revocations: state.revocations,
     credentials: { connect: async () => undefined, list: () => [], revoke: async () => 0 },
     intents: state.intents,
     auditPath: join(folder, 'audit.db'),
