@@ -85,6 +85,7 @@ function composeAdmin() {
       records.push(record);
     },
     viewNamed: () => undefined,
+    redaction: { groups: [], rules: [] },
     sealing: createSealing({ sealer: plainSealer, nowMs: () => nowMs, gatewayId: 'test' }),
     nowMs: () => nowMs,
   });
