@@ -82,6 +82,15 @@ const maxOpened = 10_000;
 /** Makes a keeper. What it opened it remembers, for as long as the store holds the same. */
 export function createKeeper({ store, sealer, nowMs }: KeeperOptions): Keeper {
   const opened = new Map<string, Grant>();
+  /** Whoever has the same key has it with the nonces that the upstream gave for it. */
+  const keys = new Map<string, Promise<DpopKey>>();
+  const keyOf = (jwk: JWK): Promise<DpopKey> => {
+    const name = `${jwk.x} ${jwk.y}`;
+    const key = keys.get(name) ?? createDpopKey(nowMs, jwk);
+    if (keys.size >= maxOpened) keys.clear();
+    keys.set(name, key);
+    return key;
+  };
 
   const open = async (stored: StoredGrant): Promise<Grant | undefined> => {
     const claims = sealer.open(kindOf(stored), stored.sealed) as unknown as SealedGrant | undefined;
@@ -90,7 +99,7 @@ export function createKeeper({ store, sealer, nowMs }: KeeperOptions): Keeper {
     return {
       ...{ stored, tokens, resource, redirectUri },
       scopes: stored.scope.split(' ').filter((scope) => scope !== ''),
-      ...(jwk && { dpop: await createDpopKey(nowMs, jwk) }),
+      ...(jwk && { dpop: await keyOf(jwk) }),
     };
   };
   const seal = (name: Name, { tokens, resource, redirectUri, dpop }: Omit<SealedGrant, 'jwk'> & Pick<Grant, 'dpop'>) =>

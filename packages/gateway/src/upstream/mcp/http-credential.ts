@@ -56,6 +56,7 @@ export function withCredentials(inner: HttpEndpoint): HttpEndpoint {
       const next = renewals++ < mostRenewals ? await following({ credential, refusal }, given) : undefined;
       if (next === undefined) return settle(credential, { reply, given });
       credential = next;
+      nonces = 0;
     }
   };
 
