@@ -1,6 +1,8 @@
 import type { JsonObject } from '@sallyport/protocol';
 import { oversizeArguments, type Seen, type SendOptions, smuggledArguments } from '@sallyport/testkit';
 import type { Caller } from './lab.ts';
+import { offerCase, requests } from './offer-cases.ts';
+import { send } from './step.ts';
 import { maxRequestBytes, type Way, type World, ways } from './world.ts';
 
 /** Names of equal length: the first is there and hidden, the second is not there. */
@@ -62,6 +64,45 @@ function questions(over: readonly Way[], callers: readonly Caller[]) {
     .flatMap((way) => callers.flatMap((caller) => twins.map((pair) => ({ way, caller, pair }))))
     .flatMap((question) => inputs.map((input) => ({ ...question, input })))
     .filter(({ way, input }) => (way !== 'embedded' && way !== 'hop') || typeof input.args !== 'string');
+}
+
+/** The same for what is no tool. */
+const offerTwins: readonly (readonly [hidden: string, absent: string])[] = [
+  ['Hidden', 'Absent'],
+  ['HiddenFully', 'AbsentFully'],
+  ['Internal', 'Nowhere1'],
+];
+
+/** The law for prompts, resources, what templates stand for, completions and methods of a service's own. */
+export async function noOracleOfOffers(
+  world: World,
+  over: readonly Way[],
+  callers: readonly Caller[] = outsiders,
+): Promise<readonly string[]> {
+  const asked = over.flatMap((way) => requests.filter((one) => one.over(way)).map((request) => ({ way, request })));
+  const violations: string[] = [];
+  for (const { way, request, caller, times, pair } of asked.flatMap((one) => attemptsBy(callers, one))) {
+    const answersOf = async (name: string): Promise<string> => {
+      world.freshLimits();
+      const answers: string[] = [];
+      for (let turn = 0; turn < times; turn++) {
+        const { bytes } = await send(world.driver(way, caller), offerCase(request, name));
+        answers.push(bytes.replaceAll(name, '<name>'));
+      }
+      return answers.join('\n---\n');
+    };
+    const [hidden, absent] = pair;
+    const [a, b] = [await answersOf(hidden), await answersOf(absent)];
+    if (a !== b) violations.push(`${hidden} (${request.name}) by ${caller} over ${way}: ${firstDifference(a, b)}`);
+  }
+  return violations;
+}
+
+/** By everybody, once and more often than any limit allows. */
+function attemptsBy<Asked extends object>(callers: readonly Caller[], asked: Asked) {
+  return callers.flatMap((caller) =>
+    offerTwins.flatMap((pair) => [1, 4].map((times) => ({ ...asked, caller, pair, times }))),
+  );
 }
 
 interface Question {

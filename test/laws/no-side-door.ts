@@ -181,7 +181,7 @@ export async function refusedWithout(
   scopes: readonly string[],
 ): Promise<readonly string[]> {
   const args = await operation.args(world);
-  const { token } = await world.holder(scopes);
+  const { token } = await holding(world, scopes);
   const before = await world.state();
   const { reason, records } = await attempt(world, world.remote(token), { name: operation.name, args });
   const what = `${operation.name} with [${scopes.join(' ')}]`;
@@ -194,6 +194,18 @@ export async function refusedWithout(
     );
   }
   return violations;
+}
+
+const holders = new WeakMap<AdminWorld, Map<string, Promise<Holder>>>();
+
+/** Somebody with these scopes; the same for all of a world. */
+function holding(world: AdminWorld, scopes: readonly string[]): Promise<Holder> {
+  const known = holders.get(world) ?? new Map<string, Promise<Holder>>();
+  holders.set(world, known);
+  const key = scopes.join(' ');
+  const holder = known.get(key) ?? world.holder(scopes);
+  known.set(key, holder);
+  return holder;
 }
 
 /** The same law for who may: it is done once, by somebody with a name, and a change has its intent on record before it. */
