@@ -105,9 +105,34 @@ it.each<Era>(['legacy', 'modern'])(
     await sleep(1_000);
     for (const clock of clocks) clearInterval(clock);
     expect(listed - before.listed).toBeLessThan(20);
-    expect(heard.length - before.heard).toBeLessThan(30);
+    expect(heard.length - before.heard).toBeLessThan(15);
   },
 );
+
+it('a server that says all the time that a resource changed is believed, and told on, now and then', async () => {
+  const stream: { open?: FakeAnswer } = {};
+  const server = await startServer({
+    ...{ eras: ['legacy'], capabilities: { resources: { subscribe: true } } },
+    lists: { resources: [{ uri: 'a://x', name: 'x' }] },
+    on(call, answer) {
+      if (call.method === 'resources/subscribe') answer.json('{}');
+      else if (call.verb === 'GET') {
+        answer.event({ id: '1' });
+        stream.open ??= answer;
+      } else return undefined;
+      return true;
+    },
+  });
+  const world = await startWorld({ evil: { address: server.url } });
+  const session = await connectLegacy({ url: world.mcp, token: await world.mint('a') });
+  const { heard } = await session.listen();
+  await session.ask('resources/subscribe', { uri: 'evil+a://x' });
+  for (let n = 0; n < 5_000; n++) {
+    stream.open?.event({ message: { method: 'notifications/resources/updated', params: { uri: 'a://x', n } } });
+  }
+  await eventually(() => expect(heard.at(-1)?.params.n).toBe(4_999));
+  expect(heard.length).toBeLessThan(200);
+});
 
 it('a server whose lists are endlessly long is cut off before they fill the memory, and others are offered', async () => {
   let pages = 0;

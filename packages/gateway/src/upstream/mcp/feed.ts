@@ -2,6 +2,7 @@ import { type Feed, GatewayError, type JsonText, type OutboundCredential, type T
 import { isJsonObject, type JsonObject, type JsonValue } from '@sallyport/protocol';
 import type { Conversation } from './conversation.ts';
 import { keepListening } from './listen.ts';
+import { createPaced, type Paced } from './paced.ts';
 
 /** Tells of single resources and tasks of a server, whichever conversation it is heard on. */
 export interface ServerFeed {
@@ -23,6 +24,16 @@ export interface FeedOptions {
 interface Watched {
   readonly topic: Topic;
   readonly listeners: Set<(paramsText: JsonText) => void>;
+  /** Each listener checks anew whether it may still hear: a server must not make that happen without bound. */
+  readonly events: Paced<JsonText>;
+}
+
+function beginWatch(topic: Topic): Watched {
+  const listeners: Watched['listeners'] = new Set();
+  const events = createPaced<JsonText>((paramsText) => {
+    for (const listener of [...listeners]) listener(paramsText);
+  });
+  return { topic, listeners, events };
 }
 
 /** Changes that come together are subscribed to together: so long is waited for more, in milliseconds. */
@@ -38,14 +49,11 @@ export function createServerFeed({ credential, maxTopics = 10_000 }: FeedOptions
   const watched = new Map<string, Watched>();
   let attached: Subscriber | undefined;
 
-  const tell = (key: string, paramsText: JsonText): void => {
-    for (const listener of [...(watched.get(key)?.listeners ?? [])]) listener(paramsText);
-  };
   const take: ServerFeed['take'] = (method, paramsText) => {
     const member = members.get(method);
     if (member === undefined) return false;
     const id = objectOf(paramsText)[member];
-    if (typeof id === 'string') tell(`${member} ${id}`, paramsText);
+    if (typeof id === 'string') watched.get(`${member} ${id}`)?.events.take(paramsText);
     return true;
   };
 
@@ -54,7 +62,7 @@ export function createServerFeed({ credential, maxTopics = 10_000 }: FeedOptions
     feed: {
       watch(topic, onEvent) {
         const key = keyOf(topic);
-        const entry = watched.get(key) ?? { topic, listeners: new Set() };
+        const entry = watched.get(key) ?? beginWatch(topic);
         // The same function may watch twice.
         const listener = (paramsText: JsonText): void => onEvent(paramsText);
         if (watched.size >= maxTopics && !watched.has(key)) throw new GatewayError('rate_limited', {}, full);
@@ -67,6 +75,7 @@ export function createServerFeed({ credential, maxTopics = 10_000 }: FeedOptions
           entry.listeners.delete(listener);
           if (entry.listeners.size > 0 || watched.get(key) !== entry) return;
           watched.delete(key);
+          entry.events.close();
           attached?.removed(topic);
         };
       },
