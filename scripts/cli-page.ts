@@ -21,7 +21,7 @@ ${pages.join('\n').replace('## sallyport \n', '## sallyport\n')}`;
 function helpsFrom(words: readonly string[]): readonly (readonly [readonly string[], string])[] {
   const help = helpOf(words);
   const inner = /\nCommands:\n(.*?)(\n\n|$)/s.exec(help)?.[1] ?? '';
-  const names = [...inner.matchAll(/^ {2}([a-z]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
+  const names = [...inner.matchAll(/^ {2}([a-z-]+)/gm)].map(([, name = '']) => name).filter((name) => name !== 'help');
   return [[words, help], ...names.flatMap((name) => helpsFrom([...words, name]))];
 }
 
