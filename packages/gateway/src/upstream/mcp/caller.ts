@@ -1,5 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { type Answer, GatewayError, type Hop, type OutboundCredential, type Permit } from '@sallyport/core';
+import { type Answer, accountKey, GatewayError, type Hop, type OutboundCredential, type Permit } from '@sallyport/core';
 import type { Era } from '@sallyport/protocol';
 import { troubleIn } from '../credential-trouble.ts';
 import { parkedPrefix } from '../sealing.ts';
@@ -96,6 +96,7 @@ function leaseFor(pool: Pool, { permit, hop, signal }: Request): Promise<Lease> 
   return pool.lease({
     era: preferredEra(permit, hop),
     conversation: hop.client.conversation,
+    account: accountKey(permit.principal),
     onEnd: hop.client.onEnd,
     capabilitiesText: legacyCapabilities(hop.client.capabilitiesText),
     credential: hop.credential,

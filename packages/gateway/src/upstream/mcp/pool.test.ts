@@ -47,6 +47,20 @@ function pooling(
 }
 
 describe('the conversations with one server', () => {
+  it('are given up by whoever has the most when there are too many', async () => {
+    const { begun, lease } = pooling(['legacy'], { maxConversations: 5 });
+    const open = async (account: string, conversation: string): Promise<void> => {
+      (await lease({ account, conversation })).release();
+    };
+    await open('modest', 'first');
+    for (let n = 0; n < 20; n++) await open('greedy', `greedy ${n}`);
+    expect(begun[0]?.close).not.toHaveBeenCalled();
+    await open('another', 'second');
+    await open('modest', 'first');
+    expect(begun).toHaveLength(22);
+    expect(begun.filter(({ close }) => close.mock.calls.length === 0)).toHaveLength(5);
+  });
+
   it('are one for all in the modern era, and one for each client in the legacy era', async () => {
     const { pool, begun, lease } = pooling();
     await Promise.all(['a', 'b', 'a'].map((conversation) => lease({ conversation, era: 'modern' })));

@@ -14,6 +14,8 @@ export interface Wanted {
   readonly era: Era;
   /** Whose conversation it is: in the legacy era a server knows its client by it. */
   readonly conversation: string;
+  /** Who has it, however many conversations that are (`accountKey`). Absent: the gateway itself. */
+  readonly account?: string;
   /** Hears that it has ended; the same function for all calls of one conversation. */
   readonly onEnd?: ((listener: () => void) => void) | undefined;
   /** What that client can be asked; a legacy server is told once. */
@@ -48,8 +50,9 @@ const longestSweepMs = 30_000;
 
 /**
  * Keeps the conversations with one server: a single one of the modern era, which has no memory (with `perCaller` one per
- * client), and of the legacy era one per client and what it can be asked. Those that nobody used for long are closed, the
- * least recently used first, and those of a client that has gone when it goes.
+ * client), and of the legacy era one per client and what it can be asked. Those that nobody used for long are closed, and
+ * those of a client that has gone when it goes. When there are too many, who has the most gives one up, the least recently
+ * used: nobody can end the conversations of others by beginning many.
  */
 export function createPool(options: PoolOptions): Pool {
   const { nowMs, maxConversations = 1_024, idleMs = 600_000, perCaller = false } = options;
@@ -76,7 +79,7 @@ export function createPool(options: PoolOptions): Pool {
     table.makeRoom();
     followEnd(wanted);
     const entry = begin(era, wanted, { ...options, closing: closing.signal, onGone: () => table.drop(entry) });
-    table.add(key, entry);
+    table.add(key, { entry, account: wanted.account ?? '' });
     return entry;
   };
 
@@ -137,13 +140,19 @@ function begin(era: Era, { capabilitiesText, credential }: Wanted, beginner: Beg
   });
 }
 
+/** A conversation, and whose it is. */
+interface Held {
+  readonly entry: Entry;
+  readonly account: string;
+}
+
 interface Table {
   all(): readonly Entry[];
   /** Finds one, and notes that it is used. */
   touch(key: string): Entry | undefined;
   /** Retires one if there are as many as there may be. @throws GatewayError `upstream_unavailable` when all are in use. */
   makeRoom(): void;
-  add(key: string, entry: Entry): void;
+  add(key: string, held: Held): void;
   /** Drops all of a client, and closes them when nobody uses them any more. */
   leave(conversation: string): void;
   drop(entry: Entry): void;
@@ -153,36 +162,48 @@ interface Table {
 
 function createTable(maxEntries: number): Table {
   // In the order of their last use.
-  const entries = new Map<string, Entry>();
+  const entries = new Map<string, Held>();
   const drop: Table['drop'] = (entry) => {
-    for (const [key, each] of entries) if (each === entry) entries.delete(key);
+    for (const [key, each] of entries) if (each.entry === entry) entries.delete(key);
   };
   const retire: Table['retire'] = (entry) => {
     drop(entry);
     void entry.close().catch(() => undefined);
   };
   return {
-    all: () => [...entries.values()],
+    all: () => Array.from(entries.values(), ({ entry }) => entry),
     touch(key) {
-      const entry = entries.get(key);
-      if (entry === undefined) return undefined;
+      const held = entries.get(key);
+      if (held === undefined) return undefined;
       entries.delete(key);
-      entries.set(key, entry);
-      return entry;
+      entries.set(key, held);
+      return held.entry;
     },
     makeRoom() {
       if (entries.size < maxEntries) return;
-      const unused = [...entries.values()].find(({ isUnused }) => isUnused);
+      const unused = leastMissed([...entries.values()]);
       if (unused === undefined) throw unavailable('too many conversations');
       retire(unused);
     },
-    add: (key, entry) => void entries.set(key, entry),
+    add: (key, held) => void entries.set(key, held),
     leave(conversation) {
-      for (const [key, entry] of entries) if (key.split('\n')[1] === conversation) entry.leave();
+      for (const [key, { entry }] of entries) if (key.split('\n')[1] === conversation) entry.leave();
     },
     drop,
     retire,
   };
+}
+
+/** Of those that nobody uses the first one of whoever has the most. */
+function leastMissed(all: readonly Held[]): Entry | undefined {
+  const counts = new Map<string, number>();
+  for (const { account } of all) counts.set(account, (counts.get(account) ?? 0) + 1);
+  let found: Held | undefined;
+  for (const held of all) {
+    const isMore = (counts.get(held.account) ?? 0) > (counts.get(found?.account ?? '') ?? 0);
+    if (held.entry.isUnused && (found === undefined || isMore)) found = held;
+  }
+  return found?.entry;
 }
 
 function keyOf(era: Era, { conversation, capabilitiesText }: Wanted, perCaller: boolean): string {
