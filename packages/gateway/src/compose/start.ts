@@ -7,18 +7,18 @@ import { createRecord, type OnRecord } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import type { GuardedConnectorOptions } from '../egress/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
-import { createSealer } from '../secrets/index.ts';
+import { createSealer, type Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
 import { createCredentials, type GatewayCredentials, pagesOf } from './credentials.ts';
-import { createIdentity, publicUrlOf } from './identity.ts';
+import { createIdentity, type IdentityParts, publicUrlOf } from './identity.ts';
 import { createIntentExchange, type IntentExchange } from './intents.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
 import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
-import { createPlane, type Plane } from './plane.ts';
+import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
 import { mintRunToken } from './run-token.ts';
@@ -107,26 +107,14 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
   };
-  const assertions = createAssertions({ stores, sealer, config: () => live.config, nowMs });
-  const credentials = createCredentials({
-    ...{ ...options, ...facts, config },
-    origin: () => new URL(publicUrlOf(facts) ?? live.url ?? 'http://localhost').origin,
+  const { assertions, credentials, open, agents } = await openAgents({
+    ...{ options, facts, shared, sealer, settings: agentSettings(config, settingsParts) },
   });
-  const planned = Promise.withResolvers<Plane>();
-  const open = await openServices({ ...options, stateOwn: assertions.stateOwn, credentials }, planned.promise);
   const { registry } = open;
-  life.onClose(registry.close);
-  const agents = createPlane(
-    { ...shared, registry, assertion: assertions.stateCall, credentialSources: [credentials.source] },
-    agentSettings(config, settingsParts),
-  );
-  planned.resolve(agents);
-  life.onClose(agents.close);
 
   const isReady = () => !registry.settling;
-  const { issuerNames } = identity;
   const owner = ownerPlane(
-    { ...shared, stores, agents, isReady, maxTokenLifeMs, issuerNames, credentials, live },
+    { ...shared, stores, agents, isReady, maxTokenLifeMs, issuerNames: identity.issuerNames, credentials, live },
     settingsParts,
   );
   life.onClose(owner.close);
@@ -156,6 +144,35 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     ...{ options, live, life, stores, agents, owner, exchange, open, settingsParts, maxTokenLifeMs },
     ...{ mcpUrl: url.href, adminUrl: admin.url },
   });
+}
+
+interface AgentsParts {
+  readonly options: StartOptions;
+  readonly facts: IdentityParts;
+  readonly shared: Omit<PlaneParts, 'registry'>;
+  readonly sealer: Sealer;
+  readonly settings: PlaneSettings;
+}
+
+/** Opens what agents call: the services, and the plane in front of them. */
+async function openAgents({ options, facts, shared, sealer, settings }: AgentsParts) {
+  const { stores, life, listening } = facts;
+  const assertions = createAssertions({ stores, sealer, config: facts.config, nowMs });
+  const credentials = createCredentials({
+    ...{ ...options, ...facts, config: options.config },
+    origin: () => new URL(publicUrlOf(facts) ?? listening() ?? 'http://localhost').origin,
+  });
+  const planned = Promise.withResolvers<Plane>();
+  const open = await openServices({ ...options, stateOwn: assertions.stateOwn, credentials }, planned.promise);
+  const { registry } = open;
+  life.onClose(registry.close);
+  const agents = createPlane(
+    { ...shared, registry, assertion: assertions.stateCall, credentialSources: [credentials.source] },
+    settings,
+  );
+  planned.resolve(agents);
+  life.onClose(agents.close);
+  return { assertions, credentials, open, agents };
 }
 
 /** What is read from the configuration anew after each reload. */

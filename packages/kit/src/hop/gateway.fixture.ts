@@ -115,21 +115,12 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
     call(tool, args, { capabilitiesText, logLevel, retry, ...claims } = {}) {
       seq += 1;
       const all: CallClaims = {
-        ...usualClaims,
-        tool,
-        call: randomUUID(),
-        seq,
-        audience: credential.service,
+        ...{ ...usualClaims, tool, call: randomUUID(), seq, audience: credential.service },
         ...claims,
       };
       const answer = end.next((frame) => 'id' in frame && frame.id === all.seq && frame.kind !== 'request');
-      end.send(
-        callFrame(
-          all,
-          { argumentsText: JSON.stringify(args), ...present({ capabilitiesText, logLevel, retry }) },
-          sha256,
-        ),
-      );
+      const texts = { argumentsText: JSON.stringify(args), ...present({ capabilitiesText, logLevel, retry }) };
+      end.send(callFrame(all, texts, sha256));
       return answer;
     },
     send: (text) => void socket.write(text),
