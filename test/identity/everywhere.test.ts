@@ -30,40 +30,34 @@ type Header = readonly [name: string, value: string];
 const send = (method: string, path: string, headers: readonly Header[], body?: object) =>
   sendRaw({ origin: front.origin, method, path, headers, ...(body && { body: JSON.stringify(body) }) });
 
-type Asked = readonly [method: string, path: string, named: string, more?: readonly Header[]];
-
 describe('every address that is not for everybody', () => {
-  it.each<Asked>([
-    ['GET', '/mcp/tools', '/mcp'],
-    ['POST', '/mcp/call', '/mcp'],
-    ['GET', '/mcp/catalog', '/mcp'],
-    ['GET', '/v0.1/servers', '/mcp'],
-    ['GET', '/v0.1/servers/x/versions', '/mcp'],
-    ['POST', '/mcp', '/mcp'],
-    ['POST', '/mcp/desk', '/mcp/desk'],
-    ['POST', '/mcp/nobody', '/mcp/nobody'],
-    ['POST', '/mcp/views/public', '/mcp/views/public'],
-    ['GET', '/mcp', '/mcp', [['Mcp-Session-Id', 'x']]],
-    ['GET', '/mcp/desk', '/mcp/desk', [['Mcp-Session-Id', 'x']]],
-    ['DELETE', '/mcp', '/mcp', [['Mcp-Session-Id', 'x']]],
-    ['DELETE', '/mcp/views/public', '/mcp/views/public', [['Mcp-Session-Id', 'x']]],
-  ] as const)(
-    '%s %s refuses a bad token with 401, a challenge and one record',
-    async (method, path, named, more = []) => {
-      const before = front.records.length;
-      const body = method === 'POST' ? {} : undefined;
-      const json = ['Content-Type', 'application/json'] as const;
-      const accept = ['Accept', 'application/json, text/event-stream'] as const;
-      const reply = await send(method, path, [['Authorization', 'Bearer bad'], json, accept, ...more], body);
-      expect([reply.status, reply.header('www-authenticate')]).toEqual([
-        401,
-        expect.stringContaining(
-          `resource_metadata="https://gate.example/.well-known/oauth-protected-resource${named}"`,
-        ),
-      ]);
-      expect(front.records.slice(before).map(({ reason }) => reason)).toEqual(['credential_invalid']);
-    },
-  );
+  const session: readonly Header[] = [['Mcp-Session-Id', 'x']];
+  it.each<readonly [method: string, path: string, named: string, more: readonly Header[]]>([
+    ['GET', '/mcp/tools', '/mcp', []],
+    ['POST', '/mcp/call', '/mcp', []],
+    ['GET', '/mcp/catalog', '/mcp', []],
+    ['GET', '/v0.1/servers', '/mcp', []],
+    ['GET', '/v0.1/servers/x/versions', '/mcp', []],
+    ['POST', '/mcp', '/mcp', []],
+    ['POST', '/mcp/desk', '/mcp/desk', []],
+    ['POST', '/mcp/nobody', '/mcp/nobody', []],
+    ['POST', '/mcp/views/public', '/mcp/views/public', []],
+    ['GET', '/mcp', '/mcp', session],
+    ['GET', '/mcp/desk', '/mcp/desk', session],
+    ['DELETE', '/mcp', '/mcp', session],
+    ['DELETE', '/mcp/views/public', '/mcp/views/public', session],
+  ] as const)('%s %s refuses a bad token with 401, a challenge and one record', async (method, path, named, more) => {
+    const before = front.records.length;
+    const body = method === 'POST' ? {} : undefined;
+    const json = ['Content-Type', 'application/json'] as const;
+    const accept = ['Accept', 'application/json, text/event-stream'] as const;
+    const reply = await send(method, path, [['Authorization', 'Bearer bad'], json, accept, ...more], body);
+    expect([reply.status, reply.header('www-authenticate')]).toEqual([
+      401,
+      expect.stringContaining(`resource_metadata="https://gate.example/.well-known/oauth-protected-resource${named}"`),
+    ]);
+    expect(front.records.slice(before).map(({ reason }) => reason)).toEqual(['credential_invalid']);
+  });
 });
 
 /** Those that a browser could put into a message: a token, and nothing beside it. */
