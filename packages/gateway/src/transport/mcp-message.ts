@@ -19,6 +19,7 @@ import type { McpAnswer, McpExchange, McpReceived, McpRequest } from './mcp-requ
 import { answerSubscribe, answerUnsubscribe } from './mcp-subscribe.ts';
 import { type Reception, toCall } from './reception.ts';
 import { refusalCode, refusalData, refusalHeaders, refusalStatus, refusalText, traceIdHeader } from './refusal.ts';
+import { maxCapabilitiesLength } from './session-state.ts';
 
 /** Serves messages that were read. The one way in for every transport that speaks MCP. */
 export type McpAnswerer = (exchange: McpExchange, read: ReadableMessage | UnreadableMessage) => Promise<McpAnswer>;
@@ -110,6 +111,12 @@ async function serve(received: Received, read: ReadableRequest, stamp: ResultSta
   if (serveMethod === undefined) return decline(received, new GatewayError('method_unknown'));
   const params = splitParams(json, message.method);
   if (params.kind !== 'params') return decline(received, new GatewayError(params.kind, { issues: [params.issue] }));
+  if (params.clientCapabilitiesText.length > maxCapabilitiesLength) {
+    return decline(
+      received,
+      new GatewayError('malformed_params', { issues: ['/params/_meta: capabilities too long'] }),
+    );
+  }
   const headers = { 'Content-Type': 'application/json', [traceIdHeader]: exchange.callId };
   return serveMethod({
     ...received,

@@ -34,8 +34,8 @@ export interface SessionParts {
   readonly tell: (message: string) => void;
 }
 
-/** What a client may say of its capabilities, in characters: it is kept for as long as the session. */
-const maxCapabilitiesLength = 16 * 1024;
+/** What a client may say of its capabilities, in characters: it is kept for as long as a session, here or at a server. */
+export const maxCapabilitiesLength = 16 * 1024;
 
 /** Opens a session of this principal, or says why not. */
 export function openSession({ introduction, principal, tell }: SessionParts): OpenSession | GatewayError {
