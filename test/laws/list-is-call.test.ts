@@ -120,7 +120,7 @@ describe('law 3: list = call', () => {
             })),
           ]).toEqual([]);
         }),
-        { numRuns: 25 },
+        { numRuns: 12 },
       )
       .finally(() => world.registry.set(lab));
   });

@@ -38,7 +38,7 @@ const inputs: readonly Input[] = [
 ];
 
 /** Who may know neither of the hidden nor of the internal tools. */
-export const outsiders = ['alice', 'bob', 'star'] as const satisfies readonly Caller[];
+export const outsiders = ['alice', 'star'] as const satisfies readonly Caller[];
 
 /**
  * Law 6, **no oracle**: a tool that policy hides answers like one that is not there, byte for byte but for ids and the name

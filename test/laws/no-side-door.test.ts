@@ -33,14 +33,7 @@ describe('law 8: no side door', () => {
   });
 
   it.each(operations)('$name is refused without its scope, and that is on record', async (operation) => {
-    for (const scopes of [
-      [],
-      ['*'],
-      ['lab:*'],
-      ['admin'],
-      ['admin:nothing'],
-      ['Admin:*'.toLowerCase().replace('*', 'x')],
-    ]) {
+    for (const scopes of [[], ['*'], ['admin'], ['admin:nothing']]) {
       expect(await refusedWithout(world, operation, scopes)).toEqual([]);
     }
   });

@@ -44,3 +44,6 @@ export const textWays = ways.filter((way) => way !== 'embedded' && way !== 'hop'
 
 /** Those that turn strangers away before there is a call. */
 export const greetingWays: ReadonlySet<Way> = new Set(['ws', ...sessionWays]);
+
+/** One way of each kind: for questions where it is the kind that matters. */
+export const fewWays: readonly Way[] = ['http-modern', 'http-session', 'ws', 'stdio-bridge', 'rest', 'embedded', 'hop'];
