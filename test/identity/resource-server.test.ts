@@ -1,7 +1,8 @@
+import { once } from 'node:events';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { JsonObject } from '@sallyport/protocol';
-import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { type Front, openFront } from './front.ts';
 import { drawHolder } from './holder.ts';
 import { drawKey, startIssuer, type TestIssuer } from './issuer.ts';
@@ -324,10 +325,23 @@ describe('who presents nothing', () => {
     }
   });
 
-  it('may keep a WebSocket at that view', async () => {
-    const reply = await upgrade('/mcp/views/public/ws');
-    expect(reply.status).toBe(101);
-    reply.socket?.destroy();
+  it('may keep a WebSocket at that view, and at no other for longer than it takes to show a token', async () => {
+    vi.useFakeTimers({ toFake: ['setTimeout'] });
+    try {
+      const [open, closed] = [await upgrade('/mcp/views/public/ws'), await upgrade('/mcp/views/closed/ws')];
+      expect([open.status, closed.status]).toEqual([101, 101]);
+      let isOpenOver = false;
+      open.socket?.once('data', () => {
+        isOpenOver = true;
+      });
+      const farewell = closed.socket && once(closed.socket, 'data');
+      vi.advanceTimersByTime(11_000);
+      expect(String((await farewell)?.[0])).toContain('credential_missing');
+      expect(isOpenOver).toBe(false);
+      for (const { socket } of [open, closed]) socket?.destroy();
+    } finally {
+      vi.useRealTimers();
+    }
   });
 });
 

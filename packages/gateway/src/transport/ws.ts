@@ -57,12 +57,11 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
   const connections = new Map<WebSocket, McpConnection>();
   let anonymous = 0;
 
-  const accept = (ws: WebSocket, caller: Caller): void => {
-    const isAnonymous = caller.presented.kind === 'none';
-    if (isAnonymous) anonymous++;
-    connections.set(ws, serveSocket(deps, ws, { ...caller, ending }));
+  const accept = (ws: WebSocket, caller: Caller, isKnown: boolean): void => {
+    if (!isKnown) anonymous++;
+    connections.set(ws, serveSocket(deps, ws, { ...caller, ending, isKnown }));
     ws.once('close', () => {
-      if (isAnonymous) anonymous--;
+      if (!isKnown) anonymous--;
       connections.delete(ws);
     });
   };
@@ -71,7 +70,7 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
     const refusal = await greet(deps, request, { caller, socket });
     if (!hasOneHost(request)) socket.destroy();
     else if (refusal === undefined || (refusal.error.reason === 'credential_missing' && anonymous < maxAnonymous)) {
-      server.handleUpgrade(request, socket, head, (ws) => accept(ws, caller));
+      server.handleUpgrade(request, socket, head, (ws) => accept(ws, caller, refusal === undefined));
     } else {
       refuseUpgrade(deps, socket, refusal);
     }
@@ -145,7 +144,13 @@ export function hangUp(socket: Duplex, answer: string): void {
 function serveSocket(
   deps: TransportDeps,
   ws: WebSocket,
-  { presented, origin, endpoint, ending }: Caller & { readonly ending: AbortSignal },
+  {
+    presented,
+    origin,
+    endpoint,
+    ending,
+    isKnown,
+  }: Caller & { readonly ending: AbortSignal; readonly isKnown: boolean },
 ): McpConnection {
   const maxWaitingBytes = deps.maxRequestBytes * 4;
   const connection = createConnection(deps, {
@@ -164,7 +169,8 @@ function serveSocket(
   });
   const probation = setTimeout(() => ws.close(unauthenticatedClose, 'credential_missing'), anonymousMs);
   probation.unref();
-  if (presented.kind !== 'none') clearTimeout(probation);
+  // Who presents nothing may still be somebody: by a certificate, or at a view that is open.
+  if (isKnown) clearTimeout(probation);
   const stopPings = keepAlive(ws);
 
   ws.on('message', (data, isBinary) => {
