@@ -124,7 +124,9 @@ function verify(judging: Judging, { token, key, issuer }: ToVerify): Promise<Ver
 /** Whoever makes a narrower credential of this one has to know how far it goes. */
 function withFacts(verified: VerifiedJwt, { settings }: Issuer): Principal {
   const { principal, tokenId, issuedAtMs, endsAtMs, binding } = verified;
-  const credential = { issuer: settings.name, issuedAtMs, expiresAtMs: endsAtMs, ...binding };
+  // The tolerance for clocks is for the token itself: what is made of it ends when it says.
+  const expiresAtMs = endsAtMs - settings.clockSkewMs;
+  const credential = { issuer: settings.name, issuedAtMs, expiresAtMs, ...binding };
   return Object.freeze({ ...principal, credential: { ...credential, ...(tokenId !== undefined && { tokenId }) } });
 }
 
