@@ -243,6 +243,25 @@ describe('the state of a question', () => {
   });
 });
 
+describe('an answer', () => {
+  it.each([5, 'accept', null, true, [], [{ action: 'accept' }]])(
+    'that is %j reaches the server that asked as a refusal',
+    async (answer) => {
+      const call = { name: 'old.ask', arguments: {} };
+      const { last } = await askModern(ann, 'tools/call', call, { capabilities: able });
+      const { requestState } = last.result;
+      const retry = { ...call, requestState, inputResponses: { q1: answer } };
+      const after = old.received.length;
+      const answered = askModern(ann, 'tools/call', retry, { capabilities: able });
+      const sent = () => old.received.slice(after).find(({ body }) => body.includes('"id":"question"'))?.body;
+      await eventually(() => expect(sent()).toBeDefined());
+      expect(JSON.parse(sent() ?? '')).toMatchObject({ id: 'question', error: { code: -32602 } });
+      waiting.at(-1)?.answer.final({ content: [] });
+      expect((await answered).status).toBe(200);
+    },
+  );
+});
+
 describe('a task', () => {
   it('of somebody else is none', async () => {
     const tasks = { extensions: { 'io.modelcontextprotocol/tasks': {} } };

@@ -18,6 +18,7 @@ export type Hooks = Required<Pick<ConversationRequest, 'signal' | 'onQuestion'>>
 /** Questions that arrive together are asked together: so long is waited for more, in milliseconds. */
 const gatheringMs = 5;
 const maxQuestions = 16;
+const noResult = { code: -32_602, message: 'The answer of the client is no result.' };
 const nobody = { code: -32_603, message: 'Nobody can be asked.' };
 
 /** A request that may ask, from its start to its end; those who wait for it come and go. */
@@ -121,7 +122,8 @@ export function answerQuestions({ questions }: Run, responsesText: string | unde
     isStarted = true;
     questions.delete(key);
     const text = responsesText.slice(start, to);
-    const refusal = readRefusal(text);
+    // A server that reads members of what has none may not survive that.
+    const refusal = text.startsWith('{') ? readRefusal(text) : noResult;
     if (refusal) question.decline(refusal);
     else question.answer(text as JsonText);
   }
