@@ -110,9 +110,11 @@ function findFaults({ world, fates, downs, callers, instances }: Evidence): Stor
   const done = countNoted(upstream.ledger, 'done');
   const times = ({ nonce }: NonceFate): number => done.get(nonce) ?? 0;
   const tool = `${upstream.kind}.${upstream.tools.echo}`;
-  const records = new Map<string, number>();
-  for (const { callId } of gateway.records({ tool }, 1_000_000)) records.set(callId, (records.get(callId) ?? 0) + 1);
   const known = new Set(fates.map(({ callId }) => callId));
+  // A call that found no such tool is recorded without one.
+  const ofCalls = gateway.records({}, 1_000_000).filter((each) => each.tool === tool || known.has(each.callId));
+  const records = new Map<string, number>();
+  for (const { callId } of ofCalls) records.set(callId, (records.get(callId) ?? 0) + 1);
   const isHit = ({ startedMs, endedMs }: NonceFate): boolean =>
     downs.some(({ fromMs, toMs }) => startedMs <= toMs + blurMs && endedMs >= fromMs - blurMs);
   const isUnlisted = downs.some(({ fromMs, toMs }) => toMs - fromMs >= lingerMs) && upstream.kind === 'kit';
