@@ -93,7 +93,21 @@ const steps: readonly string[] = [
      created_at_ms INTEGER NOT NULL,
      PRIMARY KEY (upstream, issuer, redirect_uri)
    ) STRICT, WITHOUT ROWID;`,
+  `CREATE TABLE credential_changes (only_row INTEGER PRIMARY KEY CHECK (only_row = 1), count INTEGER NOT NULL) STRICT;
+   INSERT INTO credential_changes VALUES (1, 0);
+   ${['tokens', 'accounts']
+     .flatMap((table) => ['INSERT', 'UPDATE', 'DELETE'].map((change) => counted(`${change} ON ${table}`)))
+     .join('\n')}
+   ${counted('INSERT ON revocations')}
+   ${counted('UPDATE OF revoked_at_ms ON intents')}
+   ${counted('DELETE ON intents')}`,
 ];
+
+/** Counts a kind of change after which a credential that was good may be none, whoever makes it. */
+function counted(change: string): string {
+  const name = `count_${change.toLowerCase().replaceAll(' ', '_')}`;
+  return `CREATE TRIGGER ${name} AFTER ${change} BEGIN UPDATE credential_changes SET count = count + 1; END;`;
+}
 
 /** The newest schema this program knows. */
 export const schemaVersion: number = steps.length;

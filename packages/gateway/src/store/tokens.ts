@@ -23,7 +23,7 @@ export interface TokenStore extends Tokens {
   rotate(rotation: Rotation): void;
   /** Newest first, without secrets. */
   list(): readonly TokenListing[];
-  /** Changes whenever a token or an account may have changed, by this or any other process: what was read before is then old. */
+  /** Changes whenever a token or an account was changed, or something revoked, by this or any other process: what was read before is then old. */
   version(): number;
   /** Removes tokens that ended before that time; returns how many. */
   prune(beforeMs: number): number;
@@ -72,17 +72,22 @@ export function createTokenStore(database: DatabaseSync): TokenStore {
   };
 }
 
-/** Counts the changes there were between one question and the next: commits of other connections, and rows changed by this one. */
+/**
+ * How often anything was changed that credentials depend on. Read again only when something was written at all, by this
+ * connection or another: it is asked for at every call.
+ */
 export function createVersion(database: DatabaseSync): () => number {
   const theirs = database.prepare('PRAGMA data_version');
   const ours = database.prepare('SELECT total_changes()');
   theirs.setReturnArrays(true);
   ours.setReturnArrays(true);
+  const changes = database.prepare('SELECT count FROM credential_changes');
+  changes.setReturnArrays(true);
   let version = 0;
   let seen: readonly [unknown, unknown] = [undefined, undefined];
   return () => {
     const now = [only(theirs.get()), only(ours.get())] as const;
-    if (now[0] !== seen[0] || now[1] !== seen[1]) version++;
+    if (now[0] !== seen[0] || now[1] !== seen[1]) version = Number(only(changes.get()));
     seen = now;
     return version;
   };

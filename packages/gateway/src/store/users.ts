@@ -43,9 +43,9 @@ export function createUsers(database: DatabaseSync, nowMs: () => number): Users 
   const byName = database.prepare(`${select} WHERE a.name = ?`);
   const all = database.prepare(`${select} ORDER BY a.name`);
   const put = database.prepare(
-    `INSERT INTO users (account_id, password_hash, scopes, changed_at_ms) VALUES (?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET password_hash = excluded.password_hash, scopes = excluded.scopes,
-       changed_at_ms = excluded.changed_at_ms`,
+    // Sign-ins know the second only: whoever is new can begin in this one, what was changed in it ends those of it too.
+    `INSERT INTO users (account_id, password_hash, scopes, changed_at_ms) VALUES ($account, $hash, $scopes, $now / 1000 * 1000)
+     ON CONFLICT DO UPDATE SET password_hash = excluded.password_hash, scopes = excluded.scopes, changed_at_ms = $now`,
   );
   const setTotp = database.prepare(
     `UPDATE users SET totp = ?, totp_step = 0, changed_at_ms = ? WHERE account_id = ${accountNamed}`,
@@ -60,7 +60,8 @@ export function createUsers(database: DatabaseSync, nowMs: () => number): Users 
       return row === undefined ? undefined : toUser(row);
     },
     list: () => all.all().map((row) => listed(toUser(row))),
-    put: ({ account, passwordHash, scopes }) => void put.run(account.id, passwordHash, JSON.stringify(scopes), nowMs()),
+    put: ({ account, passwordHash, scopes }) =>
+      void put.run({ $account: account.id, $hash: passwordHash, $scopes: JSON.stringify(scopes), $now: nowMs() }),
     setTotp(name, sealed) {
       if (setTotp.run(sealed ?? null, nowMs(), name).changes === 1) return;
       throw new GatewayError('not_found', { issues: ['/name: there is no such user'] });
