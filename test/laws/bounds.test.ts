@@ -1,5 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { changesTellNothing, mountsTellNothing, sessionsBelong, viewsHold } from './bounds.ts';
+import { toldWhileKnown } from './told.ts';
 import { makeWorld, type World } from './world.ts';
 
 let world: World;
@@ -24,4 +25,11 @@ describe('laws 5 and 6 at the bounds of sessions, mounts and views', () => {
   it('in a view there is what is in it, and nothing else', async () => {
     expect(await viewsHold(world)).toEqual([]);
   });
+
+  it.each(['http-modern', 'mount', 'view', 'ws', 'stdio'] as const)(
+    'of a resource is told for as long as it could be asked for, over %s',
+    async (way) => {
+      expect(await toldWhileKnown(world, way)).toEqual([]);
+    },
+  );
 });

@@ -8,6 +8,7 @@ import type { Topic } from './ports/registry.ts';
 import { accountKey, type Principal } from './principal.ts';
 import { taskTool } from './resolve.ts';
 import type { CallOf, Stages } from './stages.ts';
+import { isStillKnown } from './still-known.ts';
 import type { Target } from './tool.ts';
 import type { Trail } from './trail.ts';
 
@@ -34,9 +35,9 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
       // What cannot be decided is not told.
       .catch(() => undefined);
   };
-  const tell = (event: ListenEvent, target?: Target): void =>
-    recheck((now) => {
-      if (target === undefined || stages.entitle(now, target) === undefined) call.request.onEvent(event);
+  const tell = (event: ListenEvent, target: Target): void =>
+    recheck(async (now) => {
+      if (await isStillKnown(stages, { principal: now, endpoint: call.endpoint }, target)) call.request.onEvent(event);
     });
   // Also while nothing happens: a stream that says nothing must not stay open on a token that ended.
   stops.push(stages.onRecheck?.(() => recheck(() => undefined)) ?? (() => undefined));
