@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Era } from '@sallyport/protocol';
-import { afterEach, expect, it } from 'vitest';
+import { afterEach, describe, expect, it } from 'vitest';
 import type { FakeAnswer } from '../../packages/gateway/src/upstream/mcp/testing/fake-http-server.ts';
 import { able, askModern, connectLegacy } from './support/clients.ts';
 import { endAll, eventually, startServer, startWorld } from './support/world.ts';
@@ -173,4 +173,31 @@ it('a server whose pages go round in a circle offers nothing, and is asked a bou
   await eventually(() => expect(pages).toBeGreaterThan(0));
   await sleep(100);
   expect(pages).toBeLessThan(5);
+});
+
+describe('a server that plays with what it speaks and whom it knows', () => {
+  const json = { 'content-type': 'application/json' };
+  it.each<[string, readonly Era[], number, string]>([
+    ['refuses the call without a word', ['modern'], 400, ''],
+    ['says that it does not know the session', ['legacy'], 404, '{"code":-32001,"message":"Session not found"}'],
+    ['says that it speaks another revision', ['legacy', 'modern'], 400, '{"code":-32022,"message":"no"}'],
+    ['says that it is busy', ['modern'], 503, ''],
+    ['wants a token', ['legacy', 'modern'], 401, ''],
+  ])('%s: a call costs few requests', async (_what, eras, status, error) => {
+    const server = await startServer({
+      ...{ eras, lists },
+      on(call, { response }) {
+        if (call.method !== 'tools/call') return undefined;
+        response.writeHead(status, json).end(error && `{"jsonrpc":"2.0","id":${call.id},"error":${error}}`);
+        return true;
+      },
+    });
+    const world = await startWorld({ evil: { address: server.url } });
+    const token = await world.mint('a');
+    const before = server.received.length;
+    const { last } = await askModern({ url: world.mcp, token }, 'tools/call', echo, { capabilities: able });
+    expect(last.error.data.reason).toMatch(/^upstream_/);
+    expect(server.received.length - before).toBeLessThan(15);
+    expect(server.of('tools/call').length).toBeLessThanOrEqual(2);
+  });
 });

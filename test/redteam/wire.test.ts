@@ -1,6 +1,7 @@
 import { connect } from 'node:net';
 import { gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
+import { askModern, connectLegacy } from './support/clients.ts';
 import { endAll, startServer, startWorld, type World } from './support/world.ts';
 
 let world: World;
@@ -184,4 +185,27 @@ describe('headers of the new era', () => {
   ])('%s', async (_what, headers, expected) => {
     expect(await send({ headers, body: JSON.stringify(call) })).toBe(expected);
   });
+});
+
+it('arguments that travel in headers make no headers of their own', async () => {
+  const marked = {
+    a: { type: 'string', 'x-mcp-header': 'Tenant' },
+    b: { type: 'string', 'x-mcp-header': 'X: 1\r\nEvil' },
+  };
+  const lists = { tools: [{ name: 'do', inputSchema: { type: 'object', properties: marked } }] };
+  const server = await startServer({ eras: ['modern'], lists });
+  const world = await startWorld({ notes: { address: server.url } });
+  const value = 'x\r\nEvil: 1\r\n\r\nPOST /evil HTTP/1.1';
+  const headers = { 'Mcp-Param-Tenant': `=?base64?${Buffer.from(value).toString('base64')}?=` };
+  const target = { url: world.mcp, token: await world.mint('a') };
+  const reply = await askModern(target, 'tools/call', { name: 'notes.do', arguments: { a: value } }, { headers });
+  expect(reply.status).toBe(200);
+  const sent = server.of('tools/call')[0];
+  expect(sent?.headers['mcp-param-tenant']).toBe(headers['Mcp-Param-Tenant']);
+  expect(Object.keys(sent?.headers ?? {}).filter((name) => name.includes('evil'))).toEqual([]);
+  const legacy = await connectLegacy(target);
+  const { last } = await legacy.ask('tools/call', { name: 'notes.do', arguments: { a: 'a', b: 'b' } });
+  expect(last.result.content).toHaveLength(1);
+  const second = Object.keys(server.of('tools/call')[1]?.headers ?? {});
+  expect(second.filter((name) => name.startsWith('mcp-param-'))).toEqual(['mcp-param-tenant']);
 });
