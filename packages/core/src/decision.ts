@@ -8,7 +8,7 @@ import type { Capability } from './tool.ts';
 export interface AccessRequest {
   readonly subject: Pick<
     Principal,
-    'subject' | 'actor' | 'client' | 'session' | 'tenant' | 'kind' | 'scopes' | 'attributes' | 'intent'
+    'subject' | 'actor' | 'client' | 'session' | 'tenant' | 'app' | 'kind' | 'scopes' | 'attributes' | 'intent'
   >;
   readonly action: 'invoke' | 'discover';
   readonly resource: {

@@ -232,7 +232,7 @@ function accessRequest({ call, principal, target, input }: Omit<Grounds, 'decisi
 
 /** The policy-relevant part of a principal. */
 export function accessSubject(principal: Principal): AccessRequest['subject'] {
-  const { subject, client, kind, scopes, attributes, actor, session, tenant, intent } = principal;
+  const { subject, client, kind, scopes, attributes, actor, session, tenant, app, intent } = principal;
   return {
     subject,
     client,
@@ -242,13 +242,15 @@ export function accessSubject(principal: Principal): AccessRequest['subject'] {
     ...(actor && { actor }),
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(app !== undefined && { app }),
     ...(intent && { intent }),
   };
 }
 
 /** Tells principals apart: what is kept for one is found by this key, and by nobody else's. */
-export function principalKey({ subject, actor, client, session, tenant, method, intent }: Principal): string {
+export function principalKey({ subject, actor, client, session, tenant, app, method, intent }: Principal): string {
   const key = [method, subject, actor ?? null, client, session ?? null, tenant ?? null];
+  if (app !== undefined) return JSON.stringify([...key, intent?.id ?? null, app]);
   return JSON.stringify(intent === undefined ? key : [...key, intent.id]);
 }
 

@@ -32,6 +32,8 @@ export interface Principal {
   readonly client: string;
   readonly session?: string;
   readonly tenant?: string;
+  /** The application that the program is a part of, where its credential says so. */
+  readonly app?: string;
   /** What kind of account: only `service` and `owner` reach tools marked internal. */
   readonly kind: 'person' | 'agent' | 'service' | 'owner';
   readonly scopes: readonly string[];

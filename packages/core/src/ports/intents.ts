@@ -16,7 +16,7 @@ export interface IntentVoucher {
 /** What holders of an intent's token are, but for the intent itself. */
 export type IntentHolder = Pick<
   Principal,
-  'subject' | 'actor' | 'client' | 'session' | 'tenant' | 'kind' | 'scopes' | 'attributes'
+  'subject' | 'actor' | 'client' | 'session' | 'tenant' | 'app' | 'kind' | 'scopes' | 'attributes'
 >;
 
 /** An intent as it is stored: everything but the secret of its token, of which there is only a keyed hash. */

@@ -24,13 +24,14 @@ export function requestClaims({ method, body = '' }: StatedRequest): JWTPayload 
 /** What a statement says of a permitted call: who calls, for whom, what for, and exactly what. */
 export function callClaims(permit: Permit, hop: Pick<Hop, 'trace'>): JWTPayload {
   const { principal, target, method, callId, argumentsText } = permit;
-  const { subject, actor, client, session, tenant, kind, scopes, attributes, intent } = principal;
+  const { subject, actor, client, session, tenant, app, kind, scopes, attributes, intent } = principal;
   return {
     sub: subject,
     ...(actor && { act: actClaim(actor) }),
     client_id: client,
     ...(session !== undefined && { sid: session }),
     ...(tenant !== undefined && { tenant }),
+    ...(app !== undefined && { app }),
     kind,
     scope: scopes.join(' '),
     ...(Object.keys(attributes).length > 0 && { attributes }),

@@ -47,6 +47,7 @@ const claims = z
     client: list(claim, 'claims').prefault(['client_id', 'azp']).describe('The program; the first that is there.'),
     session: claim.prefault('sid').describe('The session of the subject.'),
     tenant: claim.optional().describe('The tenant. Default: tokens say nothing of tenants.'),
+    app: claim.optional().describe('The application that the program is a part of. Default: tokens say nothing of it.'),
     scopes: list(claim, 'claims')
       .prefault(['scope', 'scp'])
       .describe('Text with spaces or a list; the first that is there.'),

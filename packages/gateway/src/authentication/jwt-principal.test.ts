@@ -37,16 +37,17 @@ function principalOf(claims: Claims, changes: Partial<IssuerSettings> = {}) {
 const scopesOf = (scope: unknown, changes: Partial<IssuerSettings> = {}) => principalOf({ scope }, changes).scopes;
 
 describe('the principal of a token', () => {
-  it('is who the claims say: subject, actors, client, session, tenant, scopes, attributes', () => {
+  it('is who the claims say: subject, actors, client, session, tenant, application, scopes, attributes', () => {
     const claims = {
       ...{ client_id: 'app', azp: 'other', sid: 's1', scope: 'posts:read posts:write posts:read', jti: 'id-1' },
       act: { sub: 'agent', act: { sub: 'parent', iss: 'https://login.example' } },
-      ...{ tid: 'acme', team: ['sales'], level: 3, 'https://x.example/role': 'boss' },
+      ...{ tid: 'acme', application: 'mail', team: ['sales'], level: 3, 'https://x.example/role': 'boss' },
       realm: { roles: ['a', 'b'] },
     };
     const mapped = {
       ...settings.claims,
       tenant: 'tid',
+      app: 'application',
       attributes: {
         team: 'team',
         level: 'level',
@@ -61,6 +62,7 @@ describe('the principal of a token', () => {
       client: 'company:app',
       session: 's1',
       tenant: 'acme',
+      app: 'mail',
       kind: 'person',
       scopes: ['posts:read', 'posts:write'],
       attributes: { team: ['sales'], level: 3, role: 'boss', roles: ['a', 'b'] },

@@ -39,6 +39,7 @@ export function toPrincipal({ claims, token, settings, prefixes }: Verified): Pr
   const client = firstTextAt(claims, names.client);
   const session = textAt(claims, names.session);
   const tenant = settings.tenant ?? (names.tenant && textAt(claims, names.tenant));
+  const app = names.app && textAt(claims, names.app);
   const actor = actorIn(claims, (sub, iss) =>
     iss === undefined || iss === issuer ? toName(sub) : nameOf(sub, `${iss}#`, prefixes),
   );
@@ -48,6 +49,7 @@ export function toPrincipal({ claims, token, settings, prefixes }: Verified): Pr
     client: client === undefined ? `issuer:${settings.name}` : toName(client),
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(app !== undefined && { app }),
     kind: settings.kind ?? (client === subject ? 'agent' : 'person'),
     scopes: scopesAt(claims, names.scopes).filter((scope) => mayGive(settings.scopes, scope)),
     attributes: attributesIn(claims, names.attributes),

@@ -46,15 +46,16 @@ function toPrincipal(
 }
 
 function actingFor(
-  { subject, actor, session, tenant, intent }: Principal,
+  { subject, actor, session, tenant, app, intent }: Principal,
   own: string,
-): Pick<Principal, 'subject' | 'actor' | 'session' | 'tenant' | 'intent'> {
+): Pick<Principal, 'subject' | 'actor' | 'session' | 'tenant' | 'app' | 'intent'> {
   if (lengthOf(actor) >= longestChain) throw new GatewayError('credential_invalid');
   return {
     subject,
     actor: { subject: own, ...(actor && { actor }) },
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(app !== undefined && { app }),
     ...(intent && { intent: intentOfServing(intent) }),
   };
 }

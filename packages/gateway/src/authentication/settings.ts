@@ -10,6 +10,8 @@ export interface ClaimNames {
   readonly session: ClaimPath;
   /** Absent: tokens say nothing about tenants. */
   readonly tenant?: ClaimPath;
+  /** Absent: tokens say nothing about applications. */
+  readonly app?: ClaimPath;
   /** Text with spaces, or a list. */
   readonly scopes: readonly ClaimPath[];
   /** Attribute of the principal → claim. */

@@ -140,11 +140,12 @@ function resourceOf(asked: string | undefined, known: string | undefined): strin
 }
 
 function holderOf(subject: Principal, actor: Principal | undefined, scopes: readonly string[]): IntentHolder {
-  const { session, tenant, attributes } = subject;
+  const { session, tenant, app, attributes } = subject;
   const common = {
     subject: subject.subject,
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(app !== undefined && { app }),
     ...{ scopes, attributes },
   };
   if (actor === undefined) {

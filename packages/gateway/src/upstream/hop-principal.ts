@@ -10,13 +10,14 @@ const shown = new WeakMap<Principal, HopPrincipal>();
 export function toHopPrincipal(principal: Principal): HopPrincipal {
   const known = shown.get(principal);
   if (known !== undefined) return known;
-  const { subject, actor, client, session, tenant, kind, scopes, attributes, intent } = principal;
+  const { subject, actor, client, session, tenant, app, kind, scopes, attributes, intent } = principal;
   const made: HopPrincipal = {
     subject,
     ...(actor && { actor }),
     client,
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(app !== undefined && { app }),
     ...(intent && {
       intent: { id: intent.id, messageDigest: intent.messageDigest, expiresAtMs: intent.expiresAtMs },
     }),
