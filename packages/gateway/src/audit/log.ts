@@ -80,7 +80,7 @@ interface Parts {
 }
 
 async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAuditLog> {
-  const counts = { seq: 0, commits: 0, rejected: 0, lost: 0 };
+  const counts: Counts = { seq: 0, commits: 0, rejected: 0, lost: 0 };
   let ticking = false;
   let closing: Promise<void> | undefined;
   let drained: (() => void) | undefined;
@@ -95,24 +95,16 @@ async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAudit
     hold();
     if (queue.records() === 0) drained?.();
   };
-  const writer = await start({
-    onDone: ({ done, seq, failed }) => {
-      const error = failed === undefined ? undefined : new AuditLogUnavailable('failed', failed);
-      if (error) {
-        counts.rejected += done[0] + done[1] + done[2];
-        log.error({ err: error }, 'audit records could not be written');
-      } else counts.commits++;
-      counts.seq = seq;
-      queue.settle(done, error);
-      if (!ticking) flush();
-      settled();
-    },
-    onLost: () => {
-      counts.rejected += queue.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
-      settled();
-    },
-  });
+  const onSettled = (): void => {
+    if (!ticking) flush();
+    settled();
+  };
+  const writer = await start(writerEvents({ queue, log, counts, onSettled }));
 
+  const lost = (err: unknown): void => {
+    counts.lost++;
+    log.error({ err }, 'an audit record that nothing waited for is lost');
+  };
   const append = (record: Loggable): Promise<void> => {
     const durability = durabilityOf(record, rules);
     const written = closing === undefined && writer.isUp() ? queue.add(record, durability) : undefined;
@@ -124,13 +116,8 @@ async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAudit
       ticking = true;
       setImmediate(flush);
     }
-    return durability === 'async' && queue.records() <= asyncBound ? unawaited(written) : written;
-  };
-  const unawaited = (written: Promise<void>): Promise<void> => {
-    written.catch((err: unknown) => {
-      counts.lost++;
-      log.error({ err }, 'an audit record that nothing waited for is lost');
-    });
+    if (durability !== 'async' || queue.records() > asyncBound) return written;
+    written.catch(lost);
     return Promise.resolve();
   };
   const close = (): Promise<void> => {
@@ -142,9 +129,38 @@ async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAudit
     settled();
     return closing;
   };
-  const state = () => (closing !== undefined ? 'closed' : writer.isUp() ? 'up' : 'down');
-  const queued = () => ({ queuedRecords: queue.records(), queuedBytes: queue.bytes() });
-  return { append, close, stats: () => ({ ...counts, ...queued(), state: state(), restarts: writer.restarts() }) };
+  const stats = (): AuditStats => {
+    const state = closing !== undefined ? 'closed' : writer.isUp() ? 'up' : 'down';
+    const queued = { queuedRecords: queue.records(), queuedBytes: queue.bytes() };
+    return { ...counts, ...queued, state, restarts: writer.restarts() };
+  };
+  return { append, close, stats };
+}
+
+type Counts = { -readonly [Name in 'seq' | 'commits' | 'rejected' | 'lost']: AuditStats[Name] };
+
+interface Told extends Pick<Parts, 'queue' | 'log'> {
+  readonly counts: Counts;
+  readonly onSettled: () => void;
+}
+
+function writerEvents({ queue, log, counts, onSettled }: Told): WriterEvents {
+  return {
+    onDone: ({ done, seq, failed }) => {
+      const error = failed === undefined ? undefined : new AuditLogUnavailable('failed', failed);
+      if (error) {
+        counts.rejected += done[0] + done[1] + done[2];
+        log.error({ err: error }, 'audit records could not be written');
+      } else counts.commits++;
+      counts.seq = seq;
+      queue.settle(done, error);
+      onSettled();
+    },
+    onLost: () => {
+      counts.rejected += queue.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
+      onSettled();
+    },
+  };
 }
 
 function refusal(isClosed: boolean, isUp: boolean): AuditLogUnavailable {

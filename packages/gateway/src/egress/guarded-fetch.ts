@@ -143,7 +143,7 @@ function redirectOf({ statusCode, headers }: Dispatcher.ResponseData): string | 
 
 function follow({ url, method, headers }: Hop, location: string): Hop {
   if (method !== 'GET' && method !== 'HEAD') throw new EgressError(`${url.origin} redirects a ${method}`);
-  const next = URL.parse(location, url);
+  const next = URL.parse(location, url.href);
   if (next === null) throw new EgressError(`${url.origin} redirects to nowhere`);
   const kept = Object.entries(headers).filter(([name]) => next.origin === url.origin || !personalHeaders.has(name));
   return { url: next, method, headers: Object.fromEntries(kept) };
