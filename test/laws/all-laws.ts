@@ -20,6 +20,7 @@ import { answersAreCalls, sessionsAreAskedAgain } from './retry.ts';
 import { compareAnswers } from './same-answer.ts';
 import { type Observation, type Step, takeAll, tour } from './step.ts';
 import { tasksAreCalls } from './tasks.ts';
+import { toldWhileKnown } from './told.ts';
 import { makeWorld, type Way, type World, type WorldOptions } from './world.ts';
 
 /** A gateway, and what was seen on a tour through it. */
@@ -136,6 +137,7 @@ export const ofTheRest: Inquiry = {
           ...(await listIsCall(world, { ...by, what: 'prompts', names: named((one) => `lab.${one}`) })),
           ...(await listIsCall(world, { ...by, what: 'resources', names: named((one) => `lab+note://${one}`) })),
           ...(await watchedIsRead(world, { ...by, names: named((one) => `lab+note://${one}`) })),
+          ...(await toldWhileKnown(world, 'http-modern')),
         ];
       },
     },
