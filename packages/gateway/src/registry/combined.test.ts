@@ -24,6 +24,11 @@ describe('registries together', () => {
     expect(names(combined)).toEqual(['a@1.0.0', 'b@1.0.0', 'c@1.0.0']);
   });
 
+  it('name what none of them has ever seen', () => {
+    const absent = { ...fixedRegistry([service('a')]), absent: ['b', 'c'] };
+    expect(combineRegistries([absent, fixedRegistry([service('b')])], log).absent).toEqual(['c']);
+  });
+
   it('tell of changes once they can be seen, and settle when all have', async () => {
     const changes = createChanges();
     let listed = [service('a')];

@@ -99,10 +99,10 @@ describe('services at fixed addresses', () => {
   it('are dialled until they are there, listed once they answered, and dialled again when lost', async () => {
     const path = join(folder, 'posts.sock');
     const { registry, names } = start([{ service: 'posts', address: `unix:${path}`, credential }]);
-    expect(registry.settling).toBe(true);
+    expect([registry.settling, registry.absent]).toEqual([true, ['posts']]);
     const server = await listen('posts', onPath(path));
     await eventually(() => expect(names()).toEqual(['posts']));
-    expect(registry.settling).toBe(false);
+    expect([registry.settling, registry.absent]).toEqual([false, []]);
     const [registration] = registry.registrations();
     const tool = contractTool('posts', 'Test.Echo');
     expect(registration && (await fateOf(callUpstream(registration.upstream, { tool })))).toBe(textResult('call'));
