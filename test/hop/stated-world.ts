@@ -112,6 +112,12 @@ function createServices(ran: Ran[]): Readonly<Record<'bank' | 'vault' | 'thief',
   bank.describe('Account.Pay', { scopes: ['bank:pay'], policy: { bounds: { '/amount': { maximum: 500 } } } });
   keep(ran, bank, 'Account.Show');
   keep(ran, bank, 'Account.Close').describe('Account.Close', { scopes: ['bank:close'] });
+  bank.tool('Account.Ask', { ...about, input: z.object({}) }, async (_, ctx) => {
+    const { action } = await ctx.elicit({ message: 'Sure?', schema: z.object({ sure: z.boolean() }) });
+    const { principal, statement, traceId, tool } = ctx;
+    ran.push({ tool, input: action, principal, statement, traceId });
+    return { action };
+  });
   keep(ran, bank, 'Account.Rare').describe('Account.Rare', { limit: { rate: 0.001, burst: 1 } });
   const vault = keep(ran, service('vault', { version: '1.0.0', log }), 'Vault.Open');
   keep(ran, vault, 'Account.Pay');
