@@ -38,6 +38,8 @@ export interface Front {
   readonly state: State;
   /** The key under which it hashes secrets of tokens. */
   readonly pepper: ReturnType<typeof deriveKey>;
+  /** Takes another configuration while it runs, as when the file is saved. Returns what needs a restart. */
+  reload(config: JsonObject): Promise<readonly string[]>;
   close(): Promise<void>;
 }
 
@@ -64,8 +66,11 @@ export async function openFront(config: JsonObject): Promise<Front> {
   const file = join(folder, 'sallyport.yaml');
   const services = { desk: { address: socket, credential: credentialFile } };
   const always = { version: 1, data: 'data', listen: { port: 0 }, admin: { port: 0 }, services, ...endless };
-  writeFileSync(file, JSON.stringify({ ...always, ...config }));
-  const loaded = await loadConfig(file);
+  const load = (laid: JsonObject) => {
+    writeFileSync(file, JSON.stringify({ ...always, ...laid }));
+    return loadConfig(file);
+  };
+  const loaded = await load(config);
   const records: AuditRecord[] = [];
   const gateway = await startGateway({
     config: loaded.config,
@@ -79,6 +84,7 @@ export async function openFront(config: JsonObject): Promise<Front> {
   return {
     ...{ gateway, records, seen, state, origin: new URL(gateway.mcpUrl).origin },
     pepper: deriveKey(loadMasterKey(loaded.config.masterKeyFile), 'token-pepper'),
+    reload: async (laid) => gateway.reload((await load(laid)).config),
     async close() {
       state.close();
       await gateway.close();
