@@ -23,6 +23,17 @@ describe('a named view', () => {
     expect(compileViews(config)('empty')?.(fakeTool())).toBe(false);
   });
 
+  it('takes in a service that was never seen if one of its patterns may be of it', () => {
+    const takesAny = (service: string, patterns: readonly string[]) =>
+      compileViews({ views: { one: { tools: patterns, prompts: [], resources: [], names: 'dotted' } } } as never)(
+        'one',
+      )?.(fakeTool({ name: `${service}.`, service, remoteName: '' }));
+    expect(takesAny('posts', ['posts.Create'])).toBe(true);
+    expect(takesAny('posts', ['*.Delete'])).toBe(true);
+    expect(takesAny('posts', ['po*'])).toBe(true);
+    expect(takesAny('posts', ['users.*', 'posts-old.Create', 'posts'])).toBe(false);
+  });
+
   it('that nobody configured is none', () => {
     expect(compileViews(config)('nothing')).toBeUndefined();
     expect(compileViews(config)('toString')).toBeUndefined();
