@@ -1,42 +1,12 @@
-import { join } from 'node:path';
 import { afterEach, describe, expect, it } from 'vitest';
 import { able, askModern, connectLegacy } from './support/clients.ts';
-import { endAll, eventually, startServer, startWorld, type World } from './support/world.ts';
+import { beFlooded, startBefore } from './support/stdio.ts';
+import { endAll, eventually } from './support/world.ts';
 
 afterEach(endAll);
 
-const program = join(import.meta.dirname, 'support', 'hostile-stdio.ts');
-const lists = { tools: [{ name: 'echo', inputSchema: { type: 'object' } }] };
-
-/** A gateway before a stdio server that does harm in this way when it is called, and a good one. */
-async function startBefore(way: string): Promise<{ readonly world: World; readonly token: string }> {
-  const good = await startServer({ eras: ['modern'], lists });
-  const world = await startWorld({ evil: { stdio: [process.execPath, program, way] }, good: { address: good.url } });
-  return { world, token: await world.mint('a') };
-}
-
 describe('a stdio server that floods', () => {
-  it.each(['junk', 'bytes', 'stderr', 'logs', 'progress', 'changes', 'pings'])(
-    'with %s does not fill the log, and others are served meanwhile',
-    async (way) => {
-      const { world, token } = await startBefore(way);
-      const target = { url: world.mcp, token };
-      const before = world.logged.length;
-      const flood = askModern(target, 'tools/call', { name: 'evil.do', arguments: {} });
-      let isOver = false;
-      let served = 0;
-      void flood.finally(() => {
-        isOver = true;
-      });
-      do {
-        const { status } = await askModern(target, 'tools/call', { name: 'good.echo', arguments: {} });
-        expect(status).toBe(200);
-        served++;
-      } while (!isOver);
-      expect(world.logged.length - before - served).toBeLessThan(300);
-      expect((await flood).status).toBe(200);
-    },
-  );
+  it.each(['junk', 'pings'])('with %s does not fill the log, and others are served meanwhile', beFlooded);
 
   it('with questions has few of them asked', async () => {
     const { world, token } = await startBefore('questions');
