@@ -43,6 +43,8 @@ export interface ConsentOptions {
   readonly origin: () => string;
   /** The subject that is signed in at the gateway with this cookie, where people sign in there. */
   readonly signedIn?: (cookie: string | undefined) => Promise<string | undefined>;
+  /** An authorization server does not know the client any more. */
+  readonly forgetClient: (service: string, issuer: string) => void;
   readonly onGranted: (flow: Flow) => void;
   readonly onFailed: (flow: Flow, failure: CredentialFailure) => void;
   readonly nowMs: () => number;
@@ -170,6 +172,7 @@ async function finish(options: ConsentOptions, { query, cookie }: BrowserRequest
 function failed(options: ConsentOptions, flow: Flow, error: unknown): BrowserAnswer {
   const failure = toFailure(error, 'asking for consent');
   options.onFailed(flow, failure);
+  if (failure.code === 'invalid_client') options.forgetClient(flow.service, flow.discovered.server.issuer);
   flow.end(false);
   options.flows.drop(flow.user, flow.service);
   return { page: failedPage(`There is no access now (${failure.code}). Call again to be asked again.`, 400) };

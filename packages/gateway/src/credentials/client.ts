@@ -1,5 +1,5 @@
-import { createPrivateKey, type webcrypto } from 'node:crypto';
-import { importPKCS8 } from 'jose';
+import { createPrivateKey } from 'node:crypto';
+import { type CryptoKey, importPKCS8 } from 'jose';
 import * as oauth from 'oauth4webapi';
 import { CredentialFailure } from './failure.ts';
 import type { ClientSettings, SecretPlace } from './settings.ts';
@@ -48,7 +48,7 @@ function formEncode(text: string): string {
 }
 
 /** A private key as PEM, of any of the usual containers. @throws CredentialFailure that does not repeat it. */
-export async function importKey(pem: string, algorithm: string): Promise<webcrypto.CryptoKey> {
+export async function importKey(pem: string, algorithm: string): Promise<CryptoKey> {
   try {
     const pkcs8 = createPrivateKey(pem).export({ type: 'pkcs8', format: 'pem' }).toString();
     return await importPKCS8(pkcs8, algorithm);

@@ -122,6 +122,65 @@ const keysOf: Readonly<Record<(typeof kinds)[number], readonly [needed: readonly
     oauth: [[], [...common, 'client', 'account', 'clientMetadataUrl']],
   };
 
+/** The keys of kinds that show a secret as it is. */
+const staticKeys = (field: ConfigFields) => ({
+  token: secretShape(field).optional().describe('Of `bearer`: the token.'),
+  name: text('the name of a header')
+    .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, { error: 'expected the name of a header' })
+    .optional()
+    .describe('Of `header`: its name.'),
+  value: secretShape(field).optional().describe('Of `header`: its value.'),
+});
+
+/** The keys that say which client the gateway is, and for whom it asks. */
+const clientKeys = (field: ConfigFields) => ({
+  account: z
+    .enum(['user', 'shared'], { error: 'expected user or shared' })
+    .optional()
+    .describe('Of `oauth`: each user consents (`user`), or the owner once for all. Default: `user`.'),
+  client: client(field)
+    .optional()
+    .describe('The client that the gateway is at the authorization server. `oauth` can do without.'),
+  clientMetadataUrl: url('the URL of a document')
+    .optional()
+    .describe('Of `oauth`: where the metadata document of the client is. Default: at the gateway itself.'),
+  subject: subject(field).optional(),
+  audience: text('an audience').optional().describe('Of `token-exchange`: whom the token is for.'),
+  provider: z
+    .strictObject({
+      issuer: url('the issuer').describe('Its issuer.'),
+      client: client(field).describe('The client that the gateway is there.'),
+    })
+    .optional()
+    .describe("Of `cross-app`: the company's identity provider."),
+  assertion: secretShape(field)
+    .optional()
+    .describe('Of `workload`: the token that the platform gives to this program.'),
+});
+
+/** The keys of all kinds that ask an authorization server. */
+const oauthKeys = (field: ConfigFields) => ({
+  issuer: url('the issuer')
+    .optional()
+    .describe('The authorization server whose tokens are used. Default: the one that the service names.'),
+  resource: url('the resource').optional().describe('What tokens are for. Default: what the service says it is.'),
+  scopes: list(field.scope, 'scopes').optional().describe('Default: what the service asks for.'),
+  dpop: z
+    .enum(['auto', 'always', 'never'], { error: 'expected auto, always or never' })
+    .optional()
+    .describe('Bind tokens to a key (RFC 9449). Default: `auto`, where the service wants that.'),
+  allow: z
+    .strictObject({
+      loopback: z
+        .boolean({ error: 'expected true or false' })
+        .prefault(false)
+        .describe('This machine, over plain http too: for development.'),
+      ranges: list(field.cidr, 'address ranges').prefault([]).describe('Address ranges of the own network.'),
+    })
+    .optional()
+    .describe('Where authorization servers may be, beside the internet.'),
+});
+
 /** `credential` of a service with a URL. */
 export function credentialShape(field: ConfigFields) {
   return z
@@ -130,53 +189,9 @@ export function credentialShape(field: ConfigFields) {
         kind: z
           .enum(kinds, { error: `expected one of ${kinds.join(', ')}` })
           .describe('What is shown; see credentials.md.'),
-        token: secretShape(field).optional().describe('Of `bearer`: the token.'),
-        name: text('the name of a header')
-          .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, { error: 'expected the name of a header' })
-          .optional()
-          .describe('Of `header`: its name.'),
-        value: secretShape(field).optional().describe('Of `header`: its value.'),
-        account: z
-          .enum(['user', 'shared'], { error: 'expected user or shared' })
-          .optional()
-          .describe('Of `oauth`: each user consents (`user`), or the owner once for all. Default: `user`.'),
-        client: client(field)
-          .optional()
-          .describe('The client that the gateway is at the authorization server. `oauth` can do without.'),
-        clientMetadataUrl: url('the URL of a document')
-          .optional()
-          .describe('Of `oauth`: where the metadata document of the client is. Default: at the gateway itself.'),
-        subject: subject(field).optional(),
-        audience: text('an audience').optional().describe('Of `token-exchange`: whom the token is for.'),
-        provider: z
-          .strictObject({
-            issuer: url('the issuer').describe('Its issuer.'),
-            client: client(field).describe('The client that the gateway is there.'),
-          })
-          .optional()
-          .describe("Of `cross-app`: the company's identity provider."),
-        assertion: secretShape(field)
-          .optional()
-          .describe('Of `workload`: the token that the platform gives to this program.'),
-        issuer: url('the issuer')
-          .optional()
-          .describe('The authorization server whose tokens are used. Default: the one that the service names.'),
-        resource: url('the resource').optional().describe('What tokens are for. Default: what the service says it is.'),
-        scopes: list(field.scope, 'scopes').optional().describe('Default: what the service asks for.'),
-        dpop: z
-          .enum(['auto', 'always', 'never'], { error: 'expected auto, always or never' })
-          .optional()
-          .describe('Bind tokens to a key (RFC 9449). Default: `auto`, where the service wants that.'),
-        allow: z
-          .strictObject({
-            loopback: z
-              .boolean({ error: 'expected true or false' })
-              .prefault(false)
-              .describe('This machine, over plain http too: for development.'),
-            ranges: list(field.cidr, 'address ranges').prefault([]).describe('Address ranges of the own network.'),
-          })
-          .optional()
-          .describe('Where authorization servers may be, beside the internet.'),
+        ...staticKeys(field),
+        ...clientKeys(field),
+        ...oauthKeys(field),
       },
       { error: 'expected a credential like { kind: bearer, token: { file: … } }' },
     )

@@ -99,6 +99,7 @@ export function createUpstreamCredentials(options: UpstreamCredentialOptions): U
     ...{ flows, keeper, origin, nowMs, onGranted: options.onGranted },
     fetch: (service) => fetchOf(options, service),
     clientAt: (service, server, redirectUri) => clientFor(options, service, { server, redirectUri }),
+    forgetClient: (service, issuer) => store.removeClient(service, issuer),
     dpopOf: (service) => oauthOf(options, service)?.dpop ?? 'never',
     onFailed: ({ service }, failure) => options.onFailed(service, failure),
     ...(options.signedIn && { signedIn: options.signedIn }),
@@ -153,6 +154,7 @@ function userParts(options: UpstreamCredentialOptions, service: string, settings
     clientAt: (server: Discovered['server'], redirectUri: string) =>
       clientFor(options, service, { server, redirectUri }),
     askUpstream: () => options.askUpstream(service),
+    forgetClient: (issuer: string) => options.store.removeClient(service, issuer),
     onMissing(message: string) {
       if (told.has(message)) return;
       told.add(message);

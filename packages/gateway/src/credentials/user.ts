@@ -2,13 +2,13 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { GatewayError, type OutboundCredential, type Principal } from '@sallyport/core';
 import { type Challenge, readChallenge } from './challenge.ts';
 import type { Client } from './client.ts';
-import { type Discovered, discover, discoverServer } from './discovery.ts';
+import { type Discovered, discover } from './discovery.ts';
 import { asRefusal, CredentialFailure } from './failure.ts';
 import type { Asked, Flow } from './flows.ts';
-import { requestByGrant, type TokenSet } from './grants.ts';
 import type { OauthFetch } from './http.ts';
 import type { Grant, Keeper } from './keeper.ts';
 import { type Renew, toOutbound, union } from './outbound.ts';
+import { createRefresh, usableUntilMs } from './refresh.ts';
 import type { UserSettings } from './settings.ts';
 import type { UpstreamCredential } from './source.ts';
 
@@ -22,6 +22,8 @@ export interface UserOptions {
   readonly fetch: OauthFetch;
   /** Which client the gateway is. */
   readonly clientAt: (server: Discovered['server'], redirectUri: string) => Promise<Client>;
+  /** An authorization server does not know that client any more. */
+  readonly forgetClient: (issuer: string) => void;
   /** Asks for consent: the flow, and the address of its page. */
   readonly ask: (asked: Asked) => { readonly flow: Flow; readonly url: string };
   /** Told, once for each reason, why a user or the gateway itself has no credential. */
@@ -38,117 +40,147 @@ export interface UserCredential extends UpstreamCredential {
 }
 
 /** The gateway itself: for lists, and for all callers where the account is shared. */
-const itself = { user: '', userName: 'the gateway itself' };
+const itself: Who = { user: '', userName: 'the gateway itself' };
 /** How long an upstream is given to say what it wants. */
 const challengeMs = 3_000;
-/** A token that ends on its way is of no use: this much before its end it counts as ended, at most a tenth of its life. */
-const marginMs = 10_000;
 
 /** Per-user OAuth: authorization code and PKCE, with the user's consent in a browser (MCP 2026-07-28, authorization). */
 export function createUserCredential(options: UserOptions): UserCredential {
-  const { service, settings, keeper, ask, nowMs } = options;
-  const refreshing = new Map<string, Promise<Grant | undefined>>();
-  let known: { readonly discovered: Discovered; readonly challenge: Challenge } | undefined;
-  let wider: readonly string[] | undefined;
-  const heard = Promise.withResolvers<Challenge>();
-
-  const learn = async (challenge: Challenge): Promise<Discovered> => {
-    heard.resolve(challenge);
-    const { address, fetch } = options;
-    const { issuer, resource } = settings;
-    const discovered = await discover({ address, challenge, issuer, resource, fetch });
-    refuseWithoutPkce(discovered);
-    known = { discovered, challenge };
-    return discovered;
+  const { service, settings } = options;
+  const self: Self = {
+    options,
+    refresh: createRefresh(options),
+    heard: Promise.withResolvers<Challenge>(),
+    known: undefined,
+    wider: undefined,
   };
-
-  const consent = (who: Who, discovered: Discovered, scopes: readonly string[] | undefined): OutboundCredential => {
-    if (settings.account === 'shared') {
-      wider = scopes;
-      throw new GatewayError('credential_unavailable', { issues: [ownerHint(service)] });
-    }
-    if (who.user === '') {
-      options.onMissing(ownerHint(service));
-      throw new CredentialFailure('no_consent', ownerHint(service));
-    }
-    const { flow, url } = ask({ ...who, service, scopes, discovered });
-    const message = `${service} needs your consent: open this page to let the gateway use it in your name.`;
-    const settled = async (signal: Signal): Promise<OutboundCredential | undefined> =>
-      (await before(flow.over, signal)) ? find(who) : undefined;
-    return { kind: 'consent', url, message, settled };
-  };
-
-  const find = async (who: Who): Promise<OutboundCredential> => {
-    const grant = await keeper.find(who.user, service);
-    if (grant) return usable(who, grant);
-    // Only the upstream can say that it wants a token, and whose; it may show its lists without one.
-    if (known === undefined || who === itself) return { kind: 'none', renew: renewing(who, undefined) };
-    return consent(who, known.discovered, scopesFor(settings, known));
-  };
-
-  const usable = async (who: Who, grant: Grant): Promise<OutboundCredential> => {
-    if (usableUntilMs(grant) > nowMs()) return shown(who, grant);
-    const fresh = await refresh(grant);
-    if (fresh) return shown(who, fresh);
-    return { kind: 'none', renew: renewing(who, undefined) };
-  };
-
-  const shown = (who: Who, grant: Grant): OutboundCredential =>
-    toOutbound(grant.tokens, grant.dpop, renewing(who, grant));
-
-  const renewing =
-    (who: Who, grant: Grant | undefined): Renew =>
-    ({ status, challenge: text }) =>
-      asRefusal(service, () => {
-        const challenge = readChallenge(text);
-        return status === 403 ? widen(who, grant, challenge) : replace(who, grant, challenge);
-      });
-
-  /** Asks for what is lacking and all that was granted before (MCP 2026-07-28, step-up authorization). */
-  const widen = async (who: Who, grant: Grant | undefined, challenge: Challenge) => {
-    const needed = challenge.scopes ?? [];
-    // Asking for the same once more would lead nowhere.
-    if (grant === undefined || needed.every((scope) => grant.scopes.includes(scope))) return undefined;
-    return consent(who, known?.discovered ?? (await learn(challenge)), union(grant.scopes, needed));
-  };
-
-  /** Finds another token for one that was refused: somebody else's find, a refreshed one, or one of a new consent. */
-  const replace = async (who: Who, grant: Grant | undefined, challenge: Challenge) => {
-    const newest = await keeper.find(who.user, service);
-    if (newest && newest.stored.sealed !== grant?.stored.sealed) return shown(who, newest);
-    if (newest === undefined && who.user === '' && known) return consent(who, known.discovered, wider);
-    // Not as known: the upstream may have moved to another authorization server.
-    const discovered = await learn(challenge);
-    const isSameServer = newest?.stored.issuer === discovered.server.issuer;
-    const fresh = newest && isSameServer ? await refresh(newest) : undefined;
-    return fresh ? shown(who, fresh) : consent(who, discovered, scopesFor(settings, { discovered, challenge }));
-  };
-
-  /** One at a time: a refresh token is good for one use. `undefined`: it is good for none, and gone. */
-  const refresh = (grant: Grant): Promise<Grant | undefined> => {
-    const key = JSON.stringify([grant.stored.user, grant.stored.issuer]);
-    const running = refreshing.get(key) ?? renew(options, grant).finally(() => refreshing.delete(key));
-    refreshing.set(key, running);
-    return running;
-  };
-
   return {
-    forCall: ({ principal }) => asRefusal(service, () => find(whoIs(principal, settings))),
-    forItself: () => asRefusal(service, () => find(itself)),
-    async connect() {
-      // Its refusal says more than its documents: where those are, which scopes it wants, that it wants bound tokens.
-      if (known === undefined) options.askUpstream();
-      const challenge = known?.challenge ?? (await within(heard.promise, challengeMs)) ?? { schemes: [] };
-      const discovered = known?.discovered ?? (await learn(challenge));
-      const scopes = wider ?? scopesFor(settings, { discovered, challenge });
-      return ask({ ...itself, service, scopes, discovered }).url;
-    },
+    forCall: ({ principal }) => asRefusal(service, () => find(self, whoIs(principal, settings))),
+    forItself: () => asRefusal(service, () => find(self, itself)),
+    connect: () => connect(self),
   };
+}
+
+/** What is known of an upstream. */
+interface Known {
+  readonly discovered: Discovered;
+  readonly challenge: Challenge;
+}
+
+interface Self {
+  readonly options: UserOptions;
+  readonly refresh: (grant: Grant) => Promise<Grant | undefined>;
+  /** The first refusal. */
+  readonly heard: PromiseWithResolvers<Challenge>;
+  known: Known | undefined;
+  /** What the owner is to be asked for, because a call needed more than he granted. */
+  wider: readonly string[] | undefined;
 }
 
 interface Who {
   readonly user: string;
   readonly userName: string;
+}
+
+/** Who shows something, and what. */
+interface Holder {
+  readonly who: Who;
+  readonly grant: Grant | undefined;
+}
+
+async function connect(self: Self): Promise<string> {
+  const { ask, askUpstream, service, settings } = self.options;
+  // Its refusal says more than its documents: where those are, which scopes it wants, that it wants bound tokens.
+  if (self.known === undefined) askUpstream();
+  const challenge = self.known?.challenge ?? (await within(self.heard.promise, challengeMs)) ?? { schemes: [] };
+  const discovered = self.known?.discovered ?? (await learn(self, challenge));
+  const scopes = self.wider ?? scopesFor(settings, { discovered, challenge });
+  return ask({ ...itself, service, scopes, discovered }).url;
+}
+
+async function learn(self: Self, challenge: Challenge): Promise<Discovered> {
+  const { address, fetch, settings } = self.options;
+  self.heard.resolve(challenge);
+  const { issuer, resource } = settings;
+  const discovered = await discover({ address, challenge, issuer, resource, fetch });
+  refuseWithoutPkce(discovered);
+  self.known = { discovered, challenge };
+  return discovered;
+}
+
+async function find(self: Self, who: Who): Promise<OutboundCredential> {
+  const { keeper, service, settings, nowMs } = self.options;
+  const grant = await keeper.find(who.user, service);
+  if (grant) {
+    const usable = usableUntilMs(grant) > nowMs() ? grant : await self.refresh(grant);
+    return usable ? shown(self, who, usable) : { kind: 'none', renew: renewing(self, { who, grant: undefined }) };
+  }
+  // Only the upstream can say that it wants a token, and whose; it may show its lists without one.
+  if (self.known === undefined || who === itself) {
+    return { kind: 'none', renew: renewing(self, { who, grant: undefined }) };
+  }
+  const { discovered } = self.known;
+  return consent(self, who, { discovered, scopes: scopesFor(settings, self.known) });
+}
+
+function shown(self: Self, who: Who, grant: Grant): OutboundCredential {
+  return toOutbound(grant.tokens, grant.dpop, renewing(self, { who, grant }));
+}
+
+function renewing(self: Self, holder: Holder): Renew {
+  return ({ status, challenge: text }) =>
+    asRefusal(self.options.service, () => {
+      const challenge = readChallenge(text);
+      return status === 403 ? widen(self, holder, challenge) : replace(self, holder, challenge);
+    });
+}
+
+/** Asks for what is lacking and all that was granted before (MCP 2026-07-28, step-up authorization). */
+async function widen(self: Self, { who, grant }: Holder, challenge: Challenge) {
+  const needed = challenge.scopes ?? [];
+  // Asking for the same once more would lead nowhere.
+  if (grant === undefined || needed.every((scope) => grant.scopes.includes(scope))) return undefined;
+  const discovered = self.known?.discovered ?? (await learn(self, challenge));
+  return consent(self, who, { discovered, scopes: union(grant.scopes, needed) });
+}
+
+/** Finds another token for one that was refused: somebody else's find, a refreshed one, or one of a new consent. */
+async function replace(self: Self, { who, grant }: Holder, challenge: Challenge) {
+  const { keeper, service, settings } = self.options;
+  const newest = await keeper.find(who.user, service);
+  if (newest && newest.stored.sealed !== grant?.stored.sealed) return shown(self, who, newest);
+  if (newest === undefined && who.user === '' && self.known) {
+    return consent(self, who, { discovered: self.known.discovered, scopes: self.wider });
+  }
+  // Not as known: the upstream may have moved to another authorization server.
+  const discovered = await learn(self, challenge);
+  const isSameServer = newest?.stored.issuer === discovered.server.issuer;
+  const fresh = newest && isSameServer ? await self.refresh(newest) : undefined;
+  if (fresh) return shown(self, who, fresh);
+  return consent(self, who, { discovered, scopes: scopesFor(settings, { discovered, challenge }) });
+}
+
+interface Wanted {
+  readonly discovered: Discovered;
+  readonly scopes: readonly string[] | undefined;
+}
+
+function consent(self: Self, who: Who, { discovered, scopes }: Wanted): OutboundCredential {
+  const { service, settings, ask, onMissing } = self.options;
+  const hint = `${service} needs the consent of the gateway's owner: sallyport credential connect ${service}`;
+  if (settings.account === 'shared') {
+    self.wider = scopes;
+    throw new GatewayError('credential_unavailable', { issues: [hint] });
+  }
+  if (who.user === '') {
+    onMissing(hint);
+    throw new CredentialFailure('no_consent', hint);
+  }
+  const { flow, url } = ask({ ...who, service, scopes, discovered });
+  const message = `${service} needs your consent: open this page to let the gateway use it in your name.`;
+  const settled = async (signal: Signal): Promise<OutboundCredential | undefined> =>
+    (await before(flow.over, signal)) ? find(self, who) : undefined;
+  return { kind: 'consent', url, message, settled };
 }
 
 type Signal = Parameters<NonNullable<Extract<OutboundCredential, { kind: 'consent' }>['settled']>>[0];
@@ -163,10 +195,6 @@ function whoIs({ subject, tenant, method }: Principal, { account }: UserSettings
   return { user: JSON.stringify([tenant ?? null, subject]), userName: subject };
 }
 
-function ownerHint(service: string): string {
-  return `${service} needs the consent of the gateway's owner: sallyport credential connect ${service}`;
-}
-
 /** MCP 2026-07-28, authorization code protection: a server that does not say that it checks PKCE is not to be used. */
 function refuseWithoutPkce({ server }: Discovered): void {
   if (server.code_challenge_methods_supported?.includes('S256') && server.authorization_endpoint !== undefined) return;
@@ -174,43 +202,11 @@ function refuseWithoutPkce({ server }: Discovered): void {
 }
 
 /** MCP 2026-07-28, scope selection: as configured, as challenged, or all that there are; and to stay granted where that is a scope. */
-function scopesFor(
-  settings: UserSettings,
-  { discovered, challenge }: { readonly discovered: Discovered; readonly challenge: Challenge },
-): readonly string[] | undefined {
+function scopesFor(settings: UserSettings, { discovered, challenge }: Known): readonly string[] | undefined {
   const scopes = settings.scopes ?? challenge.scopes ?? discovered.scopes;
   if (scopes === undefined || scopes.length === 0) return undefined;
   const isOffline = discovered.server.scopes_supported?.includes('offline_access') === true;
   return isOffline ? union(scopes, ['offline_access']) : scopes;
-}
-
-function usableUntilMs({ stored, tokens }: Grant): number {
-  const { expiresAtMs = Number.POSITIVE_INFINITY } = tokens;
-  return expiresAtMs - Math.min(marginMs, (expiresAtMs - stored.changedAtMs) / 10);
-}
-
-async function renew(options: UserOptions, grant: Grant): Promise<Grant | undefined> {
-  const { keeper, fetch, clientAt, nowMs } = options;
-  const { stored, tokens, resource, redirectUri, dpop } = grant;
-  const { user, upstream, issuer } = stored;
-  // While this one was found, somebody else may have renewed it: its refresh token is used up then.
-  const newest = await keeper.find(user, upstream);
-  if (newest?.stored.sealed !== stored.sealed) return newest;
-  if (tokens.refreshToken === undefined) return undefined;
-  try {
-    const server = await discoverServer(issuer, fetch);
-    const client = await clientAt(server, redirectUri);
-    const parameters = { refresh_token: tokens.refreshToken, resource };
-    const given = await requestByGrant({ server, client, fetch, dpop, nowMs }, 'refresh_token', parameters);
-    const next: TokenSet = { ...given, refreshToken: given.refreshToken ?? tokens.refreshToken };
-    keeper.renew(grant, next);
-    return await keeper.find(user, upstream);
-  } catch (error) {
-    if (!(error instanceof CredentialFailure) || error.code !== 'invalid_grant') throw error;
-    // Used before, revoked or too old: only a new consent helps.
-    keeper.remove(grant);
-    return keeper.find(user, upstream);
-  }
 }
 
 /** What comes in time. */
