@@ -12,9 +12,11 @@ async function reserveAll(quotas: readonly Quota[], permit: Permit): Promise<Hol
     for (const quota of quotas) {
       const hold = await quota.reserve(permit);
       if (!isHold(hold)) throw new Error('a quota reserved nothing that could be settled');
-      holds.push(hold);
+      // Most hold nothing: what is settled for every call should cost those nothing.
+      if (hold !== noHold) holds.push(hold);
     }
-    return joinHolds(holds);
+    const [only = noHold, ...others] = holds;
+    return others.length === 0 ? only : joinHolds(holds);
   } catch (refused) {
     await joinHolds(holds).settle('unsent');
     throw refused;
