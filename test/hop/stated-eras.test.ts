@@ -55,6 +55,15 @@ describe.each([
         statement: { by: 'assertion', target: name },
       });
     }
+    await client.getPrompt({ name: 'greet', arguments: { who: 'ada' } });
+    expect(world.ran.at(-1)).toMatchObject({ tool: 'greet', statement: { method: 'prompts/get', target: 'greet' } });
+    for (const uri of ['bank://rules', 'bank://of/ada']) {
+      await client.readResource({ uri });
+      expect(world.ran.at(-1)).toMatchObject({ tool: uri, statement: { method: 'resources/read', target: uri } });
+    }
+    const ref = { type: 'ref/prompt' as const, name: 'greet' };
+    const { completion } = await client.complete({ ref, argument: { name: 'who', value: 'a' } });
+    expect(completion.values).toEqual(['ada']);
     await client.close();
     const statements = world.taps('bank').map(({ headers }) => headers['sallyport-assertion']);
     expect(new Set(statements).size).toBe(statements.length);

@@ -118,6 +118,14 @@ function createServices(ran: Ran[]): Readonly<Record<'bank' | 'vault' | 'thief',
     ran.push({ tool, input: action, principal, statement, traceId });
     return { action };
   });
+  const seen = (tool: string, ctx: Pick<Ran, 'principal' | 'statement' | 'traceId'>): string => {
+    ran.push({ tool, input: {}, principal: ctx.principal, statement: ctx.statement, traceId: ctx.traceId });
+    return 'yes';
+  };
+  const complete = (): readonly string[] => ['ada'];
+  bank.prompt('greet', { description: 'x', arguments: { who: { complete } } }, (_, ctx) => seen('greet', ctx));
+  bank.resource('bank://rules', { name: 'Rules', description: 'x' }, (ctx) => seen('bank://rules', ctx));
+  bank.resourceTemplate('bank://of/{id}', { name: 'Of', description: 'x' }, (_, ctx) => seen(ctx.uri, ctx));
   keep(ran, bank, 'Account.Rare').describe('Account.Rare', { limit: { rate: 0.001, burst: 1 } });
   const vault = keep(ran, service('vault', { version: '1.0.0', log }), 'Vault.Open');
   keep(ran, vault, 'Account.Pay');

@@ -118,6 +118,7 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
   const listeners = await listen(options, find, reception.receive);
   const { port } = listeners.keyed ?? {};
   const mutualPort = listeners.mutual?.port;
+  log.info({ socket: options.socket, port, mutualPort }, 'listening for services');
 
   return {
     ...(port !== undefined && { port }),
