@@ -260,7 +260,6 @@ describe('a session', () => {
     const browser = world.browser();
     await browser.submit(await loginPage(browser), 'login', { name: ada, password });
     expect((await loginPage(browser)).html).toContain('Let Test Agent use');
-    await new Promise((resolve) => setTimeout(resolve, 1_100));
     await world.operate('users.reset', { name: ada, password: 'another one entirely' });
     expect((await loginPage(browser)).html).toContain('Sign in to');
   });

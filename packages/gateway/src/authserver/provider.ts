@@ -201,11 +201,14 @@ function remaining(context: Context | undefined): number | undefined {
 }
 
 /** People sign in again when theirs was disabled or changed; consent is asked for whatever was not yet given. */
-function policy({ findPerson }: Parts): object {
+function policy({ findPerson, settings, nowMs }: Parts): object {
   const prompts = interactionPolicy.base();
   prompts.get('login').checks.add(
     new interactionPolicy.Check('session_ended', 'sign-in is needed again', 'login_required', ({ oidc }) => {
-      return oidc.session?.accountId !== undefined && oidc.account === undefined;
+      const { accountId, loginTs = 0 } = oidc.session ?? {};
+      if (accountId === undefined) return false;
+      // Being used does not make a session live longer.
+      return oidc.account === undefined || loginTs * 1000 + settings.sessionLifeMs < nowMs();
     }),
   );
   const { checks } = prompts.get('consent');
@@ -234,8 +237,7 @@ function findAccount({ findPerson }: Parts) {
   return async ({ oidc }: Context, id: string, token?: { readonly iat?: number; readonly iiat?: number }) => {
     const person = findPerson(id);
     const sinceS = token === undefined ? oidc.session?.loginTs : (token.iiat ?? token.iat);
-    if (person === undefined || (sinceS !== undefined && sinceS < Math.floor(person.changedAtMs / 1000)))
-      return undefined;
+    if (person === undefined || (sinceS !== undefined && sinceS * 1000 < person.changedAtMs)) return undefined;
     return { accountId: id, claims: async () => ({ sub: id }) };
   };
 }

@@ -24,6 +24,9 @@ export interface AuthServer {
   close(): void;
 }
 
+const exchangeGrant = 'urn:ietf:params:oauth:grant-type:token-exchange';
+/** Of one address, for all it asks here: each sign-in that is begun is written down. */
+const requestLimit: RateLimit = { rate: 10, burst: 150 };
 const registrationLimit: RateLimit = { rate: 0.2, burst: 30 };
 const pruneEveryMs = 600_000;
 
@@ -72,6 +75,7 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
         );
         return true;
       }
+      if (!isWithin(parts, { what: 'request', limit: requestLimit, request, response })) return true;
       present(parts, request, inner);
       answer(request, response, path).catch((err: unknown) => {
         parts.log.error({ err }, 'the authorization server failed');
@@ -108,6 +112,7 @@ function observed(parts: Parts, provider: Provider): Provider {
     full.store.extend('Client', recordId(full.idKey, 'Client', id), untilMs);
   };
   provider.on('grant.success', used);
+  provider.on('error', (err: unknown) => log.error({ err }, 'the authorization server failed'));
   provider.on('server_error', (_: Context, err: unknown) => log.error({ err }, 'the authorization server failed'));
   provider.on('grant.error', (context: Context, err: { readonly error_detail?: string; readonly message?: string }) => {
     log.info(
@@ -119,9 +124,19 @@ function observed(parts: Parts, provider: Provider): Provider {
     await next();
     context.set('X-Content-Type-Options', 'nosniff');
     if (parts.origin.startsWith('https:')) context.set('Strict-Transport-Security', 'max-age=31536000');
-    if (isDocument(context.path) && context.status === 200)
-      context.body = { ...(context.body as object), response_modes_supported: ['query'] };
+    if (isDocument(context.path) && context.status === 200) context.body = documentFrom(context.body);
   });
+}
+
+/** What is so beside what `oidc-provider` knows: only one response mode is let through, and tokens of intents are given out. */
+function documentFrom(body: unknown): object {
+  const document = body as { readonly grant_types_supported: readonly string[] };
+  return {
+    ...document,
+    grant_types_supported: [...document.grant_types_supported, exchangeGrant],
+    authorization_details_types_supported: ['intent'],
+    response_modes_supported: ['query'],
+  };
 }
 
 function isDocument(path: string): boolean {
@@ -183,20 +198,30 @@ function withDefaultScope({ scopesOnOffer }: Parts, request: IncomingMessage & {
   request.originalUrl = mountPath + request.url;
 }
 
-function mayRegister({ take, peerOf, settings }: Parts, request: IncomingMessage, response: ServerResponse): boolean {
-  if (!settings.registration) return true;
+function mayRegister(parts: Parts, request: IncomingMessage, response: ServerResponse): boolean {
+  if (!parts.settings.registration) return true;
   // Whoever registers has no secrets yet, and any page may.
   response.setHeader('Access-Control-Allow-Origin', '*');
-  if (request.method === 'OPTIONS') {
-    response
-      .writeHead(204, { 'Access-Control-Allow-Methods': 'POST', 'Access-Control-Allow-Headers': 'content-type' })
-      .end();
-    return false;
-  }
+  if (request.method !== 'OPTIONS')
+    return isWithin(parts, { what: 'register', limit: registrationLimit, request, response });
+  const allowed = { 'Access-Control-Allow-Methods': 'POST', 'Access-Control-Allow-Headers': 'content-type' };
+  response.writeHead(204, allowed).end();
+  return false;
+}
+
+interface Limited {
+  readonly what: string;
+  readonly limit: RateLimit;
+  readonly request: IncomingMessage;
+  readonly response: ServerResponse;
+}
+
+/** Whether an address may do that once more; else it was told when. */
+function isWithin({ take, peerOf }: Parts, { what, limit, request, response }: Limited): boolean {
   const peer = peerOf(request);
-  const taken = take(`authserver:register:${peer}`, limitFor(peer, registrationLimit));
+  const taken = take(`authserver:${what}:${peer}`, limitFor(peer, limit));
   if (taken.allowed) return true;
-  const body = JSON.stringify({ error: 'temporarily_unavailable', error_description: 'too many registrations' });
+  const body = JSON.stringify({ error: 'temporarily_unavailable', error_description: 'too many requests' });
   response.writeHead(429, {
     'Content-Type': 'application/json',
     'Cache-Control': 'no-store',

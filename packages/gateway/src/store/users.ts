@@ -44,7 +44,7 @@ export function createUsers(database: DatabaseSync, nowMs: () => number): Users 
   const all = database.prepare(`${select} ORDER BY a.name`);
   const put = database.prepare(
     // Sign-ins know the second only: whoever is new can begin in this one, what was changed in it ends those of it too.
-    `INSERT INTO users (account_id, password_hash, scopes, changed_at_ms) VALUES ($account, $hash, $scopes, $now / 1000 * 1000)
+    `INSERT INTO users (account_id, password_hash, scopes, changed_at_ms) VALUES ($account, $hash, $scopes, $second)
      ON CONFLICT DO UPDATE SET password_hash = excluded.password_hash, scopes = excluded.scopes, changed_at_ms = $now`,
   );
   const setTotp = database.prepare(
@@ -60,8 +60,14 @@ export function createUsers(database: DatabaseSync, nowMs: () => number): Users 
       return row === undefined ? undefined : toUser(row);
     },
     list: () => all.all().map((row) => listed(toUser(row))),
-    put: ({ account, passwordHash, scopes }) =>
-      void put.run({ $account: account.id, $hash: passwordHash, $scopes: JSON.stringify(scopes), $now: nowMs() }),
+    put({ account, passwordHash, scopes }) {
+      const now = nowMs();
+      const second = Math.floor(now / 1000) * 1000;
+      put.run({
+        ...{ $account: account.id, $hash: passwordHash, $scopes: JSON.stringify(scopes) },
+        ...{ $now: now, $second: second },
+      });
+    },
     setTotp(name, sealed) {
       if (setTotp.run(sealed ?? null, nowMs(), name).changes === 1) return;
       throw new GatewayError('not_found', { issues: ['/name: there is no such user'] });
