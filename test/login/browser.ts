@@ -19,6 +19,8 @@ export type Arrival = { readonly page: Page } | { readonly left: URL };
 /** Plays the person's browser: keeps cookies as it must, follows redirects on its own, sends forms when told to. */
 export class Browser {
   readonly #origins: ReadonlySet<string>;
+  /** How it asks. */
+  fetch: typeof fetch = (...asked) => fetch(...asked);
   readonly cookies = new Map<string, { readonly value: string; readonly path: string; readonly text: string }>();
 
   /** @param origins where it goes by itself; elsewhere it stops, as a program does that is sent back a code. */
@@ -58,7 +60,7 @@ export class Browser {
     for (let hop = 0; hop < 20; hop++) {
       const { headers, ...rest } = request;
       const cookie = this.#cookieHeader(url);
-      const response = await fetch(url, {
+      const response = await this.fetch(url, {
         ...rest,
         redirect: 'manual',
         headers: { accept: 'text/html', ...(cookie !== '' && { cookie }), ...(headers as Record<string, string>) },

@@ -42,6 +42,14 @@ describe('users', () => {
     expect(() => state.users.setTotp('bob', 'x')).toThrow(expect.objectContaining({ reason: 'not_found' }));
   });
 
+  it('may sign in within the second in which they were added, and not with what was before a change', () => {
+    now = 1_900;
+    add('ada');
+    expect(state.users.find('ada')?.changedAtMs).toBe(1_000);
+    add('ada', 'other');
+    expect(state.users.find('ada')?.changedAtMs).toBe(1_900);
+  });
+
   it('use each step of the second factor once, and none before it', () => {
     add('ada');
     const other = openState({ path: join(folder, 'state.db'), nowMs: () => now });
