@@ -1,6 +1,6 @@
-import type { Permit, Target, Upstream } from '@sallyport/core';
+import type { Answer, Permit, Target, Upstream } from '@sallyport/core';
 import { plainSealer } from '@sallyport/testkit';
-import { describe, expect, it } from 'vitest';
+import { describe, expect, it, vi } from 'vitest';
 import { createSealing } from './sealing.ts';
 import { createDispatch } from './stage.ts';
 import { createTaskKeeper } from './task-keeper.ts';
@@ -38,6 +38,29 @@ describe('dispatch', () => {
     const find = (service: string) => (service === 'tasks' ? upstream : undefined);
     expect(await fateOf(callUpstream(stageAsUpstream(find), { tool }))).toBe('{"content":[]}');
     expect(opened).toMatchObject([{ target: { name: 'tasks.Task.Create' } }]);
+  });
+
+  it('lets one account have a bounded number of calls under way at each service', async () => {
+    const waiting: (() => void)[] = [];
+    const open = () =>
+      new Promise<Answer>((resolve) => {
+        waiting.push(() => resolve({ text: '{"content":[]}' as never, isError: false, instance: 'i1' }));
+      });
+    const slow: Upstream = { describe: () => ({ service: 'tasks', kind: 'slow' }), open, close: async () => undefined };
+    const dispatch = createDispatch({ find: () => slow, sealing, tasks, maxInFlightPerAccount: 2 });
+    const stage: Upstream = { ...slow, open: dispatch };
+    const [one, two] = [fateOf(callUpstream(stage, { tool })), fateOf(callUpstream(stage, { tool }))];
+    expect(await fateOf(callUpstream(stage, { tool }))).toBe('rate_limited');
+    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    const other = contractTool('others', 'Task.Create');
+    const elsewhere = fateOf(callUpstream(stage, { tool: other }));
+    await vi.waitFor(() => expect(waiting).toHaveLength(3));
+    for (const answer of waiting.splice(0)) answer();
+    expect(await Promise.all([one, two, elsewhere])).toEqual(Array(3).fill('{"content":[]}'));
+    const again = fateOf(callUpstream(stage, { tool }));
+    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    waiting[0]?.();
+    expect(await again).toBe('{"content":[]}');
   });
 
   it('refuses when the service is gone', async () => {

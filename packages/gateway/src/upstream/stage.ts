@@ -1,5 +1,6 @@
 import {
   type Answer,
+  accountKey,
   GatewayError,
   type Hop,
   type Permit,
@@ -10,6 +11,7 @@ import {
 import { withConsent } from './consent.ts';
 import { isHarmless, undeclared } from './questions.ts';
 import type { Sealing } from './sealing.ts';
+import { createShares } from './shares.ts';
 import type { TaskKeeper } from './task-keeper.ts';
 
 /** What dispatch needs: the way to a service, as things are now. */
@@ -21,13 +23,21 @@ export interface DispatchPorts {
   readonly tasks: TaskKeeper;
   /** States what was permitted, where the service is to check that. */
   readonly assertion?: ((permit: Permit, hop: Hop) => Hop['assertion']) | undefined;
+  /** Calls that one account may have under way at one service. Default 512: half of what a server is asked at a time. */
+  readonly maxInFlightPerAccount?: number;
 }
 
 /**
  * Sends a permitted call to its service. The target may have changed while the call waited (for an approval, say): then
  * what was permitted is not there any more, and nothing is sent.
  */
-export function createDispatch({ find, isCurrent, sealing, tasks, assertion }: DispatchPorts): Stages['dispatch'] {
+export function createDispatch(ports: DispatchPorts): Stages['dispatch'] {
+  const { find, isCurrent, sealing, tasks, assertion, maxInFlightPerAccount = 512 } = ports;
+  const shares = createShares(maxInFlightPerAccount);
+  const openAt = (upstream: Upstream) => async (permit: Permit, hop: Hop) => {
+    const release = shares.take(`${accountKey(permit.principal)}\n${permit.target.service}`);
+    return upstream.open(permit, hop).finally(release);
+  };
   return async (permit, hop) => {
     const upstream = find(permit.target.service);
     if (upstream === undefined) throw new GatewayError('upstream_unavailable', {}, { cause: 'the service is gone' });
@@ -35,22 +45,22 @@ export function createDispatch({ find, isCurrent, sealing, tasks, assertion }: D
       throw new GatewayError('upstream_unavailable', {}, { cause: 'it was redefined since the decision' });
     }
     const stated = assertion?.(permit, hop);
-    const answer = await answerOf(permit, stated ? { ...hop, assertion: stated } : hop, upstream);
+    const answer = await answerOf(permit, stated ? { ...hop, assertion: stated } : hop, openAt(upstream));
     refuseUndeclared(answer, hop);
     return { ...sealing.outgoing(permit, answer), service: permit.target.service };
   };
 
-  async function answerOf(permit: Permit, hop: Hop, upstream: Upstream): Promise<Answer> {
+  async function answerOf(permit: Permit, hop: Hop, open: Upstream['open']): Promise<Answer> {
     if (permit.method.startsWith('tasks/')) {
       const taskId = sealing.taskOf(permit);
-      return tasks.keeps(taskId) ? tasks.serve(permit, taskId) : upstream.open(permit, { ...hop, taskId });
+      return tasks.keeps(taskId) ? tasks.serve(permit, taskId) : open(permit, { ...hop, taskId });
     }
     const { service } = permit.target;
     return withConsent({ service, hop, retry: sealing.incoming(permit) }, async (ready, retry) => {
-      if (retry) return upstream.open(permit, { ...ready, retry });
+      if (retry) return open(permit, { ...ready, retry });
       return tasks.takes(permit, ready)
-        ? tasks.start(ready, (background) => upstream.open(permit, background))
-        : upstream.open(permit, ready);
+        ? tasks.start(ready, (background) => open(permit, background))
+        : open(permit, ready);
     });
   }
 }

@@ -1,5 +1,6 @@
-import { accountKey, type Feed, GatewayError, type Stages, type Topic } from '@sallyport/core';
+import { accountKey, type Feed, type Stages, type Topic } from '@sallyport/core';
 import type { Sealing } from './sealing.ts';
+import { createShares } from './shares.ts';
 import type { TaskKeeper } from './task-keeper.ts';
 
 /** What watching needs. */
@@ -31,25 +32,5 @@ export function createWatch({ feedOf, sealing, tasks, maxPerAccount = 2_000 }: W
       release();
       throw error;
     }
-  };
-}
-
-/** Counts what each account has, so that none takes it all. */
-function createShares(max: number) {
-  const taken = new Map<string, number>();
-  return {
-    /** Returns how to give it back. @throws GatewayError `rate_limited` */
-    take(account: string): () => void {
-      const count = taken.get(account) ?? 0;
-      if (count >= max) throw new GatewayError('rate_limited', {}, { cause: 'it watches as much as one may' });
-      taken.set(account, count + 1);
-      let isHeld = true;
-      return () => {
-        const left = (taken.get(account) ?? 0) - Number(isHeld);
-        isHeld = false;
-        if (left > 0) taken.set(account, left);
-        else taken.delete(account);
-      };
-    },
   };
 }
