@@ -118,11 +118,11 @@ const dpop = ({ duration }: ConfigFields) =>
       algorithms: algorithms
         .prefault([...defaultDpop.algorithms] as (typeof asymmetric)[number][])
         .describe('Signature algorithms of proofs.'),
-      maxAge: duration.prefault('5m').describe('A proof is good for so long.'),
+      maxAge: duration.prefault('5m').describe('A proof is good for so long after its date.'),
       clockSkew: duration
-        .prefault('30s')
+        .prefault('5m')
         .refine((ms) => ms <= longestSkewMs, { error: 'expected at most 5m' })
-        .describe('How much clocks may differ.'),
+        .describe('How far ahead of this clock a proof may be dated.'),
       requireNonce: flag().prefault(false).describe('Each proof has to hold a nonce that the gateway handed out.'),
       maxRemembered: z
         .int({ error: 'expected a whole number' })

@@ -83,6 +83,25 @@ describe('a proof', () => {
   });
 
   it.each([
+    [-300, 'ok'],
+    [-301, 'proof_invalid'],
+    [300, 'ok'],
+    [301, 'proof_invalid'],
+  ])('that is dated %i seconds from now is %s', async (seconds, expected) => {
+    expect(await check(request(await prove({ iat: nowMs / 1000 + seconds })))).toBe(expected);
+  });
+
+  it('that is dated ahead is known again for as long as it is good', async () => {
+    const proof = await prove({ iat: nowMs / 1000 + 300 });
+    expect(await check(request(proof))).toBe('ok');
+    for (const ms of [120_000, 240_000, 240_000, 1_000]) {
+      nowMs += ms;
+      expect(await check(request(proof))).toBe('proof_invalid');
+      expect(await check(request(await prove()))).toBe('ok');
+    }
+  });
+
+  it.each([
     ['https://gate.example/mcp?x=1', 'ok'],
     ['https://gate.example/mcp#x', 'ok'],
     ['HTTPS://GATE.example:443/mcp', 'ok'],

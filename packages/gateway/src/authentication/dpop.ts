@@ -93,7 +93,8 @@ async function judge(
     throw new GatewayError('proof_nonce');
   }
   const jti = payload.jti as string;
-  const keepMs = settings.maxAgeMs + 2 * settings.clockSkewMs;
+  // One that is dated ahead is good for longer.
+  const keepMs = settings.maxAgeMs + settings.clockSkewMs;
   if (!deps.replay.isFirst({ jkt, jti }, keepMs)) throw new GatewayError('proof_invalid');
 }
 
@@ -120,10 +121,11 @@ function normalEscape(escaped: string): string {
   return /[\w.~-]/.test(letter) ? letter : escaped.toUpperCase();
 }
 
+/** MCP's profile of DPoP: five minutes, before and after. */
 function isOfNow(iat: unknown, { maxAgeMs, clockSkewMs }: DpopSettings, nowMs: number): boolean {
   if (typeof iat !== 'number') return false;
   const ageMs = nowMs - iat * 1000;
-  return ageMs >= -clockSkewMs && ageMs <= maxAgeMs + clockSkewMs;
+  return ageMs >= -clockSkewMs && ageMs <= maxAgeMs;
 }
 
 interface ProofKey {

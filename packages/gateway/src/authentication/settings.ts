@@ -67,8 +67,9 @@ export interface KeySettings {
 /** How proofs of possession are judged (RFC 9449). */
 export interface DpopSettings {
   readonly algorithms: readonly string[];
-  /** A proof is good for so long after it was made. */
+  /** A proof is good for so long after it was made, */
   readonly maxAgeMs: number;
+  /** and may be dated so far ahead. */
   readonly clockSkewMs: number;
   /** Whether each proof has to hold a nonce of this gateway's. */
   readonly requireNonce: boolean;
@@ -107,7 +108,7 @@ export interface AuthSettings {
 export const defaultDpop: DpopSettings = {
   algorithms: ['ES256', 'ES384', 'ES512', 'PS256', 'EdDSA', 'Ed25519', 'RS256'],
   maxAgeMs: 300_000,
-  clockSkewMs: 30_000,
+  clockSkewMs: 300_000,
   requireNonce: false,
   maxRemembered: 1_000_000,
 };
