@@ -1,7 +1,7 @@
 import { isJsonObject, type JsonObject } from '@sallyport/protocol';
 import type { Driver, Seen } from '@sallyport/testkit';
 import type { Caller } from './lab.ts';
-import type { Way, World } from './world.ts';
+import { isMount, type Way, type World } from './world.ts';
 
 /** A subscription that is open, or what came in its place. */
 export interface Listening {
@@ -54,10 +54,10 @@ export async function listenedTo(
   who: { readonly way: Way; readonly caller: Caller },
   { resourceSubscriptions }: { readonly resourceSubscriptions: readonly string[] },
 ): Promise<readonly string[]> {
-  const isMount = who.way === 'mount';
-  const asked = resourceSubscriptions.map((uri) => (isMount ? uri.replace('lab+', '') : uri));
+  const isOwn = isMount(who.way);
+  const asked = resourceSubscriptions.map((uri) => (isOwn ? uri.replace('lab+', '') : uri));
   const listening = await startListening(world.driver(who.way, who.caller), { resourceSubscriptions: asked });
   await listening.leave();
   const uris = listening.honored?.resourceSubscriptions;
-  return Array.isArray(uris) ? uris.map((uri) => (isMount ? `lab+${String(uri)}` : String(uri))) : [];
+  return Array.isArray(uris) ? uris.map((uri) => (isOwn ? `lab+${String(uri)}` : String(uri))) : [];
 }

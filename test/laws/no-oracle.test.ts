@@ -13,8 +13,18 @@ beforeAll(async () => {
   tight = await makeWorld({ deniedBurst: burst });
   bare = await makeWorld({
     makeService(manifest, handlers) {
-      const tools = manifest.tools.filter(({ name, internal }) => !name.includes('Hidden') && internal !== true);
-      return inProcessService({ ...manifest, tools }, handlers);
+      const isKnown = ({ name, internal }: { name: string; internal?: boolean }): boolean =>
+        !name.includes('Hidden') && internal !== true;
+      return inProcessService(
+        {
+          ...manifest,
+          tools: manifest.tools.filter(isKnown),
+          prompts: manifest.prompts?.filter(isKnown) ?? [],
+          resources: manifest.resources?.filter(isKnown) ?? [],
+          templates: manifest.templates?.filter(isKnown) ?? [],
+        },
+        handlers,
+      );
     },
   });
 });
@@ -42,7 +52,7 @@ describe('law 6: no oracle', () => {
     );
   });
 
-  it('a list is the same with hidden tools and without', async () => {
+  it('lists and greetings are the same with what is hidden and without', async () => {
     expect(await sameList(world, bare, listingWays)).toEqual([]);
   });
 });

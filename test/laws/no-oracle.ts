@@ -3,7 +3,7 @@ import { oversizeArguments, type Seen, type SendOptions, smuggledArguments } fro
 import type { Caller } from './lab.ts';
 import { offerCase, requests } from './offer-cases.ts';
 import { send } from './step.ts';
-import { maxRequestBytes, type Way, type World, ways } from './world.ts';
+import { maxRequestBytes, modernWays, type Way, type World, ways } from './world.ts';
 
 /** Names of equal length: the first is there and hidden, the second is not there. */
 const twins: readonly (readonly [hidden: string, absent: string])[] = [
@@ -146,17 +146,29 @@ export async function sameBudget(
   return violations;
 }
 
-/** What a list says must not depend on tools that its reader may not know of. */
+/** What lists and greetings say must not depend on what their reader may not know of. */
 export async function sameList(withHidden: World, without: World, over: readonly Way[]): Promise<readonly string[]> {
   const violations: string[] = [];
-  for (const way of over) {
-    for (const caller of outsiders) {
-      const [a, b] = [await withHidden.driver(way, caller).list(), await without.driver(way, caller).list()];
-      if (a.bytes !== b.bytes)
-        violations.push(`the list of ${caller} over ${way}: ${firstDifference(a.bytes, b.bytes)}`);
+  for (const { way, caller } of over.flatMap((one) => outsiders.map((each) => ({ way: one, caller: each })))) {
+    for (const what of way === 'rest' || way === 'embedded' ? (['tools'] as const) : everyList) {
+      const [a, b] = [withHidden, without].map((world) => world.driver(way, caller).list(what));
+      const [seen, bare] = [(await a)?.bytes ?? '', (await b)?.bytes ?? ''];
+      if (seen !== bare) violations.push(`the ${what} of ${caller} over ${way}: ${firstDifference(seen, bare)}`);
     }
+    const [a, b] = await Promise.all([withHidden, without].map((world) => greeting(world, way, caller)));
+    if (a !== b) violations.push(`the greeting of ${caller} over ${way}: ${firstDifference(a ?? '', b ?? '')}`);
   }
   return violations;
+}
+
+const everyList = ['tools', 'prompts', 'resources', 'templates'] as const;
+
+/** What the gateway says of itself to a caller. */
+async function greeting(world: World, way: Way, caller: Caller): Promise<string> {
+  if (modernWays.includes(way)) return (await world.driver(way, caller).ask('server/discover')).bytes;
+  const client = { protocolVersion: '2025-11-25', capabilities: {}, clientInfo: { name: 'x', version: '1' } };
+  const { bytes } = await world.driver(way, caller).ask('initialize', client);
+  return bytes.replace(/^mcp-session-id: .*$/m, '');
 }
 
 function firstDifference(a: string, b: string): string {

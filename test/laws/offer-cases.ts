@@ -2,7 +2,7 @@ import type { Principal } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import { always, type Case, type Expectation, holds, isInside } from './cases.ts';
 import { limitedBurst, offeredNames, type Variant, variantNames } from './offers.ts';
-import type { Way } from './ways.ts';
+import { isMount, type Way } from './ways.ts';
 
 /** One kind of request that is no `tools/call`. */
 interface Request {
@@ -56,7 +56,7 @@ export const requests: readonly Request[] = [
   {
     ...{ name: 'method of its own', method: 'lab/', by: 'method', unknown: 'method_unknown' },
     // Where more than one service is offered, nobody knows whose method it would be.
-    over: (way) => way === 'mount',
+    over: isMount,
     params: () => ({ deep: { a: [1, 2.5] } }),
     leaves: () => ({ deep: { a: [1, 2.5] } }),
   },

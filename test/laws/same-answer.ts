@@ -5,7 +5,7 @@ import type { Seen } from '@sallyport/testkit';
 import { type Case, canonicalName, expectationOf } from './cases.ts';
 import { badCallers, type Caller, goodCallers, principalOf } from './lab.ts';
 import { allCases, describeStep, isPossible, type Observation, takeAll } from './step.ts';
-import { type Way, type World, ways } from './world.ts';
+import { isMount, type Way, type World, ways } from './world.ts';
 
 /** Which calls by whom; everything of the lab unless it is told. */
 interface Corpus {
@@ -102,7 +102,7 @@ function faceOf({ seen, records, step }: Observation): Face {
 
 /** What does not exist is on record as it was asked for, and at a mount that is without its service. */
 function namedInFull({ tool }: AuditRecord, { way, one }: Observation['step']): Partial<AuditRecord> {
-  return tool === undefined || way !== 'mount' || tool === canonicalName(one) ? {} : { tool: asAsked(one) };
+  return tool === undefined || !isMount(way) || tool === canonicalName(one) ? {} : { tool: asAsked(one) };
 }
 
 function asAsked({ ask, tool }: Case): string {

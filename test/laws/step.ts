@@ -4,7 +4,7 @@ import fc from 'fast-check';
 import { type Case, cases } from './cases.ts';
 import { badCallers, type Caller, goodCallers, principalOf } from './lab.ts';
 import { offerCases } from './offer-cases.ts';
-import { type Way, ways } from './ways.ts';
+import { isMount, type Way, ways } from './ways.ts';
 import type { Departed } from './witness.ts';
 import type { World } from './world.ts';
 
@@ -67,9 +67,9 @@ function isOfCall({ verb }: AuditRecord): boolean {
 export function isPossible({ way, caller, one }: Step): boolean {
   if (one.over?.(way) === false) return false;
   // A service that is mounted alone goes by its own names, and has no aliases.
-  if (way === 'mount' && one.tool.startsWith('lab_')) return false;
+  if (isMount(way) && one.tool.startsWith('lab_')) return false;
   if ((way === 'embedded' || way === 'hop') && one.asText === true) return false;
-  return !((way === 'stdio-bridge' || way === 'hop') && caller === 'none');
+  return !((way === 'stdio-bridge' || way === 'bridge-session' || way === 'hop') && caller === 'none');
 }
 
 /** For reports of violations. */

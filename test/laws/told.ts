@@ -1,6 +1,6 @@
 import { callers } from './lab.ts';
 import { startListening } from './listening.ts';
-import type { Rules, Way, World } from './world.ts';
+import { isMount, type Rules, type Way, type World } from './world.ts';
 
 const topic = { kind: 'resource', uri: 'note://Scoped' } as const;
 const wide = { ...callers.alice, scopes: ['lab:read', 'lab:write'] };
@@ -22,7 +22,7 @@ const turns: readonly (readonly [isTold: boolean, rules: Partial<Rules>])[] = [
 export async function toldWhileKnown(world: World, way: Way): Promise<readonly string[]> {
   const violations: string[] = [];
   world.become({ fates: { alice: wide } });
-  const uri = way === 'mount' ? topic.uri : `lab+${topic.uri}`;
+  const uri = isMount(way) ? topic.uri : `lab+${topic.uri}`;
   const listening = await startListening(world.driver(way, 'alice'), { resourceSubscriptions: [uri] });
   for (const [at, [isTold, rules]] of turns.entries()) {
     world.become({ fates: { alice: wide }, ...rules });

@@ -4,6 +4,7 @@ export const ways = [
   'http-legacy',
   'http-session',
   'mount',
+  'mount-session',
   'view',
   'ws',
   'ws-session',
@@ -11,6 +12,7 @@ export const ways = [
   'stdio',
   'stdio-session',
   'stdio-bridge',
+  'bridge-session',
   'rest',
   'embedded',
   'hop',
@@ -37,7 +39,16 @@ export const modernWays: readonly Way[] = [
 ];
 
 /** Those that begin with `initialize`, and can be asked something while their request is open. */
-export const sessionWays: readonly Way[] = ['http-session', 'ws-session', 'stdio-session'];
+export const sessionWays: readonly Way[] = [
+  'http-session',
+  'mount-session',
+  'ws-session',
+  'stdio-session',
+  'bridge-session',
+];
+
+/** Those into a service that is mounted alone. */
+export const isMount = (way: Way): boolean => way.startsWith('mount');
 
 /** Those that send text as it was given. */
 export const textWays = ways.filter((way) => way !== 'embedded' && way !== 'hop');

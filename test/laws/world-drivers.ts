@@ -55,23 +55,27 @@ export function driverMakers({
     piped((streams) =>
       serveStdio(deps, { ...streams, presented: token === undefined ? { kind: 'none' } : { kind: 'bearer', token } }),
     );
+  const bridgeOf = (token: string) => () =>
+    piped((streams) => bridgeStdio({ ...streams, url, token, stderr: new PassThrough() }));
   return {
     'http-modern': (token) => httpModern(at(token)),
     'http-legacy': (token) => httpLegacy(at(token)),
     'http-session': (token) => httpSession({ ...at(token), ...colorblind }),
     mount: (token) => ({ ...mounted(httpModern(at(token, '/lab')), 'lab'), name: 'mount' }),
+    'mount-session': (token) => ({
+      ...mounted(httpSession({ ...at(token, '/lab'), ...colorblind }), 'lab'),
+      name: 'mount-session',
+    }),
     view: (token) => ({ ...httpModern(at(token, `/views/${wholeView}`)), name: 'view' }),
     ws: (token) => ws(at(token)),
     'ws-session': (token) => ws({ ...at(token), client: colorblind }),
     'ws-message-token': (token) => ws({ ...at(token), tokenIn: 'message' }),
     stdio: (token) => stdio({ start: stdioOf(token) }),
     'stdio-session': (token) => stdio({ start: stdioOf(token), client: colorblind, name: 'stdio-session' }),
+    'bridge-session': (token = '') => stdio({ start: bridgeOf(token), client: colorblind, name: 'bridge-session' }),
     // The bridge mirrors arguments into headers for tools that it has seen listed, as its hosts list them first.
     'stdio-bridge': (token = '') => {
-      const driver = stdio({
-        name: 'stdio-bridge',
-        start: () => piped((streams) => bridgeStdio({ ...streams, url, token, stderr: new PassThrough() })),
-      });
+      const driver = stdio({ start: bridgeOf(token), name: 'stdio-bridge' });
       return principalOf(token as Caller) === undefined ? driver : listingFirst(driver);
     },
     rest: (token) => rest(at(token)),
