@@ -4,6 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { startGateway, writeConfig } from '../e2e/support/gateway.ts';
 import { endAll, temporaryFolder, until } from '../e2e/support/program.ts';
 import { connectFirst, connectSecond, type MatrixClient } from '../matrix/clients.ts';
+import { runTask } from '../matrix/tasks.ts';
 import { call, deskService, details, exchange, modern, startDesk, written } from './support.ts';
 
 type Desk = Awaited<ReturnType<typeof startDesk>>;
@@ -13,6 +14,7 @@ let token: string;
 
 const write = 'desk.Desk.Write';
 const all = 'desk.*';
+const tasks = { extensions: { 'io.modelcontextprotocol/tasks': {} } };
 
 beforeAll(async () => {
   desk = await startDesk('', ', scopes: [desk:use, desk:admin]');
@@ -110,6 +112,21 @@ describe('a call counts once', () => {
     expect(await leftOf(made.intent)).toBe(0);
   });
 
+  it('also when it goes on in the background and is asked about again and again', async () => {
+    const name = 'desk.Desk.Background';
+    const [made, other] = [
+      await exchange(gateway, token, details({ tools: [name] })),
+      await exchange(gateway, token, details({ tools: [all] })),
+    ];
+    const caller = { url: gateway.mcp, token: made.token, era: 'modern' } as const;
+    expect(await runTask(caller, name, {})).toEqual({ wasTask: true, text: '{"done":"background"}' });
+    await expect(runTask(caller, name, {})).rejects.toThrow('intent_spent');
+    const { result } = await modern(gateway.mcp, other.token, 'tools/call', { name, arguments: {} }, tasks);
+    expect(result.resultType).toBe('task');
+    const asked = await modern(gateway.mcp, made.token, 'tasks/get', { taskId: result.taskId }, tasks);
+    expect(asked.error.data).toMatchObject({ reason: 'unknown_task' });
+  });
+
   it('not at all when its service was not there', async () => {
     const made = await exchange(gateway, token, details({ tools: ['away.*', write] }));
     expect((await call(gateway, made.token, 'away.Tool')).status).toBe(404);
@@ -173,6 +190,15 @@ describe('the end of an intent', () => {
     expect(await call(gateway, made.token, 'desk.Desk.Wait')).toMatchObject({ came: 'upstream_timeout' });
     expect(await call(gateway, made.token, 'desk.Desk.Wait')).toMatchObject({ came: 'credential_expired' });
     await until(() => noted('cut off') === 1, 'its service heard of it');
+  });
+
+  it('ends what goes on in the background for it', async () => {
+    const name = 'desk.Desk.Endless';
+    const made = await exchange(gateway, token, details({ tools: [name], expires_in: 2 }));
+    const { result } = await modern(gateway.mcp, made.token, 'tools/call', { name, arguments: {} }, tasks);
+    expect(result.resultType).toBe('task');
+    expect(noted('ended')).toBe(0);
+    await until(() => noted('ended') === 1, 'the task was ended');
   });
 
   it('is not put off by a restart, and what is left is what was left', async () => {

@@ -55,6 +55,11 @@ desk.tool(
   { description: 'Takes its time.', scopes, sideEffect, task: 'optional', input: z.object({}) },
   () => done('background'),
 );
+desk.tool(
+  'Desk.Endless',
+  { description: 'Is never done.', scopes, sideEffect, task: 'optional', input: z.object({}) },
+  (_, { signal }) => new Promise((resolve) => signal.addEventListener('abort', () => resolve(done('ended')))),
+);
 desk.prompt('memo', { description: 'A memo.', arguments: { to: { required: true } } }, ({ to }) => `Dear ${to}`);
 desk.resource('desk://drawer', { name: 'drawer', description: 'What is in it.' }, () => 'pens');
 await desk.listen();

@@ -109,14 +109,22 @@ export function written(notes: string): readonly string[] {
   }
 }
 
-/** Sends one request of MCP 2026-07-28, from a client that can be asked by a form. */
-export async function modern(url: URL, token: string, method: string, params: Readonly<Record<string, unknown>> = {}) {
+/** Sends one request of MCP 2026-07-28, from a client that can be asked by a form unless said otherwise. */
+export async function modern(
+  url: URL,
+  token: string,
+  ...[method, params = {}, capabilities = { elicitation: { form: {} } }]: readonly [
+    method: string,
+    params?: Readonly<Record<string, unknown>>,
+    capabilities?: object,
+  ]
+) {
   const version = '2026-07-28';
   const meta = {
     'io.modelcontextprotocol/protocolVersion': version,
-    'io.modelcontextprotocol/clientCapabilities': { elicitation: { form: {} } },
+    'io.modelcontextprotocol/clientCapabilities': capabilities,
   };
-  const name = params.name ?? params.uri;
+  const name = params.name ?? params.uri ?? params.taskId;
   const response = await fetch(url, {
     method: 'POST',
     headers: {

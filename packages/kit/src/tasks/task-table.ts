@@ -49,18 +49,23 @@ export function createTaskTable(options: TaskTableOptions): TaskTable {
     return ended !== undefined && forget(ended);
   };
 
+  /** What was allowed until a deadline does not go on after it, and nobody could ask for it then. */
+  const lifeOf = ({ principal: { intent } }: IncomingCall): number =>
+    intent === undefined ? ttlMs : Math.max(1, Math.min(ttlMs, intent.expiresAtMs - nowMs()));
+
   return {
     create(incoming, owner) {
       if (!hasRoom()) return undefined;
+      const lifeMs = lifeOf(incoming);
       const id = keptId(instance, randomBytes(24).toString('base64url'));
       const context = new CallContext(
-        inBackground(incoming, ttlMs, (message) => tell(message)),
+        inBackground(incoming, lifeMs, (message) => tell(message)),
         options,
       );
       const at = now();
       const task: Task = {
-        ...{ id, tool: incoming.tool, owner, createdAt: at, lastUpdatedAt: at, ttlMs, context },
-        timer: setTimeout(() => forget(task), ttlMs).unref(),
+        ...{ id, tool: incoming.tool, owner, createdAt: at, lastUpdatedAt: at, ttlMs: lifeMs, context },
+        timer: setTimeout(() => forget(task), lifeMs).unref(),
         state: { status: 'working' },
         message: undefined,
       };
