@@ -213,6 +213,18 @@ describe('on the way to an answer', () => {
     for (const { messages } of replies) expect(messages).toHaveLength(1);
   });
 
+  it('a server is not told by way of a model what other services said', async () => {
+    const params = '{"messages":[],"maxTokens":1,"includeContext":"thisServer"}';
+    const questions = `{"q":{"method":"sampling/createMessage","params":${params}}}`;
+    const asking = result(`{"resultType":"input_required","inputRequests":${questions}}`);
+    const [young, old] = await attacked(asking);
+    expect(young?.last.result.inputRequests.q.params.includeContext).toBe('none');
+    expect(old?.messages[0].params.includeContext).toBe('none');
+    const mount = { url: `${world.mcp}/modern`, token };
+    const alone = await askModern(mount, 'tools/call', { name: 'echo', arguments: {} }, { capabilities: able });
+    expect(alone.last.result.inputRequests.q.params.includeContext).toBe('thisServer');
+  });
+
   it('a caller is not asked what it did not say it can be asked', async () => {
     const questions = '{"q":{"method":"tools/call","params":{"name":"legacy.echo"}}}';
     for (const reply of await attacked(result(`{"resultType":"input_required","inputRequests":${questions}}`))) {

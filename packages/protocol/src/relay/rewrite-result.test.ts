@@ -100,6 +100,8 @@ describe('URIs elsewhere', () => {
     const params = '{"messages":[{"role":"user","content":[{"type":"resource_link","uri":"a:b"}]}],"maxTokens":1}';
     expect(rewriteQuestion(blog, 'sampling/createMessage', params)).toBe(params.replace('a:b', 'blog+a:b'));
     expect(rewriteQuestion(blog, 'elicitation/create', params)).toBe(params);
+    const all = '{"includeContext" : "allServers", "x":{"includeContext":"thisServer"}}';
+    expect(rewriteQuestion(blog, 'sampling/createMessage', all)).toBe(all.replace('allServers', 'none'));
   });
 });
 

@@ -20,23 +20,26 @@ import {
  * @param resultText The result object of `method`: valid JSON.
  */
 export function rewriteResult(naming: Naming, method: string, resultText: string): string {
-  if (naming.isIdentity || !mayNameUri(resultText)) return resultText;
+  if (naming.isIdentity || !mayChange(resultText)) return resultText;
   const { results, anyResult } = rewritesFor(naming);
   return (Object.hasOwn(results, method) ? results[method] : anyResult)?.(resultText) ?? resultText;
 }
 
 /** Renames the URIs in the params of a notification on its way out, as `rewriteResult` does. */
 export function rewriteNotification(naming: Naming, method: string, paramsText: string): string {
-  if (naming.isIdentity || !mayNameUri(paramsText)) return paramsText;
+  if (naming.isIdentity || !mayChange(paramsText)) return paramsText;
   const of = rewritesFor(naming);
   if (method === 'notifications/resources/updated') return inMembers({ uri: of.uri })(paramsText);
   if (method === 'notifications/tasks') return of.task(paramsText);
   return paramsText;
 }
 
-/** Renames the URIs in the params of a server's question (`sampling/createMessage`), as `rewriteResult` does. */
+/**
+ * Renames the URIs in the params of a server's question (`sampling/createMessage`), as `rewriteResult` does, and asks for the
+ * context of no other service with it.
+ */
 export function rewriteQuestion(naming: Naming, method: string, paramsText: string): string {
-  if (naming.isIdentity || !mayNameUri(paramsText)) return paramsText;
+  if (naming.isIdentity || !mayChange(paramsText)) return paramsText;
   return method === 'sampling/createMessage' ? rewritesFor(naming).sampling(paramsText) : paramsText;
 }
 
@@ -57,7 +60,7 @@ export function rewriteEntry(entryText: string, { meta, naming, ...names }: Entr
   const insertions: Record<string, string> = {};
   for (const [key, value] of Object.entries(names)) if (value !== undefined) insertions[key] = JSON.stringify(value);
   const shown =
-    naming === undefined || naming.isIdentity || !mayNameUri(entryText)
+    naming === undefined || naming.isIdentity || !mayChange(entryText)
       ? entryText
       : rewritesFor(naming).toolEntry(entryText);
   if (meta !== undefined && Object.keys(meta).length > 0) {
@@ -68,11 +71,17 @@ export function rewriteEntry(entryText: string, { meta, naming, ...names }: Entr
 }
 
 /**
- * Whether there may be a member that holds a URI. Most texts have none, and searching is much faster than
- * scanning. An escaped letter may hide one.
+ * Whether there may be a member that holds a URI, or says whose context to include. Most texts have none, and searching is
+ * much faster than scanning. An escaped letter may hide one.
  */
-function mayNameUri(text: string): boolean {
-  return text.includes('uri"') || text.includes('Uri"') || text.includes('"uriTemplate"') || /\\u00[4-7]/.test(text);
+function mayChange(text: string): boolean {
+  return (
+    text.includes('uri"') ||
+    text.includes('Uri"') ||
+    text.includes('"uriTemplate"') ||
+    text.includes('"includeContext"') ||
+    /\\u00[4-7]/.test(text)
+  );
 }
 
 interface Rewrites {
@@ -96,7 +105,11 @@ function rewritesFor(naming: Naming): Rewrites {
 /** The table: which members of which result hold URIs. */
 function createRewrites(uri: Rewrite): Rewrites {
   const block = createBlockRewrite(uri);
-  const sampling = inMembers({ messages: eachItem(inMembers({ content: oneOrEach(block) })) });
+  const sampling = inMembers({
+    messages: eachItem(inMembers({ content: oneOrEach(block) })),
+    // To the client "this server" is the gateway: one service would be told what all the others said.
+    includeContext: () => '"none"',
+  });
   const questions = eachMember((text) =>
     stringMember(text, membersOf(text), 'method') === 'sampling/createMessage'
       ? inMembers({ params: sampling })(text)

@@ -91,7 +91,7 @@ async function readStream(reading: Reading, first: HttpReply): Promise<ServerAns
     if (answer !== undefined) return answer;
     const { lastId, retryMs } = inbox.place();
     if (lastId === undefined || failures >= maxTries) throw unanswered();
-    if (reply?.stream === 'closed') request.onPause?.(retryMs);
+    if (reply?.stream === 'closed') request.onPause?.(retryMs && Math.min(retryMs, longestRetryMs));
     const leastMs = Math.min(leastRetryMs * 2 ** Math.min(tries, 10), slowestLeastMs);
     const pauseMs = Math.min(Math.max(retryMs ?? defaultRetryMs, leastMs), longestRetryMs);
     await sleep(pauseMs, undefined, { signal }).catch(() => {
