@@ -1,5 +1,5 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { answersAreCalls, nobodyElseIsAsked, sessionsAreAskedAgain } from './retry.ts';
+import { answersAreCalls, nobodyElseIsAsked, questionsCountOnce, sessionsAreAskedAgain } from './retry.ts';
 import { tasksAreCalls } from './tasks.ts';
 import { makeWorld, modernWays, sessionWays, type World } from './world.ts';
 
@@ -16,6 +16,10 @@ describe('laws 1, 2 and 6 for calls that go on', () => {
 
   it.each(sessionWays)('so is that of a session, which is asked while its request is open, over %s', async (way) => {
     expect(await sessionsAreAskedAgain(world, [way])).toEqual([]);
+  });
+
+  it('a question and its answer are one of the calls that an intent is good for', async () => {
+    expect(await questionsCountOnce(world, [...modernWays, ...sessionWays])).toEqual([]);
   });
 
   it('who cannot be asked is told so', async () => {

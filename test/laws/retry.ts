@@ -1,6 +1,7 @@
 import { isJsonObject, type JsonObject } from '@sallyport/protocol';
 import type { Seen } from '@sallyport/testkit';
 import { type Caller, callers } from './lab.ts';
+import { meantCalls } from './meant.ts';
 import { limitedBurst } from './offers.ts';
 import { modernWays, type Rules, sessionWays, type Way, type World, ways } from './world.ts';
 
@@ -165,6 +166,34 @@ export async function sessionsAreAskedAgain(
     }
   }
   return violations;
+}
+
+/**
+ * Law 2 for intents: a call that asks something and the one that goes on with it are one of the calls that an intent is good
+ * for; the next one after the last is refused.
+ */
+export async function questionsCountOnce(world: World, over: readonly Way[]): Promise<readonly string[]> {
+  const violations: string[] = [];
+  for (const way of over) {
+    world.freshLimits();
+    const ends: (string | undefined)[] = [];
+    for (let turn = 0; turn <= meantCalls; turn++) {
+      world.freshBuckets();
+      const driver = world.driver(way, 'meant');
+      const asked = await driver.call(tool, args, askable);
+      const state = isJsonObject(asked.result) ? asked.result.requestState : undefined;
+      const went = typeof state === 'string' ? await driver.ask('tools/call', answerTo(state), askable) : asked;
+      ends.push(went.kind === 'answered' ? 'answered' : went.reason);
+    }
+    const right = [...Array.from({ length: meantCalls }, () => 'answered'), 'intent_spent'];
+    if (ends.join() !== right.join()) violations.push(`over ${way}: ${ends.join()}`);
+  }
+  return violations;
+}
+
+function answerTo(requestState: string): JsonObject {
+  const inputResponses = { color: { action: 'accept', content: { color: 'red' } } };
+  return { name: tool, arguments: args, inputResponses, requestState };
 }
 
 /** Who cannot be asked is told so, and the question stays where it is. */

@@ -110,6 +110,8 @@ export interface World {
   readonly watchers: () => number;
   /** Buckets as they were at the start. */
   freshLimits(): void;
+  /** The same, without the calls of intents. */
+  freshBuckets(): void;
   /** Ends the window of refusals that are only counted. */
   closeRefusalWindow(): Promise<void>;
   /** Resolves when every call let in has its record. Waits a second once, for the first call that never gets one. */
@@ -191,6 +193,7 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
       limiter.renew();
       intents.renew();
     },
+    freshBuckets: limiter.renew,
     closeRefusalWindow: record.close,
     async settled() {
       const isRecorded = (id: string): boolean => audit.outcomes().some(({ callId }) => callId === id);
