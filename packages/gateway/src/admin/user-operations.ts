@@ -1,4 +1,4 @@
-import { GatewayError } from '@sallyport/core';
+import { type Account, GatewayError } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import { isAdminScope } from '../authentication/scope-syntax.ts';
 import { drawTotpSecret, hashPassword } from '../authserver/index.ts';
@@ -55,7 +55,7 @@ function add(deps: UserOperationDeps): Operation {
       if (deps.users.find(user) !== undefined) throw new GatewayError('conflict', { issues: ['/name: there is one'] });
       const allowed = toolScopes(scopes);
       const passwordHash = await hashPassword(String(text));
-      const account = deps.accounts.ensure({ name: user, kind: 'person' });
+      const account = personNamed(deps.accounts, user);
       deps.users.put({ account, passwordHash, scopes: allowed });
       return shown(known(deps, user));
     },
@@ -190,6 +190,13 @@ function remove(deps: UserOperationDeps): Operation {
       return { name: String(name), changed };
     },
   };
+}
+
+/** The account of a person, with whatever it has already; made if there is none. */
+function personNamed(accounts: Accounts, name: string): Account {
+  const account = accounts.find(name) ?? accounts.create({ name, kind: 'person' });
+  if (account.name === name && account.kind === 'person') return account;
+  throw new GatewayError('conflict', { issues: ['/name: an account of another kind or spelling has it'] });
 }
 
 /** What users allow is for tools. Whoever administers has a token for that, made on purpose. */
