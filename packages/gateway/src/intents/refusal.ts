@@ -62,7 +62,7 @@ export function toTokenRefusal(error: GatewayError): TokenRefusal {
   }
   const [first = ''] = issues;
   const known = byParameter.find(([pattern]) => pattern.test(first))?.[1] ?? 'invalid_request';
-  return { error: known, description, status: error.code === 'invalid_argument' ? 400 : error.http };
+  return { error: known, description, status: error.http };
 }
 
 /** RFC 8693 §2.2.2: a subject token that is no good is a bad request, not a client that failed to say who it is. */

@@ -131,17 +131,18 @@ function chainOf(actor: Actor | undefined): readonly string[] {
   return chain;
 }
 
-function whoOf({ subject, actor, client, session, tenant }: Partial<Pick<EndRecord, WhoMember>>): JsonObject {
+function whoOf({ subject, actor, client, session, tenant, app }: Partial<Pick<EndRecord, WhoMember>>): JsonObject {
   return {
     ...(subject !== undefined && { subject }),
     ...(actor && { actors: chainOf(actor) }),
     ...(client !== undefined && { client }),
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
+    ...(app !== undefined && { app }),
   };
 }
 
-type WhoMember = 'subject' | 'actor' | 'client' | 'session' | 'tenant';
+type WhoMember = 'subject' | 'actor' | 'client' | 'session' | 'tenant' | 'app';
 
 /** What an intent is good for now. */
 export function stateOf(
