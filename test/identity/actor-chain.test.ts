@@ -22,7 +22,7 @@ let token: string;
 
 /** Alice, through the planner that the assistant started, in the program `desktop`. */
 const claims = {
-  ...{ aud: publicUrl, sub: 'alice', client_id: 'desktop', sid: 'monday', org: 'acme', team: 'blue' },
+  ...{ aud: publicUrl, sub: 'alice', client_id: 'desktop', sid: 'monday', org: 'acme', team: 'blue', suite: 'office' },
   ...{ scope: 'posts:read', act: { sub: 'planner', act: { sub: 'assistant', act: { sub: 'scheduler' } } } },
 };
 const identity = {
@@ -34,12 +34,15 @@ const identity = {
   client: 'company:desktop',
   session: 'monday',
   tenant: 'acme',
+  app: 'office',
 };
 const principal = { ...identity, kind: 'person', scopes: ['posts:read'], attributes: { team: 'blue' } };
 
 beforeAll(async () => {
   company = await startIssuer([await drawKey('e1')]);
-  const issuers = { company: { issuer: company.url, claims: { tenant: 'org', attributes: { team: 'team' } } } };
+  const issuers = {
+    company: { issuer: company.url, claims: { tenant: 'org', app: 'suite', attributes: { team: 'team' } } },
+  };
   front = await openFront({ publicUrl, auth: { issuers } as JsonObject });
   token = await company.mint(claims);
 });
@@ -163,8 +166,8 @@ const forgeries: readonly (readonly [string, Sending])[] = [
   ['a token for a WebSocket message, beside the one of the connection', { params: { _token: 'sp_other' } }],
 ];
 
-const identityOf = ({ subject, actor, client, session, tenant, method }: Partial<AuditRecord>) => ({
-  ...{ subject, actor, client, session, tenant, method },
+const identityOf = ({ subject, actor, client, session, tenant, app, method }: Partial<AuditRecord>) => ({
+  ...{ subject, actor, client, session, tenant, app, method },
 });
 
 describe.each(waysIn)('over $name', (way) => {
@@ -194,7 +197,7 @@ it('policies decide by the whole chain', async () => {
     ...{ tokens: front.state.tokens, pepper: front.pepper, nowMs: Date.now, fetch, publicUrl: () => publicUrl },
     ...{ maxTokenLifeMs: () => 1, scopesOf: () => [], settings: () => settings },
   };
-  const names = { ...settingsOf('').claims, tenant: 'org', attributes: { team: 'team' } };
+  const names = { ...settingsOf('').claims, tenant: 'org', app: 'suite', attributes: { team: 'team' } };
   const settings = { issuers: [settingsOf(company.url, { claims: names })] };
   const open = { name: 'Desk.Open', description: 'For everybody.', inputSchema: { type: 'object' } };
   const desk = { service: 'desk', version: '1.0.0', tools: [open] };

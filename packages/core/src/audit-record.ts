@@ -31,6 +31,7 @@ export interface AuditRecord {
   readonly client?: string;
   readonly session?: string;
   readonly tenant?: string;
+  readonly app?: string;
   readonly method?: string;
   readonly credentialId?: string;
   /** What it was done for, where the credential was given for something: the intent's id and the user's message. */

@@ -102,6 +102,7 @@ function identityFacts(principal: Principal): Partial<AuditRecord> {
     ...(principal.actor && { actor: principal.actor }),
     ...(principal.session !== undefined && { session: principal.session }),
     ...(principal.tenant !== undefined && { tenant: principal.tenant }),
+    ...(principal.app !== undefined && { app: principal.app }),
   };
 }
 

@@ -114,6 +114,7 @@ function callText(record: AuditRecord): string {
     client: record.client,
     session: record.session,
     tenant: record.tenant,
+    app: record.app,
     method: record.method,
     credentialId: record.credentialId,
     intent: record.intent,
