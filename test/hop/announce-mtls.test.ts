@@ -21,6 +21,8 @@ afterAll(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const id = (name: string): string => `URI:spiffe://acme.example/${name}`;
+
 /** A configuration that gives the name `teller` to these certificates. */
 async function configFor(names: readonly string[]) {
   const file = join(folder, 'sallyport.yaml');
@@ -31,11 +33,8 @@ async function configFor(names: readonly string[]) {
   return (await loadConfig(file)).config;
 }
 
-it('a service comes with its certificate alone, and goes when the configuration says so', async () => {
-  const authority = createAuthority(folder, 'ca');
-  const gate = authority.issue('gate', 'IP:127.0.0.1');
-  copyFileSync(gate.cert, join(folder, 'gate.pem'));
-  copyFileSync(gate.key, join(folder, 'gate.key'));
+/** A log, and what it says under a message. */
+function keptLog() {
   const lines: string[] = [];
   const stream = new Writable({
     write(chunk, _encoding, done) {
@@ -43,10 +42,19 @@ it('a service comes with its certificate alone, and goes when the configuration 
       done();
     },
   });
-  const log = pino({ level: 'info' }, stream);
+  const said = (message: string) => JSON.parse(lines.find((line) => line.includes(message)) ?? '{}');
+  return { log: pino({ level: 'debug' }, stream), said };
+}
+
+it('a service comes with its certificate alone, and goes when the configuration says so', async () => {
+  const authority = createAuthority(folder, 'ca');
+  const gate = authority.issue('gate', 'IP:127.0.0.1');
+  copyFileSync(gate.cert, join(folder, 'gate.pem'));
+  copyFileSync(gate.key, join(folder, 'gate.key'));
+  const { log, said } = keptLog();
   const gateway = await startGateway({ config: await configFor(['spiffe://acme.example/teller']), log });
   closers.push(() => gateway.close());
-  const { mutualPort } = JSON.parse(lines.find((line) => line.includes('listening for services')) ?? '{}');
+  const { mutualPort } = said('listening for services');
 
   const own = authority.issue('teller', 'URI:spiffe://acme.example/teller');
   const settings = {
@@ -74,6 +82,46 @@ it('a service comes with its certificate alone, and goes when the configuration 
   await vi.waitFor(() => expect(instances()).toBe(0), 5_000);
   expect(gateway.reload(await configFor(['CN=teller']))).toEqual([]);
   await vi.waitFor(() => expect(instances()).toBe(1), 10_000);
+});
+
+it('a service is dialed where both have certificates, by its own gateway alone, and is the one that is meant', async () => {
+  const authority = createAuthority(folder, 'dialed');
+  const [gate, other] = [authority.issue('gate', id('gate')), authority.issue('other', id('other'))];
+  const own = authority.issue('vault', id('vault'));
+  const { log, said } = keptLog();
+  const vault = service('vault', { version: '1.0.0', log });
+  vault.tool('Vault.Open', { description: 'Opens.', input: z.object({}) }, () => ({ open: true }));
+  const certificates = { ...own, ca: authority.cert };
+  const listen = 'mtls:127.0.0.1:0';
+  await expect(
+    service('v', { version: '1.0.0', log }).listen({ listen, certificates, signals: false }),
+  ).rejects.toThrow(/SALLYPORT_TLS_GATEWAY/);
+  await vault.listen({
+    listen,
+    certificates: { ...certificates, gateway: 'spiffe://acme.example/gate' },
+    signals: false,
+  });
+  closers.push(() => vault.close());
+  const { port } = said('listening for gateways').address;
+  const dial = async (pair: object, name: string, ca = authority.cert) => {
+    const file = join(folder, `${crypto.randomUUID()}.yaml`);
+    const shown = { ...pair, ca, id: `spiffe://acme.example/${name}` };
+    const services = { vault: { address: `mtls:127.0.0.1:${port}`, certificates: shown } };
+    const rest = { version: 1, data: `data-${crypto.randomUUID()}`, listen: { port: 0 }, admin: { port: 0 } };
+    writeFileSync(file, JSON.stringify({ ...rest, services }));
+    const gateway = await startGateway({ config: (await loadConfig(file)).config, log: pino({ level: 'silent' }) });
+    closers.push(() => gateway.close());
+    return () => gateway.services().find(({ name: service }) => service === 'vault')?.instances ?? 0;
+  };
+  const wrong = await Promise.all([
+    dial(other, 'vault'),
+    dial(gate, 'bank'),
+    dial(gate, 'vault', createAuthority(folder, 'strange').cert),
+    dial({ cert: gate.cert, key: other.key }, 'vault'),
+  ]);
+  const right = await dial(gate, 'vault');
+  await vi.waitFor(() => expect(right()).toBe(1), 5_000);
+  expect(wrong.map((instances) => instances())).toEqual([0, 0, 0, 0]);
 });
 
 it.each(['spiffe://acme.example/*', 'spiffe://ACME/x', 'spiffe://acme', 'spiffe://a/../b', 'teller', 'CN=*', ''])(

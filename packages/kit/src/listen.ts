@@ -19,7 +19,7 @@ import type { ReadyTable } from './tool-table.ts';
 export interface ListenOptions {
   /** Dials this gateway: `unix:/path`, `tls:host:port` or, with certificates, `mtls:host:port`. Default: `SALLYPORT_HOP`. */
   readonly hop?: string;
-  /** Listens here for a gateway that dials: `unix:/path` or `tls:host:port`. Default: `SALLYPORT_LISTEN`. */
+  /** Listens here for a gateway that dials: `unix:/path`, `tls:host:port` or `mtls:host:port`. Default: `SALLYPORT_LISTEN`. */
   readonly listen?: string;
   /** A 0600 file with this service's credential. Default: `SALLYPORT_CREDENTIAL_FILE`. */
   readonly credentialFile?: string;

@@ -1,7 +1,7 @@
 import type { Hop, Registry } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import type { GatewayConfig } from '../config/index.ts';
+import type { GatewayConfig, ServiceConfig } from '../config/index.ts';
 import { type AnnounceRegistry, createAnnounceRegistry } from '../registry/announce.ts';
 import { combineRegistries } from '../registry/combined.ts';
 import { createForeignRegistry } from '../registry/foreign.ts';
@@ -96,10 +96,16 @@ function readCredentials(
   return [...runCredentials, ...announce.credentials.map(({ file }) => readCredentialFile(file))];
 }
 
+function staticService(
+  service: string,
+  { address, credential, certificates }: Extract<ServiceConfig, { kind: 'static' }>,
+): StaticService {
+  if (certificates !== undefined) return { service, address, certificates };
+  return { service, address, ...(credential !== undefined && { credential: readCredentialFile(credential) }) };
+}
+
 function staticServices({ services }: GatewayConfig): readonly StaticService[] {
   return Object.entries(services).flatMap(([service, described]) =>
-    described.kind === 'static'
-      ? [{ service, address: described.address, credential: readCredentialFile(described.credential) }]
-      : [],
+    described.kind === 'static' ? [staticService(service, described)] : [],
   );
 }

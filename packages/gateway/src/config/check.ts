@@ -69,6 +69,7 @@ const belongsTo: Readonly<Record<string, readonly (typeof kinds)[number][]>> = {
   startTimeout: ['stdio'],
   methods: ['stdio', 'address'],
   assertion: ['address'],
+  certificates: ['address'],
 };
 
 function checkShape(service: Service, path: Path): readonly Finding[] {
@@ -92,12 +93,17 @@ function checkShape(service: Service, path: Path): readonly Finding[] {
 
 type At = (key: string, message: string) => Finding;
 
-function checkCredential({ command, address, credential }: Service, at: At): readonly Finding[] {
+function checkCredential({ command, address, credential, certificates }: Service, at: At): readonly Finding[] {
   if (address === undefined) {
     if (credential === undefined) return [];
     const why = command === undefined ? 'what stdio needs goes into env' : 'a command gets one made for it';
     return [at('credential', `credential goes with address; ${why}`)];
   }
+  if (address.startsWith('mtls:')) {
+    if (credential !== undefined) return [at('credential', 'an mtls: address has certificates, and no credential')];
+    return certificates === undefined ? [at('address', 'an mtls: address needs certificates')] : [];
+  }
+  if (certificates !== undefined) return [at('certificates', 'certificates goes with an mtls: address')];
   const isKit = !address.startsWith('http');
   if (isKit && credential === undefined) return [at('address', 'a unix: or tls: address needs a credential')];
   if (!isKit && typeof credential === 'string') {
@@ -224,10 +230,15 @@ function filesIn(data: Record<string, unknown>, services: ReadonlyMap<string, Se
   for (const [index, { file }] of (announce?.credentials ?? []).entries()) {
     files.push({ path: ['announce', 'credentials', index, 'file'], file, kind: 'file', what: 'credential file' });
   }
-  for (const [name, { credential, cwd }] of services) {
+  for (const [name, { credential, certificates, cwd }] of services) {
     const path = ['services', name];
     if (typeof credential === 'string')
       files.push({ path: [...path, 'credential'], file: credential, kind: 'file', what: 'credential file' });
+    for (const key of ['cert', 'key', 'ca'] as const) {
+      const file = certificates?.[key];
+      if (file !== undefined)
+        files.push({ path: [...path, 'certificates', key], file, kind: 'file', what: 'PEM file' });
+    }
     if (cwd !== undefined) files.push({ path: [...path, 'cwd'], file: cwd, kind: 'folder', what: 'folder' });
   }
   return files;

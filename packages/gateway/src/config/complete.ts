@@ -132,6 +132,12 @@ function toService(service: ServiceFile, folder: string): ServiceConfig {
       ...{ ...(assertion && { assertion: true }), methods, dependsOn, scopes },
     };
   }
+  const { certificates } = service;
+  if (certificates !== undefined) {
+    const { cert, key, ca, id } = certificates;
+    const files = { cert: resolve(folder, cert), key: resolve(folder, key), ca: resolve(folder, ca), id };
+    return { kind: 'static', address, certificates: files, dependsOn, scopes };
+  }
   const file = typeof credential === 'string' ? credential : '';
   const absolute = address.startsWith('unix:') ? `unix:${resolve(folder, address.slice(5))}` : address;
   return { kind: 'static', address: absolute, credential: resolve(folder, file), dependsOn, scopes };

@@ -21,11 +21,12 @@ const expected = {
   scope: 'expected a scope like posts:write',
   origin: 'expected an origin like https://app.example.com, without a path',
   host: 'expected a host name or address, with or without :port',
-  address: 'expected unix:/path, tls:host:port, or an http(s) URL without a password in it',
+  address: 'expected unix:/path, tls:host:port, mtls:host:port, or an http(s) URL without a password in it',
   hostPort: 'expected host:port, like 0.0.0.0:4222 or [::]:4222',
   viewName: 'expected the name of a view: lower-case letters, digits and "-", starting with a letter, at most 63 long',
   serviceName:
     'expected a service name: lower-case letters, digits and "-", starting with a letter, at most 63 long, and not one of the gateway\'s own (admin, sallyport, call, catalog, server-card, tools, views, ws)',
+  spiffeId: 'expected a SPIFFE id like spiffe://acme.example/posts',
   certificateName: 'expected a SPIFFE id like spiffe://acme.example/posts, or a subject like CN=posts,O=Acme',
   url: 'expected an https URL (http only for this machine), without path parameters, query or password',
 } as const;
@@ -151,7 +152,7 @@ export const bindHost = checked('host', (value) => isIP(value) !== 0 || /^[\w.-]
 /** Where a service listens. */
 export const address = checked('address', (value) => {
   if (value.startsWith('unix:')) return value.length > 5 && !value.includes('\0');
-  if (value.startsWith('tls:')) return isHostPort(value.slice(4));
+  if (/^m?tls:/.test(value)) return isHostPort(value.slice(value.indexOf(':') + 1));
   const url = URL.parse(value);
   return url !== null && /^https?:$/.test(url.protocol) && url.username === '' && url.password === '';
 });
@@ -159,12 +160,15 @@ export const address = checked('address', (value) => {
 /** Where to listen, as one text. */
 export const hostPort = checked('hostPort', isHostPort);
 
+const spiffe = /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/;
+
+/** A SPIFFE id, whole. */
+export const spiffeId = checked('spiffeId', (value) => spiffe.test(value));
+
 /** What a certificate is known by: all of its SPIFFE id, or all of its subject (RFC 2253). There are no patterns. */
 export const certificateName = checked(
   'certificateName',
-  (value) =>
-    /^spiffe:\/\/[a-z0-9._-]{1,255}(?:\/(?!\.{1,2}(?:\/|$))[A-Za-z0-9._-]+)+$/.test(value) ||
-    (/^[A-Za-z0-9.]+=[^*]+$/.test(value) && !value.includes('://')),
+  (value) => spiffe.test(value) || (/^[A-Za-z0-9.]+=[^*]+$/.test(value) && !value.includes('://')),
 );
 
 /** The name of a service; the first part of the names of its tools. */

@@ -31,10 +31,12 @@ export interface CommandService {
 /** A kit service that runs already; the gateway dials it. */
 export interface StaticService {
   readonly kind: 'static';
-  /** `unix:/absolute/path` or `tls:host:port`. */
+  /** `unix:/absolute/path`, `tls:host:port` or `mtls:host:port`. */
   readonly address: string;
-  /** Absolute path of the credential file. */
-  readonly credential: string;
+  /** Absolute path of the credential file; absent for `mtls:`. */
+  readonly credential?: string;
+  /** For `mtls:`. Absolute paths, and the SPIFFE id of the service. */
+  readonly certificates?: { readonly cert: string; readonly key: string; readonly ca: string; readonly id: string };
   readonly dependsOn: readonly string[];
   readonly scopes: readonly string[];
 }

@@ -80,7 +80,7 @@ function problemsOf(findings: Parameters<Source['locate']>[0][], source: Source)
 function credentialFiles(config: GatewayConfig): readonly string[] {
   const announced = config.announce.credentials.map((credential) => credential.file);
   const dialled = Object.values(config.services).flatMap((service) =>
-    service.kind === 'static' ? [service.credential] : [],
+    service.kind === 'static' && service.credential !== undefined ? [service.credential] : [],
   );
   return [...new Set([...announced, ...dialled])];
 }

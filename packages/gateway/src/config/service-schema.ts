@@ -77,6 +77,15 @@ export const serviceSchema = z
         .describe(
           'Where a service that runs already listens: `unix:/path` or `tls:host:port` (kit services), or the URL of any MCP server.',
         ),
+      certificates: z
+        .strictObject({
+          cert: field.path.describe('Certificate chain of the gateway, PEM.'),
+          key: field.path.describe('Its private key, PEM, not encrypted.'),
+          ca: field.path.describe('Authority of the certificate of the service, PEM.'),
+          id: field.spiffeId.describe('SPIFFE id of the service. No other one is believed.'),
+        })
+        .optional()
+        .describe('For an `mtls:` address: certificates on both sides, instead of a credential.'),
       assertion: flag()
         .optional()
         .describe(

@@ -3,7 +3,14 @@ import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { readAnnouncement } from './announcement.ts';
 import { createChanges } from './changes.ts';
-import { type Dialling, type KitAddress, keepDialling, parseKitAddress } from './dial.ts';
+import {
+  type DialCertificates,
+  type DialIdentity,
+  type Dialling,
+  type KitAddress,
+  keepDialling,
+  parseKitAddress,
+} from './dial.ts';
 import { createExpected } from './expected.ts';
 import { type HopTiming, serveHopPeer } from './hop-peer.ts';
 import type { OnDecline, OnInvoke } from './invocations.ts';
@@ -13,10 +20,11 @@ import { createServiceTable, type ServiceTable } from './service-table.ts';
 /** A kit service whose address is known from configuration. */
 export interface StaticService {
   readonly service: string;
-  /** `unix:/path` or `tls:host:port`. */
+  /** `unix:/path`, `tls:host:port`, or `mtls:host:port` with certificates. */
   readonly address: string;
-  /** What both sides prove to each other. */
-  readonly credential: HopCredential;
+  /** What both sides prove to each other: one of these. */
+  readonly credential?: HopCredential;
+  readonly certificates?: DialCertificates;
 }
 
 /** What the registry of services at fixed addresses needs. */
@@ -49,7 +57,11 @@ export interface StaticTiming extends HopTiming {
  */
 export function createStaticRegistry(options: StaticOptions): Registry {
   const { services, createPool, log, timing = {} } = options;
-  const addresses = services.map((service) => ({ ...service, address: readAddress(service) }));
+  const addresses = services.map((service) => ({
+    service: service.service,
+    address: readAddress(service),
+    identity: readIdentity(service),
+  }));
   const { lingerMs, settleMs } = timing;
   const table = createServiceTable({ createPool, log, ...(lingerMs !== undefined && { lingerMs }) });
   const dialling = addresses.map((service) => dialKit(options, { ...service, table }));
@@ -81,17 +93,17 @@ export function createStaticRegistry(options: StaticOptions): Registry {
 interface Dialled {
   readonly service: string;
   readonly address: KitAddress;
-  readonly credential: HopCredential;
+  readonly identity: DialIdentity;
   readonly table: ServiceTable;
 }
 
 /** Keeps a connection to one kit service; what it announces on it joins the table. */
-function dialKit(options: StaticOptions, { service, address, credential, table }: Dialled): Dialling {
+function dialKit(options: StaticOptions, { service, address, identity, table }: Dialled): Dialling {
   const { log, random, onInvoke, onDecline, nowMs, timing = {} } = options;
   const ways = { onInvoke, ...(onDecline && { onDecline }) };
   return keepDialling({
     address,
-    credential,
+    identity,
     random,
     timing,
     onFault: (err) => log.error({ service, err }, 'a line could not be taken; the connection is cut'),
@@ -110,11 +122,20 @@ function dialKit(options: StaticOptions, { service, address, credential, table }
   });
 }
 
-function readAddress({ service, address, credential }: StaticService): KitAddress {
+/** @throws Error for a kit service without anything to prove that it is that service. */
+function readIdentity({ service, credential, certificates }: StaticService): DialIdentity {
+  if (certificates !== undefined) return { service, certificates };
+  if (credential === undefined) throw new Error(`${service}: there is neither a credential nor a certificate`);
+  if (credential.service !== service) throw new Error(`${service}: the credential is another service's`);
+  return { credential };
+}
+
+function readAddress({ service, address }: StaticService): KitAddress {
   const read = parseKitAddress(address);
   if (read === undefined) {
-    throw new Error(`${service}: ${JSON.stringify(address)} is no address: write unix:/path or tls:host:port`);
+    throw new Error(
+      `${service}: ${JSON.stringify(address)} is no address: write unix:/path, tls:host:port or mtls:host:port`,
+    );
   }
-  if (credential.service !== service) throw new Error(`${service}: the credential is another service's`);
   return read;
 }

@@ -1,7 +1,10 @@
-/** Where a hop is: a Unix socket, TLS with a pre-shared key, or TLS with certificates on both sides. */
-export type HopAddress =
+/** Where a hop is to which both sides know a key: a Unix socket, or TLS with that key. */
+export type KeyedAddress =
   | { readonly kind: 'unix'; readonly path: string }
-  | { readonly kind: 'tls' | 'mtls'; readonly host: string; readonly port: number };
+  | { readonly kind: 'tls'; readonly host: string; readonly port: number };
+
+/** Where a hop is: one of those, or TLS with certificates on both sides. */
+export type HopAddress = KeyedAddress | { readonly kind: 'mtls'; readonly host: string; readonly port: number };
 
 /** Reads `unix:/path`, `tls:host:port` (`tls:[::1]:port`) or `mtls:host:port`. Throws `TypeError` for anything else, plain TCP included. */
 export function parseHopAddress(text: string): HopAddress {

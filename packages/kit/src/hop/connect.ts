@@ -1,8 +1,8 @@
-import type { Socket } from 'node:net';
+import type { Server, Socket } from 'node:net';
 import type { HopCredential } from '@sallyport/protocol';
 import type { HopAddress } from './address.ts';
-import { connectMutually, type HopCertificates, readAll } from './mutual.ts';
-import { openStream } from './streams.ts';
+import { connectMutually, type HopCertificates, listenMutually, readAll } from './mutual.ts';
+import { listenForStreams, openStream } from './streams.ts';
 
 /** A stream to a gateway, and what both ends are to prove that they have. */
 export interface Connected {
@@ -23,6 +23,20 @@ export async function connectTo(address: HopAddress, identity: HopIdentity): Pro
   if (address.kind === 'mtls') return connectMutually(address, identity.service, needCertificates(identity));
   const credential = await identity.credential();
   return { credential, stream: await openStream(address, credential) };
+}
+
+/** Listens for gateways. Resolves when it listens. */
+export async function listenAt(
+  address: HopAddress,
+  identity: HopIdentity,
+  onConnected: (connected: Connected) => void,
+): Promise<Server> {
+  if (address.kind === 'mtls') {
+    const { service } = identity;
+    return listenMutually(address, { service, certificates: needCertificates(identity) }, onConnected);
+  }
+  const credential = await identity.credential();
+  return listenForStreams(address, credential, (stream) => onConnected({ stream, credential }));
 }
 
 /** Finds out early that there is nothing to prove anything with. @throws Error naming what is missing. */

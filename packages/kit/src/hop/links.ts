@@ -2,10 +2,9 @@ import type { Socket } from 'node:net';
 import type { ProofCrypto } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { HopAddress } from './address.ts';
-import { connectTo, type HopIdentity } from './connect.ts';
+import { type Connected, connectTo, type HopIdentity, listenAt } from './connect.ts';
 import { proveAsAcceptor, proveAsDialer } from './prove.ts';
 import { type Session, type SessionShared, startSession } from './session.ts';
-import { listenForStreams } from './streams.ts';
 import { createWire, type Wire } from './wire.ts';
 
 /** Connections with gateways, however they came about. */
@@ -69,16 +68,16 @@ export async function dial(options: LinkOptions): Promise<Links> {
 export async function accept(options: LinkOptions): Promise<Links> {
   const stopped = new AbortController();
   const pool = createPool(options, stopped.signal);
-  const credential = await options.identity.credential();
-  const onStream = (stream: Socket): void => {
+  const onConnected = ({ stream, credential }: Connected): void => {
     const closed = pool.add(stream, (wire, onProved) => {
       proveAsAcceptor(wire, { crypto: options.crypto, credential, onProved });
       return () => undefined;
     });
     void closed.then((reason) => options.log.debug({ reason }, 'a connection with a gateway ended'));
   };
-  const server = await listenForStreams(options.address, credential, onStream);
+  const server = await listenAt(options.address, options.identity, onConnected);
   server.on('error', (err) => options.log.error({ err }, 'listening for gateways failed'));
+  options.log.debug({ address: server.address() }, 'listening for gateways');
   const stop = (): void => {
     stopped.abort();
     server.close();

@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { Socket } from 'node:net';
-import { checkServerIdentity, connect, type PeerCertificate } from 'node:tls';
+import type { Server, Socket } from 'node:net';
+import { checkServerIdentity, connect, createServer, type PeerCertificate, type TLSSocket } from 'node:tls';
 import { type HopCredential, hopExporterLabel, proofTimeoutMs } from '@sallyport/protocol';
 
 /** The certificates of a hop over mutual TLS: paths of PEM files. Read again for every connection. */
@@ -46,10 +46,53 @@ export async function connectMutually(
     stream.once('secureConnect', () => {
       clearTimeout(timer);
       stream.setNoDelay(true);
-      const drawn = stream.exportKeyingMaterial(32, hopExporterLabel, Buffer.alloc(0)).toString('base64url');
-      resolve({ stream, credential: { id: service, service, key: drawn } });
+      resolve({ stream, credential: drawn(stream, service) });
     });
   });
+}
+
+/** More connections than a handful of gateways need; strangers cannot make us hold more. */
+const maxConnections = 64;
+
+/**
+ * Listens for gateways with mutual TLS 1.3. Resolves when it listens. Whoever has another certificate than the one gateway that is
+ * named is hung up on: other services have certificates of the same authority. @throws Error when no gateway is named.
+ */
+export async function listenMutually(
+  { host, port }: { readonly host: string; readonly port: number },
+  { service, certificates }: { readonly service: string; readonly certificates: HopCertificates },
+  onStream: (mutual: MutualStream) => void,
+): Promise<Server> {
+  const { gateway } = certificates;
+  if (gateway === undefined)
+    throw new Error('A service that listens on mtls: has to know its gateway: set SALLYPORT_TLS_GATEWAY');
+  const files = await readAll(certificates);
+  const server = createServer(
+    { ...files, minVersion: 'TLSv1.3', requestCert: true, rejectUnauthorized: true, handshakeTimeout: proofTimeoutMs },
+    (stream) => {
+      if (!stream.authorized || checkId(gateway, stream.getPeerCertificate()) !== undefined) {
+        stream.destroy();
+        return;
+      }
+      stream.setNoDelay(true);
+      onStream({ stream, credential: drawn(stream, service) });
+    },
+  );
+  server.maxConnections = maxConnections;
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen(port, host, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  return server;
+}
+
+/** What both sides of this very session can prove that they have, and nobody else. */
+function drawn(stream: TLSSocket, service: string): HopCredential {
+  const key = stream.exportKeyingMaterial(32, hopExporterLabel, Buffer.alloc(0)).toString('base64url');
+  return { id: service, service, key };
 }
 
 /** Reads the files: also to find out early that one is not there. */
@@ -63,5 +106,5 @@ function checkId(expected: string, { subjectaltname = '' }: PeerCertificate): Er
   // Quotes are round names that could be mistaken for others; a SPIFFE id needs none.
   const uris = subjectaltname.includes('"') ? [] : subjectaltname.split(', ').filter((name) => name.startsWith('URI:'));
   if (uris.length === 1 && uris[0] === `URI:${expected}`) return undefined;
-  return new Error(`the gateway's certificate is not of ${expected}`);
+  return new Error(`the certificate of the other side is not that of ${expected}`);
 }

@@ -1,12 +1,12 @@
 import { connect, createServer, type Server, type Socket } from 'node:net';
 import { connect as connectTls, createServer as createTlsServer, type TLSSocket } from 'node:tls';
 import { type HopCredential, hopCiphers, proofTimeoutMs } from '@sallyport/protocol';
-import type { HopAddress } from './address.ts';
+import type { KeyedAddress } from './address.ts';
 
 const tlsVersion = { ciphers: hopCiphers, minVersion: 'TLSv1.2', maxVersion: 'TLSv1.2' } as const;
 
 /** Opens a stream to a gateway. Over TLS the channel is authenticated by the credential's key; there are no certificates. */
-export function openStream(address: HopAddress, credential: HopCredential): Promise<Socket> {
+export function openStream(address: KeyedAddress, credential: HopCredential): Promise<Socket> {
   const stream = address.kind === 'unix' ? connect(address.path) : openTls(address, credential);
   const ready = address.kind === 'unix' ? 'connect' : 'secureConnect';
   return new Promise((resolve, reject) => {
@@ -24,7 +24,7 @@ export function openStream(address: HopAddress, credential: HopCredential): Prom
   });
 }
 
-function openTls({ host, port }: Extract<HopAddress, { kind: 'tls' | 'mtls' }>, { id, key }: HopCredential): TLSSocket {
+function openTls({ host, port }: Extract<KeyedAddress, { kind: 'tls' }>, { id, key }: HopCredential): TLSSocket {
   return connectTls({
     ...tlsVersion,
     host,
@@ -43,7 +43,7 @@ const maxConnections = 64;
  * that somebody listens on is not. Resolves when it listens.
  */
 export async function listenForStreams(
-  address: HopAddress,
+  address: KeyedAddress,
   credential: HopCredential,
   onStream: (stream: Socket) => void,
 ): Promise<Server> {
@@ -53,8 +53,6 @@ export async function listenForStreams(
     await listenPrivately(server, address.path);
     return server;
   }
-  if (address.kind === 'mtls')
-    throw new TypeError('A service listens on unix:/path or tls:host:port; over mtls: it dials');
   const key = Buffer.from(credential.key, 'base64url');
   const pskCallback = (_: TLSSocket, identity: string): Buffer | null => (identity === credential.id ? key : null);
   const server = createTlsServer({ ...tlsVersion, pskCallback, handshakeTimeout: proofTimeoutMs }, (stream) => {
