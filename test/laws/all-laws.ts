@@ -19,7 +19,7 @@ import { onlySubtract } from './only-subtract.ts';
 import { answersAreCalls, sessionsAreAskedAgain } from './retry.ts';
 import { compareAnswers } from './same-answer.ts';
 import { type Observation, type Step, takeAll, tour } from './step.ts';
-import { tasksAreCalls } from './tasks.ts';
+import { tasksAreCalls, tasksTellNoSecret } from './tasks.ts';
 import { toldWhileKnown } from './told.ts';
 import { makeWorld, type Way, type World, type WorldOptions } from './world.ts';
 
@@ -141,7 +141,13 @@ export const ofTheRest: Inquiry = {
         ];
       },
     },
-    { name: '4 only subtract', violations: ({ world, observed }) => onlySubtract(world, observed) },
+    {
+      name: '4 only subtract',
+      violations: async ({ world, observed }) => [
+        ...onlySubtract(world, observed),
+        ...(await tasksTellNoSecret(world, 'http-modern')),
+      ],
+    },
     {
       name: '5 same answer everywhere',
       violations: async ({ world, observed }) => [...compareAnswers(observed), ...(await viewsHold(world))],

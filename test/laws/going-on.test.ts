@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answersAreCalls, nobodyElseIsAsked, questionsCountOnce, sessionsAreAskedAgain } from './retry.ts';
-import { tasksAreCalls } from './tasks.ts';
+import { tasksAreCalls, tasksTellNoSecret } from './tasks.ts';
 import { makeWorld, modernWays, sessionWays, type World } from './world.ts';
 
 let world: World;
@@ -28,5 +28,9 @@ describe('laws 1, 2 and 6 for calls that go on', () => {
 
   it.each(modernWays)('what is asked about a task is a call of the tool that made it, over %s', async (way) => {
     expect(await tasksAreCalls(world, [way])).toEqual([]);
+  });
+
+  it.each(modernWays)('what comes of a task tells no secret over %s', async (way) => {
+    expect(await tasksTellNoSecret(world, way)).toEqual([]);
   });
 });

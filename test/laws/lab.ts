@@ -1,4 +1,4 @@
-import { GatewayError, noHold, type Principal } from '@sallyport/core';
+import { GatewayError, type JsonText, noHold, type Principal } from '@sallyport/core';
 import type { JsonValue, ServiceManifest, ToolManifest } from '@sallyport/protocol';
 import { fakePrincipal, type TokenFate } from '@sallyport/testkit';
 import type { ExtraKinds } from '../../packages/gateway/src/compose/stages.ts';
@@ -107,6 +107,10 @@ const behaviours: Readonly<Record<string, Handler>> = {
     isError: true,
     _meta: { 'dev.sallyport/error': { code: 'not_found', message: 'no such thing' } },
   }),
+  'Tools.Kept': async (args) => {
+    await new Promise((resolve) => setTimeout(resolve, args.wait === true ? 25 : 0));
+    return args;
+  },
   'Tools.Secret': () => ({ text: 'a SECRET-1234 and more', nested: { list: ['SECRET-77'] } }),
   'Tools.Slow': (_args, { signal }) =>
     new Promise((resolve) => signal.addEventListener('abort', () => resolve({ late: true }), { once: true })),
@@ -180,15 +184,15 @@ export function labKinds(): Required<ExtraKinds> {
     ],
     outputFilters: [
       {
-        filter: (_permit, answer) => ({
-          ...answer,
-          text: answer.text.replace(secret, '[masked]') as typeof answer.text,
-        }),
+        filter: (_permit, answer) => ({ ...answer, text: masked(answer.text) }),
+        notification: (_target, text) => ({ text: masked(text) }),
       },
     ],
     containments: [{ contains: (_principal, { name }) => ['Contained', 'HiddenFully'].includes(variantOf(name)) }],
   };
 }
+
+const masked = (text: JsonText): JsonText => text.replace(secret, '[masked]') as JsonText;
 
 /** The overrides of the lab: what is limited tightly, and nothing else is. */
 export const overrides: readonly LimitOverride[] = [

@@ -101,6 +101,7 @@ export const forgetful: readonly Mutant[] = [
   without('filter, of what is no tool', ({ filter }) => ({
     filter: (permit, answer) => (permit.method === 'tools/call' ? filter(permit, answer) : answer),
   })),
+  without('filter, of what is told in between', () => ({ filterNotification: (_target, text) => ({ text }) })),
   without('the bounds of views', ({ view }) => ({
     view: (principal, endpoint) => view(principal, endpoint.kind === 'view' ? everything : endpoint),
   })),

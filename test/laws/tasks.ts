@@ -129,3 +129,25 @@ async function watched(world: World, { way, tool, taskId }: Task): Promise<reado
   world.become();
   return violations;
 }
+
+/**
+ * Law 4 for tasks: what is taken out of answers is taken out of what comes of a task too, asked for or told.
+ */
+export async function tasksTellNoSecret(world: World, way: Way): Promise<readonly string[]> {
+  world.freshLimits();
+  const driver = world.driver(way, 'alice');
+  const { result } = await driver.call('lab.Tools.Kept', { wait: true, text: 'SECRET-4711' }, knowing);
+  const taskId = isJsonObject(result) ? String(result.taskId) : '';
+  const listening = await startListening(driver, { taskIds: [taskId] });
+  for (let turn = 0; turn < 200 && listening.heard.length === 0; turn++)
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  const asked = await ask(world, { way, taskId }, 'alice', 'tasks/get');
+  await listening.leave();
+  const violations: string[] = [];
+  if (listening.heard.length === 0) violations.push(`nothing was told of the task over ${way}`);
+  if (JSON.stringify(listening.heard).includes('SECRET-4711'))
+    violations.push(`what is told of a task over ${way} is not filtered`);
+  if (asked.bytes.includes('SECRET-4711')) violations.push(`what is asked of a task over ${way} is not filtered`);
+  if (!asked.bytes.includes('[masked]')) violations.push(`the task over ${way} has no result`);
+  return violations;
+}
