@@ -1,5 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { errors } from 'oidc-provider';
+import { assertionGrant } from './cross-app.ts';
+import type { Parts } from './parts.ts';
 import type { AuthServerSettings, ConfiguredClient } from './settings.ts';
 
 /** What a client says of itself (RFC 7591), as it is being read. */
@@ -12,25 +14,42 @@ const loopbackHosts: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[
 const codeGrants = ['authorization_code', 'refresh_token'];
 
 /** The clients of the configuration, as `oidc-provider` takes them. @throws Error when a file with keys cannot be used. */
-export function configuredClients({ clients }: AuthServerSettings): readonly ClientMetadata[] {
-  return clients.map((client) => {
-    const { id, name, keys, redirectUris, scopes } = client;
+export function configuredClients({
+  settings,
+  clientSecrets,
+}: Pick<Parts, 'settings' | 'clientSecrets'>): readonly ClientMetadata[] {
+  return settings.clients.map((client) => {
+    const { id, name, redirectUris } = client;
     const hasPeople = redirectUris.length > 0;
     return {
       client_id: id,
       client_name: name,
       redirect_uris: redirectUris,
       response_types: hasPeople ? ['code'] : [],
-      grant_types: [
-        ...(hasPeople ? codeGrants : []),
-        ...(keys !== undefined && scopes.length > 0 ? ['client_credentials'] : []),
-      ],
+      grant_types: grantsOf(client, settings),
       application_type: hasPeople && redirectUris.every(isNative) ? 'native' : 'web',
-      ...(keys === undefined
-        ? { token_endpoint_auth_method: 'none' }
-        : { token_endpoint_auth_method: 'private_key_jwt', jwks: readKeys(client, keys) }),
+      ...authenticationOf(client, clientSecrets.get(id)),
     };
   });
+}
+
+function grantsOf(
+  { keys, secret, redirectUris, scopes }: ConfiguredClient,
+  { upstream }: AuthServerSettings,
+): readonly string[] {
+  const isKnown = keys !== undefined || secret !== undefined;
+  return [
+    ...(redirectUris.length > 0 ? codeGrants : []),
+    ...(isKnown && scopes.length > 0 ? ['client_credentials'] : []),
+    ...(isKnown && upstream?.assertions === true ? [assertionGrant] : []),
+  ];
+}
+
+function authenticationOf(client: ConfiguredClient, secret: string | undefined): ClientMetadata {
+  if (client.keys !== undefined)
+    return { token_endpoint_auth_method: 'private_key_jwt', jwks: readKeys(client, client.keys) };
+  if (secret === undefined) return { token_endpoint_auth_method: 'none' };
+  return { token_endpoint_auth_method: 'client_secret_basic', client_secret: secret };
 }
 
 function readKeys({ id }: ConfiguredClient, path: string): object {
@@ -78,10 +97,11 @@ export function isNative(uri: string): boolean {
 }
 
 function isLawfulRedirect(uri: string, applicationType: unknown): boolean {
-  const url = URL.parse(uri);
-  if (url === null || uri.length > longestText || url.username !== '' || url.password !== '') return false;
-  if (url.protocol === 'https:') return true;
-  if (url.protocol === 'http:') return loopbackHosts.has(url.hostname);
+  if (uri.length > longestText || !URL.canParse(uri)) return false;
+  const { protocol, hostname, username, password } = new URL(uri);
+  if (username !== '' || password !== '') return false;
+  if (protocol === 'https:') return true;
+  if (protocol === 'http:') return loopbackHosts.has(hostname);
   return applicationType === 'native';
 }
 

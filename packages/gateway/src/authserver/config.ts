@@ -1,6 +1,6 @@
 import { resolve } from 'node:path';
 import { z } from 'zod';
-import type { AuthServerSettings, ConfiguredClient, UpstreamProvider } from './settings.ts';
+import type { AuthServerSettings, ConfiguredClient, SecretSource, UpstreamProvider } from './settings.ts';
 
 /** The types of a configuration that are read the same everywhere; whoever reads the whole file has them. */
 export interface ConfigFields {
@@ -43,20 +43,28 @@ const client = (field: ConfigFields) =>
           .optional()
           .describe('For people. Default: its id.'),
         keys: field.path.optional().describe('Its public keys, a JWK set; it signs who it is (`private_key_jwt`).'),
+        secret: secret(field).optional().describe('Its secret, in place of keys: `{ file: … }` or `{ env: NAME }`.'),
         redirectUris: list(text('a URL'), 'URLs')
           .prefault([])
           .describe('Where it sends people back to; exactly these.'),
         scopes: list(field.scope, 'scopes')
           .prefault([])
-          .describe('What it may do for itself (client credentials); needs `keys`.'),
+          .describe('What it may do for itself (client credentials); needs `keys` or `secret`.'),
       },
       { error: 'expected a client like { keys: ci.jwks.json, scopes: [posts:read] }' },
     )
-    .refine(({ keys, redirectUris }) => keys !== undefined || redirectUris.length > 0, {
-      error: 'expected keys, for a program that acts for itself, or redirectUris, for one that people allow something',
+    .refine(
+      ({ keys, secret: own, redirectUris }) => keys !== undefined || own !== undefined || redirectUris.length > 0,
+      {
+        error:
+          'expected keys or secret, for a program that acts for itself, or redirectUris, for one that people allow something',
+      },
+    )
+    .refine(({ keys, secret: own }) => keys === undefined || own === undefined, {
+      error: 'expected keys or secret, not both',
     })
-    .refine(({ keys, scopes }) => keys !== undefined || scopes.length === 0, {
-      error: 'expected keys: without them nobody could tell who uses these scopes',
+    .refine(({ keys, secret: own, scopes }) => keys !== undefined || own !== undefined || scopes.length === 0, {
+      error: 'expected keys or secret: without them nobody could tell who uses these scopes',
     });
 
 const upstream = (field: ConfigFields) =>
@@ -69,6 +77,9 @@ const upstream = (field: ConfigFields) =>
       scopes: list(z.union([field.scope, z.literal('*')]), 'scopes')
         .prefault([])
         .describe('What its users may allow clients: names, `posts:*`, or `*`.'),
+      assertions: flag()
+        .prefault(false)
+        .describe('Take its identity assertions (ID-JAG) of configured clients: their people need no page here.'),
       requestScopes: list(field.scope, 'scopes').prefault([]).describe('Scopes to ask it for beside `openid`.'),
       require: z
         .strictObject({
@@ -132,13 +143,23 @@ export function toAuthServerSettings(file: AuthServerFile, folder: string): Auth
 }
 
 function toClient(id: string, file: AuthServerFile['clients'][string], folder: string): ConfiguredClient {
-  const { name = id, keys, redirectUris, scopes } = file;
-  return { id, name, redirectUris, scopes, ...(keys !== undefined && { keys: resolve(folder, keys) }) };
+  const { name = id, keys, secret: own, redirectUris, scopes } = file;
+  return {
+    ...{ id, name, redirectUris, scopes },
+    ...(keys !== undefined && { keys: resolve(folder, keys) }),
+    ...(own && { secret: sourceFrom(own, folder) }),
+  };
 }
 
 function toUpstream(file: NonNullable<AuthServerFile['upstream']>, folder: string): UpstreamProvider {
   const { clientSecret, require: needed, ...rest } = file;
-  const kept =
-    clientSecret !== undefined && 'file' in clientSecret ? { file: resolve(folder, clientSecret.file) } : clientSecret;
-  return { ...rest, ...(kept && { clientSecret: kept }), ...(needed && { require: needed }) };
+  return {
+    ...rest,
+    ...(clientSecret && { clientSecret: sourceFrom(clientSecret, folder) }),
+    ...(needed && { require: needed }),
+  };
+}
+
+function sourceFrom(source: SecretSource, folder: string): SecretSource {
+  return 'file' in source ? { file: resolve(folder, source.file) } : source;
 }

@@ -11,6 +11,7 @@ declare module 'oidc-provider' {
     type: string;
     body: unknown;
     set(name: string, value: string): void;
+    get(name: string): string;
     readonly oidc: OidcContext;
   }
 
@@ -34,6 +35,7 @@ declare module 'oidc-provider' {
     readonly clientId: string;
     readonly clientName?: string;
     readonly applicationType?: string;
+    readonly clientAuthMethod?: string;
     readonly redirectUris: readonly string[];
     grantTypeAllowed(type: string): boolean;
   }
@@ -67,11 +69,25 @@ declare module 'oidc-provider' {
     proxy: boolean;
     readonly issuer: string;
     readonly Client: { find(id: string): Promise<Client | undefined> };
-    readonly Session: { findByUid(uid: string): Promise<SessionModel | undefined> };
+    readonly Session: {
+      findByUid(uid: string): Promise<SessionModel | undefined>;
+      get(context: { readonly req: IncomingMessage; readonly res: ServerResponse }): Promise<SessionModel>;
+    };
     readonly Grant: {
       new (owner: { readonly accountId: string; readonly clientId: string }): Grant;
       find(id: string): Promise<Grant | undefined>;
     };
+    readonly AccessToken: new (facts: {
+      readonly accountId: string;
+      readonly client: Client | undefined;
+      readonly grantId: string;
+      readonly gty: string;
+    }) => { resourceServer: object; scope: string; readonly expiration: number; save(): Promise<string> };
+    readonly ResourceServer: new (
+      identifier: string,
+      info: object,
+    ) => object;
+    registerGrantType(name: string, handler: (context: Context) => Promise<void>, parameters: readonly string[]): void;
     callback(): RequestListener;
     use(middleware: (context: Context, next: () => Promise<void>) => Promise<void>): this;
     on(event: string, listener: (...details: never[]) => void): this;

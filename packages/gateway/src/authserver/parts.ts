@@ -32,6 +32,8 @@ export interface AuthServerDeps {
   readonly users: UserStore;
   /** The secret of this gateway at the upstream provider. */
   readonly upstreamSecret?: string;
+  /** The secrets of clients that have one, by id. */
+  readonly clientSecrets: ReadonlyMap<string, string>;
   /** Ends the access tokens of a grant, by the session they name. */
   readonly endTokens: (session: string) => void;
   /** Whether an account of this name was disabled; for clients of the configuration, which have one each. */

@@ -46,3 +46,10 @@ export function createFindPerson(users: UserStore, upstream: UpstreamProvider | 
     return { id, scopes, changedAtMs, ...(account.tenant !== undefined && { tenant: account.tenant }) };
   };
 }
+
+/** Whether the provider says of somebody what the configuration wants to hear. */
+export function isWelcome({ require }: UpstreamProvider, claims: Readonly<Record<string, unknown>>): boolean {
+  if (require === undefined) return true;
+  const value = claims[require.claim];
+  return (Array.isArray(value) ? value : [value]).some((one) => require.anyOf.includes(String(one)));
+}

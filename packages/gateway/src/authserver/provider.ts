@@ -4,6 +4,7 @@ import type { JWK } from 'jose';
 import { type Client, type Context, errors, type Interaction, interactionPolicy, Provider } from 'oidc-provider';
 import { createAdapter } from './adapter.ts';
 import { type ClientMetadata, checkStranger, configuredClients } from './clients.ts';
+import { addCrossApp } from './cross-app.ts';
 import { recordId } from './ids.ts';
 import { limitFor, mountPath, type Parts } from './parts.ts';
 import { audienceOf, defaultResource, resourceServerInfo } from './resources.ts';
@@ -27,9 +28,9 @@ export function createProvider(parts: Parts, keys: readonly JWK[], renderError: 
   });
   const provider = new Provider(issuer, {
     adapter: (model: string) => adapter(model),
-    clients: configuredClients(settings),
+    clients: configuredClients(parts),
     jwks: { keys },
-    ...protocol(settings.registration),
+    ...protocol(settings.registration || parts.clientSecrets.size > 0),
     ...cookies(full.idKey, issuer.startsWith('https:')),
     features: features(parts),
     extraClientMetadata: clientRules(parts),
@@ -50,6 +51,7 @@ export function createProvider(parts: Parts, keys: readonly JWK[], renderError: 
       }),
     fetchResponseBodyLimits: largestBodies,
   });
+  if (settings.upstream?.assertions === true) addCrossApp(provider, parts, settings.upstream);
   // The mount says what the request was; what proxies say was judged there.
   provider.proxy = true;
   return provider;
@@ -62,7 +64,7 @@ export type RenderError = (
   error: unknown,
 ) => void | Promise<void>;
 
-function protocol(hasRegistration: boolean): object {
+function protocol(hasSecrets: boolean): object {
   return {
     responseTypes: ['code'],
     scopes: ['openid', 'offline_access'],
@@ -70,7 +72,7 @@ function protocol(hasRegistration: boolean): object {
     clientAuthMethods: [
       'none',
       'private_key_jwt',
-      ...(hasRegistration ? ['client_secret_basic', 'client_secret_post'] : []),
+      ...(hasSecrets ? ['client_secret_basic', 'client_secret_post'] : []),
     ],
     clientDefaults: {
       grant_types: ['authorization_code', 'refresh_token'],

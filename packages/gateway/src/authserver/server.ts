@@ -1,8 +1,9 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { RateLimit } from '@sallyport/core';
 import type { JSONWebKeySet } from 'jose';
-import type { Context, Provider } from 'oidc-provider';
+import type { Context, Provider, SessionModel } from 'oidc-provider';
 import { unusedClientLifeMs } from './adapter.ts';
+import { crossAppProfile } from './cross-app.ts';
 import { sendPage } from './exchange.ts';
 import { documentOf, headersOf } from './html.ts';
 import { recordId } from './ids.ts';
@@ -11,6 +12,7 @@ import { errorPage, type Problem } from './pages.ts';
 import { type AuthServerDeps, limitFor, mountPath, type Parts } from './parts.ts';
 import { createFindPerson } from './people.ts';
 import { createProvider } from './provider.ts';
+import type { AuthServerSettings } from './settings.ts';
 import { createSigningKeys } from './signing-keys.ts';
 import { upstreamCallback } from './upstream.ts';
 
@@ -19,6 +21,10 @@ export interface AuthServer {
   readonly issuer: string;
   /** Serves a request at one of its paths; false for a path that is none. */
   serve(request: IncomingMessage, response: ServerResponse): boolean;
+  /** The subject that is signed in in the browser of a request; `undefined`: nobody, or nobody any more. */
+  signedIn(request: IncomingMessage, response: ServerResponse): Promise<string | undefined>;
+  /** Whether a subject can sign in here. */
+  canSignIn(subject: string): boolean;
   /** The public keys of its tokens. */
   keys(): Promise<JSONWebKeySet>;
   close(): void;
@@ -63,6 +69,8 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
     issuer: parts.issuer,
     keys: parts.keys.published,
     close: () => clearInterval(pruning),
+    signedIn: async (req, res) => personOf(parts, await (await providerNow()).Session.get({ req, res })),
+    canSignIn: (subject) => parts.findPerson(subject) !== undefined,
     serve(request, response) {
       const path = pathOf(request);
       const inner = innerPath(path);
@@ -88,6 +96,12 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
       return true;
     },
   };
+}
+
+/** Whoever was disabled, or has another password since, is not signed in any more. */
+function personOf({ findPerson }: Parts, { accountId, loginTs = 0 }: SessionModel): string | undefined {
+  const person = accountId === undefined ? undefined : findPerson(accountId);
+  return person && (loginTs + 1) * 1000 > person.changedAtMs ? person.id : undefined;
 }
 
 /** One for each set of keys: what it knows beside them is in the store. */
@@ -124,18 +138,19 @@ function observed(parts: Parts, provider: Provider): Provider {
     await next();
     context.set('X-Content-Type-Options', 'nosniff');
     if (parts.origin.startsWith('https:')) context.set('Strict-Transport-Security', 'max-age=31536000');
-    if (isDocument(context.path) && context.status === 200) context.body = documentFrom(context.body);
+    if (isDocument(context.path) && context.status === 200) context.body = documentFrom(context.body, settings);
   });
 }
 
 /** What is so beside what `oidc-provider` knows: only one response mode is let through, and tokens of intents are given out. */
-function documentFrom(body: unknown): object {
+function documentFrom(body: unknown, { upstream }: AuthServerSettings): object {
   const document = body as { readonly grant_types_supported: readonly string[] };
   return {
     ...document,
     grant_types_supported: [...document.grant_types_supported, exchangeGrant],
     authorization_details_types_supported: ['intent'],
     response_modes_supported: ['query'],
+    ...(upstream?.assertions === true && { authorization_grant_profiles_supported: [crossAppProfile] }),
   };
 }
 

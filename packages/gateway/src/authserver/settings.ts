@@ -1,9 +1,14 @@
+/** Where a secret is: an absolute path, or a variable of the environment. */
+export type SecretSource = { readonly file: string } | { readonly env: string };
+
 /** A client that is told of in the configuration. */
 export interface ConfiguredClient {
   readonly id: string;
   readonly name: string;
   /** Absolute path of its public keys, a JWK set; with them it signs who it is (`private_key_jwt`). */
   readonly keys?: string;
+  /** Its secret, in place of keys. */
+  readonly secret?: SecretSource;
   /** Where people who allow it something are sent back to. Empty: it acts for itself only. */
   readonly redirectUris: readonly string[];
   /** What it may do for itself, with keys. */
@@ -16,11 +21,13 @@ export interface UpstreamProvider {
   readonly name: string;
   readonly issuer: string;
   readonly clientId: string;
-  readonly clientSecret?: { readonly file: string } | { readonly env: string };
+  readonly clientSecret?: SecretSource;
   /** What its users may allow clients. */
   readonly scopes: readonly string[];
   /** Asked for beside `openid`. */
   readonly requestScopes: readonly string[];
+  /** Whether its identity assertions are taken in place of a sign-in. */
+  readonly assertions: boolean;
   /** A claim that has to hold one of these values; absent: whoever it knows may sign in. */
   readonly require?: { readonly claim: string; readonly anyOf: readonly string[] };
 }

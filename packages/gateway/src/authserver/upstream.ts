@@ -1,7 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import * as oauth from 'oauth4webapi';
 import { mountPath, type OutwardFetch, type Parts } from './parts.ts';
-import { upstreamSubject } from './people.ts';
+import { isWelcome, upstreamSubject } from './people.ts';
 import type { UpstreamProvider } from './settings.ts';
 
 /** Signing in with another OpenID provider. */
@@ -42,6 +42,11 @@ export function createUpstream(parts: Parts, provider: UpstreamProvider): Upstre
       }
     },
   };
+}
+
+/** What the provider says of itself (OpenID Connect Discovery). */
+export function findUpstream(parts: Parts, provider: UpstreamProvider): Promise<oauth.AuthorizationServer> {
+  return discover(createTalk(parts, provider));
 }
 
 /** What every word with the provider needs. */
@@ -114,12 +119,6 @@ async function redeem(talk: Talk, interaction: string, callback: URL): Promise<o
   const claims = oauth.getValidatedIdTokenClaims(result);
   if (claims === undefined) throw new Error('no ID token');
   return claims;
-}
-
-function isWelcome({ require }: UpstreamProvider, claims: oauth.IDToken): boolean {
-  if (require === undefined) return true;
-  const value = claims[require.claim];
-  return (Array.isArray(value) ? value : [value]).some((one) => require.anyOf.includes(String(one)));
 }
 
 /** As `oauth4webapi` wants to call it. */

@@ -1,10 +1,17 @@
+import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Target } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createIsTrusted } from '../admission/index.ts';
 import type { AuthenticationDeps } from '../authentication/kind.ts';
 import type { AuthSettings, IssuerSettings } from '../authentication/settings.ts';
-import { type AuthServer, type AuthServerDeps, type AuthServerSettings, mountPath } from '../authserver/index.ts';
+import {
+  type AuthServer,
+  type AuthServerDeps,
+  type AuthServerSettings,
+  mountPath,
+  type SecretSource,
+} from '../authserver/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createGuardedFetch, type GuardedConnectorOptions } from '../egress/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
@@ -12,6 +19,7 @@ import { createSealer } from '../secrets/index.ts';
 import { readPrivateFile } from '../secrets/private-file.ts';
 import { endpointAt } from '../transport/http-endpoint.ts';
 import { originOf } from '../transport/http-facts.ts';
+import type { SignIn } from './credentials.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Plane } from './plane.ts';
 import type { Stores } from './stores.ts';
@@ -28,6 +36,8 @@ export interface BuiltIn {
   /** Its own keys are had without asking anybody. */
   fetch(others: IssuerFetch): IssuerFetch;
   serve(request: IncomingMessage, response: ServerResponse): boolean;
+  /** How people show at pages of the gateway who they are. */
+  readonly signIn: SignIn;
   /** Begins, once it is known under which address. */
   start(plane: Plane): Promise<void>;
 }
@@ -42,6 +52,8 @@ export interface BuiltInParts {
   readonly log: Logger;
   readonly life: Lifetime;
   readonly egress?: Pick<GuardedConnectorOptions, 'resolve' | 'connect'>;
+  /** Where browsers come back to that were sent to sign in for a page of the gateway; absent: there are no such pages. */
+  readonly signedInPath?: string | undefined;
 }
 
 /** The built-in authorization server; `undefined` where the configuration has none. */
@@ -66,9 +78,14 @@ export function prepareBuiltIn(parts: BuiltInParts): BuiltIn | undefined {
       response.writeHead(503, { 'Retry-After': '1', 'Content-Length': '0' }).end();
       return true;
     },
+    signIn: {
+      can: (subject) => running?.canSignIn(subject) === true,
+      who: async (request, response) => running?.signedIn(request, response),
+      url: (state) => signInUrl(parts, state),
+    },
     async start(plane) {
       const { createAuthServer } = await import('../authserver/server.ts');
-      running = await createAuthServer(depsOf(parts, settings, plane));
+      running = await createAuthServer(depsOf(parts, withPages(settings, parts), plane));
       parts.life.onClose(running.close);
     },
   };
@@ -77,6 +94,30 @@ export function prepareBuiltIn(parts: BuiltInParts): BuiltIn | undefined {
 /** What people call a gateway. */
 export function gatewayNameOf({ auth }: GatewayConfig): string {
   return auth.resource.name ?? 'Sallyport';
+}
+
+/** The client that the gateway's own pages are. */
+const pagesClient = 'sallyport-pages';
+
+function withPages(settings: AuthServerSettings, parts: BuiltInParts): AuthServerSettings {
+  if (parts.signedInPath === undefined) return settings;
+  const own = { id: pagesClient, name: 'Sallyport', redirectUris: [signedInUrl(parts)], scopes: [] };
+  return { ...settings, clients: [...settings.clients, own] };
+}
+
+function signedInUrl({ publicUrl, signedInPath = '' }: BuiltInParts): string {
+  return new URL(signedInPath, publicUrl() ?? 'http://localhost').href;
+}
+
+/** All that is wanted is that somebody signs in: the code that comes back is for nobody, and cannot be used. */
+function signInUrl(parts: BuiltInParts, state: string): string {
+  const url = new URL(`${mountPath}/authorize`, parts.publicUrl() ?? 'http://localhost');
+  url.search = new URLSearchParams({
+    ...{ client_id: pagesClient, response_type: 'code', scope: 'openid', state },
+    redirect_uri: signedInUrl(parts),
+    ...{ code_challenge: randomBytes(32).toString('base64url'), code_challenge_method: 'S256' },
+  }).toString();
+  return url.href;
 }
 
 function createSettings(issuerUrl: () => string | undefined): BuiltIn['settings'] {
@@ -125,7 +166,6 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
   const strangers = createGuardedFetch({ ...egress, maxBytes: 64 * 1024, timeoutMs: 3_000 });
   const upstream = createGuardedFetch({ ...egress, allow: upstreamAllowance(config(), settings) });
   life.onClose(async () => void (await Promise.all([strangers.close(), upstream.close()])));
-  const secret = upstreamSecret(settings);
   for (const { id } of settings.clients) state.accounts.ensure({ name: id, kind: 'agent' });
   return {
     ...{ settings, publicUrl, nowMs, log, name: gatewayNameOf(config()) },
@@ -137,7 +177,7 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
     scopesOnOffer: () => scopesOnOffer(plane),
     fetch: strangers.fetch,
     upstreamFetch: upstream.fetch,
-    ...(secret !== undefined && { upstreamSecret: secret }),
+    ...secretsIn(settings),
     take: limiter.take,
     endTokens: (session) =>
       state.revocations.add({ issuer: builtInIssuer, kind: 'session', value: session, atMs: nowMs() }),
@@ -153,13 +193,25 @@ function upstreamAllowance({ auth }: GatewayConfig, { upstream }: AuthServerSett
   return { loopback, ranges: auth.issuerNetworks };
 }
 
-function upstreamSecret({ upstream }: AuthServerSettings): string | undefined {
-  const from = upstream?.clientSecret;
-  if (from === undefined) return undefined;
+function secretFrom(where: string, from: SecretSource): string {
   if ('file' in from) return readPrivateFile(from.file).toString('utf8').trim();
   const value = process.env[from.env];
-  if (value === undefined || value === '') throw new Error(`auth.server.upstream.clientSecret: ${from.env} is not set`);
+  if (value === undefined || value === '') throw new Error(`${where}: ${from.env} is not set`);
   return value;
+}
+
+function secretsIn({
+  upstream,
+  clients,
+}: AuthServerSettings): Pick<AuthServerDeps, 'upstreamSecret' | 'clientSecrets'> {
+  const own = upstream?.clientSecret;
+  const ofClients = clients.flatMap(({ id, secret }) =>
+    secret === undefined ? [] : [[id, secretFrom(`auth.server.clients.${id}.secret`, secret)] as const],
+  );
+  return {
+    clientSecrets: new Map(ofClients),
+    ...(own && { upstreamSecret: secretFrom('auth.server.upstream.clientSecret', own) }),
+  };
 }
 
 function scopesOnOffer(plane: Plane): ReturnType<AuthServerDeps['scopesOnOffer']> {
