@@ -1,9 +1,19 @@
+import { once } from 'node:events';
+import type { IncomingMessage } from 'node:http';
 import { afterEach, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import type { FakeAnswer } from '../../packages/gateway/src/upstream/mcp/testing/fake-http-server.ts';
-import { able, askModern, connectLegacy, modernRequest } from './support/clients.ts';
+import { able, askModern, connectLegacy, modernRequest, type Target } from './support/clients.ts';
 import { atEnd, endAll, eventually, startServer, startWorld } from './support/world.ts';
 
 afterEach(endAll);
+
+function webSocket({ url, token }: Target): WebSocket {
+  const headers = { Authorization: `Bearer ${token}` };
+  const socket = new WebSocket(`${url.replace('http', 'ws')}/ws`, { headers });
+  atEnd(() => socket.on('error', () => undefined).terminate());
+  return socket;
+}
 
 it('nobody can subscribe to so much that others hear nothing any more', async () => {
   const stream: { open?: FakeAnswer } = {};
@@ -78,9 +88,12 @@ it('no account keeps all connections open by listening, in whichever way', async
   ];
   expect(opened.map(({ status }) => status)).toEqual([200, 200, 429]);
   expect(await listen()).toBe(429);
+  const refused = once(webSocket(greedy), 'unexpected-response') as Promise<[unknown, IncomingMessage]>;
+  expect((await refused)[1].statusCode).toBe(429);
 
   const modest = { url: world.mcp, token: await world.mint('modest') };
   expect((await (await connectLegacy(modest)).listen()).status).toBe(200);
+  await once(webSocket(modest), 'open');
   stops[0]?.abort();
   await eventually(async () => expect(await listen()).toBe(200));
 });

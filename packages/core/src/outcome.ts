@@ -45,6 +45,8 @@ export interface Listing {
   readonly absent: readonly string[];
   /** Services that this caller sees something of. */
   readonly services: readonly ServiceStatus[];
+  /** Whose view it is (`accountKey`). */
+  readonly account?: string;
   /** Which kinds of things this caller sees any of. */
   readonly offers: {
     readonly tools: boolean;

@@ -9,7 +9,7 @@ import type { Answer, Answered, Listing, Outcome, Refused, Subscription, Suspend
 import { type Grounds, grantPermit, type Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
 import type { Hop } from './ports/upstream.ts';
-import type { Principal } from './principal.ts';
+import { accountKey, type Principal } from './principal.ts';
 import { resolve } from './resolve.ts';
 import type { CallOf, Stages } from './stages.ts';
 import type { Target } from './tool.ts';
@@ -161,7 +161,7 @@ async function list(stages: Stages, call: CallOf<'list'>, trail: Trail): Promise
   if (call.endpoint.kind !== 'all' && call.request.capability === 'any' && isNowhere) {
     throw new GatewayError('unknown_endpoint');
   }
-  return { kind: 'answered', content: listing };
+  return { kind: 'answered', content: { ...listing, account: accountKey(principal) } };
 }
 
 async function reply(stages: Stages, call: CallOf<'reply'>, trail: Trail): Promise<Answered<null>> {

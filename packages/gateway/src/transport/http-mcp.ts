@@ -20,7 +20,7 @@ import { type ReadableMessage, readMcp, type UnreadableMessage } from './mcp-rea
 import { traceIdHeader } from './refusal.ts';
 import type { SessionLimits } from './session-table.ts';
 import { createSessions, defaultSessionLimits } from './sessions.ts';
-import { createStreamRoom } from './stream-room.ts';
+import type { StreamRoom } from './stream-room.ts';
 
 export { bodyProblem, goneSignal, headerTrace, isWrongType, linger } from './http-request.ts';
 
@@ -29,8 +29,8 @@ export interface HttpMcpOptions {
   readonly ending: AbortSignal;
   readonly limits: BodyLimits;
   readonly sessions?: SessionLimits;
-  /** Connections that one account may keep open for streams. */
-  readonly maxStreamsPerAccount: number;
+  /** For connections that stay open as streams. */
+  readonly room: StreamRoom;
 }
 
 /** MCP Streamable HTTP, both eras, with the sessions of the old one. */
@@ -48,7 +48,7 @@ export function createHttpMcp(deps: TransportDeps, options: HttpMcpOptions): Htt
   const { ending, limits } = options;
   const answer = createMcpAnswerer(deps);
   const sessions = createSessions({ limits: options.sessions ?? defaultSessionLimits, nowMs: deps.nowMs });
-  const room = createStreamRoom(options.maxStreamsPerAccount);
+  const { room } = options;
   const routes = createSessionRoutes(deps, { sessions, room });
   // Streams without an end would keep the gateway from closing; answers that are under way may still be given.
   ending.addEventListener('abort', () => sessions.disconnect(), { once: true });

@@ -5,12 +5,13 @@ import { createConnections, isLoopback } from './connections.ts';
 import type { TransportDeps } from './deps.ts';
 import { createBodyBudget } from './http-body.ts';
 import { endpointAt, webSocketEndpoint } from './http-endpoint.ts';
-import { createHttpMcp, type HttpMcp } from './http-mcp.ts';
+import { createHttpMcp, type HttpMcp, type HttpMcpOptions } from './http-mcp.ts';
 import { createResponder, type HttpExchange, sendJson, sendNotAllowed } from './http-response.ts';
 import { createTokenRoute, tokenPath } from './http-token.ts';
 import { createRest } from './rest.ts';
 import { createDiscovery, type Discovery } from './rest-discovery.ts';
 import type { SessionLimits } from './session-table.ts';
+import { createStreamRoom } from './stream-room.ts';
 import { type TlsSettings, toSecureContext } from './tls.ts';
 import { createWs, hangUp } from './ws.ts';
 
@@ -71,8 +72,14 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   const limits = { ...defaults, ...options };
   const ending = new AbortController();
   const server = createNodeServer(limits, options.tls);
-  const routing = routesOf(deps, ending.signal, limits);
-  const ws = createWs(deps, ending.signal);
+  // Half of all connections: whoever listens on more keeps others from calling.
+  const room = createStreamRoom(Math.max(1, Math.floor(limits.maxConnections / 2)));
+  const routing = routesOf(deps, {
+    ending: ending.signal,
+    room,
+    ...(options.sessions && { sessions: options.sessions }),
+  });
+  const ws = createWs(deps, { ending: ending.signal, room });
   const isTls = options.tls !== undefined;
 
   server.maxConnections = limits.maxConnections;
@@ -119,14 +126,10 @@ export function createHttp(deps: TransportDeps, options: HttpOptions = {}): Http
   };
 }
 
-type Sizes = Pick<HttpOptions, 'sessions'> & Required<Pick<HttpOptions, 'maxConnections'>>;
-
-function routesOf(deps: TransportDeps, ending: AbortSignal, { sessions, maxConnections }: Sizes): Routing {
+function routesOf(deps: TransportDeps, options: Omit<HttpMcpOptions, 'limits'>): Routing {
   const budget = createBodyBudget(deps.maxRequestBytes * maxWholeBodies);
   const limits = { maxBytes: deps.maxRequestBytes, budget };
-  // Half of all connections: whoever listens on more keeps others from calling.
-  const maxStreamsPerAccount = Math.max(1, Math.floor(maxConnections / 2));
-  const mcp = createHttpMcp(deps, { ending, limits, maxStreamsPerAccount, ...(sessions && { sessions }) });
+  const mcp = createHttpMcp(deps, { ...options, limits });
   const rest = createRest(deps, limits);
   const routes = new Map<string, Route>([
     ['GET /mcp/tools', rest.listTools],

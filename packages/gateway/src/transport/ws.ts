@@ -8,6 +8,7 @@ import { headerTrace } from './http-request.ts';
 import { createConnection, type McpConnection } from './mcp-connection.ts';
 import { toCall } from './reception.ts';
 import { refusalData, refusalHeaders, refusalText, traceIdHeader } from './refusal.ts';
+import type { StreamRoom } from './stream-room.ts';
 
 /**
  * MCP over WebSocket, at `/ws` below each endpoint: one JSON-RPC message per text frame, no subprotocol. The token comes with the upgrade, or,
@@ -45,8 +46,15 @@ interface Caller {
   readonly endpoint: Endpoint;
 }
 
+/** What the WebSockets of a server share with its other connections. */
+export interface WsOptions {
+  readonly ending: AbortSignal;
+  /** A socket stays open as long as a stream does. */
+  readonly room: StreamRoom;
+}
+
 /** Makes the WebSocket transport; the HTTP server hands it the upgrades. */
-export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport {
+export function createWs(deps: TransportDeps, { ending, room }: WsOptions): WsTransport {
   // Twice the limit, so that a message a little too large is refused like on any other transport. Beyond, the socket is cut.
   const maxPayload = deps.maxRequestBytes * 2;
   const server = new WebSocketServer({
@@ -67,12 +75,18 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
   };
   const upgrade = async ({ request, socket, head, endpoint }: Upgrading): Promise<void> => {
     const caller = { presented: presentedIn(request), origin: originOf(request, 'ws', deps), endpoint };
-    const refusal = await greet(deps, request, { caller, socket });
+    const greeted = await greet(deps, request, { caller, socket });
+    const refusal = 'error' in greeted ? greeted : undefined;
     if (!hasOneHost(request)) socket.destroy();
-    else if (refusal === undefined || (refusal.error.reason === 'credential_missing' && anonymous < maxAnonymous)) {
-      server.handleUpgrade(request, socket, head, (ws) => accept(ws, caller, refusal === undefined));
-    } else {
+    else if (refusal !== undefined && (refusal.error.reason !== 'credential_missing' || anonymous >= maxAnonymous)) {
       refuseUpgrade(deps, socket, refusal);
+    } else {
+      const leave = 'account' in greeted ? room.take(greeted.account) : () => undefined;
+      if (leave === undefined)
+        return refuseUpgrade(deps, socket, { ...greeted, error: new GatewayError('rate_limited') });
+      if (socket.destroyed) return leave();
+      socket.once('close', leave);
+      server.handleUpgrade(request, socket, head, (ws) => accept(ws, caller, refusal === undefined));
     }
   };
 
@@ -89,10 +103,17 @@ export function createWs(deps: TransportDeps, ending: AbortSignal): WsTransport 
   };
 }
 
-interface UpgradeRefusal {
+interface Greeted {
   readonly endpoint: Endpoint;
   readonly callId: string;
+}
+
+interface UpgradeRefusal extends Greeted {
   readonly error: GatewayError;
+}
+
+interface Known extends Greeted {
+  readonly account: string;
 }
 
 /** A connection is opened by a list of no tools: its maker is admitted, authenticated and recorded before anything is accepted. */
@@ -100,7 +121,7 @@ async function greet(
   deps: TransportDeps,
   request: IncomingMessage,
   { caller, socket }: { readonly caller: Caller; readonly socket: Duplex },
-): Promise<UpgradeRefusal | undefined> {
+): Promise<UpgradeRefusal | Known> {
   const callId = deps.newCallId();
   const gone = new AbortController();
   socket.once('close', () => gone.abort());
@@ -113,7 +134,9 @@ async function greet(
   // At the endpoint of everything there is nothing to find out; others may not be there for this caller.
   const capability = caller.endpoint.kind === 'all' ? 'tool' : 'any';
   const outcome = await deps.pipeline.list(toCall(deps, reception, { verb: 'list', capability, limit: 0 }));
-  return outcome.kind === 'refused' ? { callId, error: outcome.error, endpoint: caller.endpoint } : undefined;
+  const { endpoint } = caller;
+  if (outcome.kind === 'refused') return { callId, endpoint, error: outcome.error };
+  return { callId, endpoint, account: outcome.kind === 'answered' ? (outcome.content.account ?? '') : '' };
 }
 
 function refuseUpgrade(deps: TransportDeps, socket: Duplex, { callId, error, endpoint }: UpgradeRefusal): void {
