@@ -10,6 +10,7 @@ import type { AuthenticationDeps } from '../packages/gateway/src/authentication/
 import { mintToken } from '../packages/gateway/src/authentication/mint-token.ts';
 import type { AuthSettings } from '../packages/gateway/src/authentication/settings.ts';
 import { createAuthenticate } from '../packages/gateway/src/authentication/stage.ts';
+import { drawToken, formatToken, hashSecret, intentPrefix } from '../packages/gateway/src/authentication/token-text.ts';
 import { openState } from '../packages/gateway/src/store/index.ts';
 import { drawHolder } from '../test/identity/holder.ts';
 import { drawKey, type SigningKey, settingsOf, startIssuer } from '../test/identity/issuer.ts';
@@ -32,7 +33,7 @@ const settings: AuthSettings = {
   anonymous: [{ view: 'public', scopes: [] }],
 };
 const deps: AuthenticationDeps = {
-  ...{ tokens: state.tokens, pepper: createSecretKey(randomBytes(32)), nowMs, fetch },
+  ...{ tokens: state.tokens, intents: state.intents, pepper: createSecretKey(randomBytes(32)), nowMs, fetch },
   maxTokenLifeMs: () => 86_400_000,
   scopesOf: () => [],
   settings: () => settings,
@@ -58,6 +59,20 @@ const mint = (key: SigningKey | undefined, claims: JWTPayload = {}) =>
 const account = state.accounts.ensure({ name: 'bench', kind: 'agent' });
 const mintOwn = async () =>
   (await mintToken(deps, { account, scopes: ['posts:read'], label: 'bench', lifeMs: 3_600_000 })).text;
+
+const mintIntent = async (): Promise<string> => {
+  const made = await mintToken(deps, { account, scopes: ['posts:read'], label: 'bench', lifeMs: 3_600_000 });
+  const { id, secret } = drawToken();
+  const allows = [{ intent: id, tools: ['posts.*'], bounds: [], calls: 1 }];
+  state.intents.add({
+    intent: { id, messageDigest: 'd'.repeat(43), expiresAtMs: nowMs() + 900_000, allows },
+    holder: { subject: 'bench', client: 'token:bench', kind: 'agent', scopes: ['posts:read'], attributes: {} },
+    secretHash: hashSecret(deps.pepper, secret).toString('hex'),
+    ...{ createdAtMs: nowMs(), createdBy: 'bench', credentialId: made.stored.id, vouchers: [] },
+    tokenIds: [made.stored.id],
+  });
+  return formatToken({ id, secret }, intentPrefix);
+};
 
 /** As many credentials as there are rounds, or one that is used for all of them. */
 const many = <T>(make: () => Promise<T>): Promise<readonly T[]> => Promise.all(Array.from({ length: rounds }, make));
@@ -87,6 +102,7 @@ const rows: readonly Row[] = [
     evidence: await once(async () => bearer(await mintOwn())),
     chain: asking,
   },
+  { name: 'token of an intent, warm and cold', evidence: await once(async () => bearer(await mintIntent())) },
   { name: 'JWT, warm', evidence: await once(async () => bearer(await mint(es))) },
   { name: 'JWT ES256, cold', evidence: await many(async () => bearer(await mint(es))) },
   { name: 'JWT RS256, cold', evidence: await many(async () => bearer(await mint(rs))) },

@@ -43,6 +43,9 @@ export interface IntentExchange {
   readonly exchangeToken: NonNullable<TransportDeps['exchangeToken']>;
 }
 
+/** Those that ended are kept for so long, for whoever traces one. */
+export const keepEndedIntentsMs = 30 * 86_400_000;
+
 /** What messages of users are sealed as. */
 const messageKind = 'intent-message';
 /** They are kept as long as the intent is. */
@@ -54,7 +57,14 @@ export function createIntentExchange(parts: IntentParts, settings: PlaneSettings
   const { state, pepper } = parts.stores;
   const exchanges = createExchanges();
   const exchange = createExchange({
-    ...{ exchanges, tokens: state.tokens, intents: state.intents, nowMs },
+    ...{ exchanges, tokens: state.tokens, nowMs },
+    intents: {
+      look: state.intents.look,
+      add(intent) {
+        state.intents.prune(nowMs() - keepEndedIntentsMs);
+        state.intents.add(intent);
+      },
+    },
     limits: () => config().auth.intents,
     maxTokenLifeMs: () => config().auth.maxTokenLifeMs,
     authenticate: createAuthenticate(parts.authenticators),
