@@ -2,10 +2,11 @@
 import type { Socket } from 'node:net';
 import { connect as connectTls, type TLSSocket } from 'node:tls';
 import { service } from '@sallyport/kit';
-import { type HopCredential, requestFrame, type ServiceManifest } from '@sallyport/protocol';
+import { createDialer, type HopCredential, requestFrame, type ServiceManifest } from '@sallyport/protocol';
 import { pino } from 'pino';
 import { afterAll, beforeAll, describe, expect, it, vi } from 'vitest';
 import { z } from 'zod';
+import { hopCrypto } from '../../packages/gateway/src/registry/hop-crypto.ts';
 import { fakeManifest } from '../../packages/gateway/src/registry/testing/fake-service.ts';
 import { type AnnounceWorld, bankTools, keyOf, openAnnounceWorld } from './announce-world.ts';
 
@@ -250,6 +251,23 @@ describe('a credential', () => {
     world.registry.dropRevoked();
     await young.closed;
     await vi.waitFor(async () => expect((await world.seen()).tools).toEqual(bankTools), 5_000);
+    world.credentials = [world.bank, world.thief];
+  });
+
+  it('that is taken back between the proof and the announcement is not good for it any more', async () => {
+    const socket = world.plain();
+    const dialer = createDialer(hopCrypto, world.thief);
+    const heard: string[] = [];
+    socket
+      .setEncoding('utf8')
+      .on('data', (text: string) => heard.push(...text.split('\n').filter((line) => line !== '')));
+    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    socket.write(String(dialer.answer(heard[0] ?? '')));
+    await vi.waitFor(() => expect(heard).toHaveLength(2));
+    world.credentials = [world.bank];
+    world.registry.dropRevoked();
+    socket.write(`${announce(fakeManifest('thief'))}\n`);
+    await vi.waitFor(() => expect(heard[2]).toContain('not good any more'));
     world.credentials = [world.bank, world.thief];
   });
 

@@ -73,7 +73,7 @@ export function checkPort(
   });
 }
 
-/** Whether something answers at the address of a service: `unix:/path`, `tls:host:port` or an HTTP URL. */
+/** Whether something answers at the address of a service: `unix:/path`, `tls:host:port`, `mtls:host:port` or an HTTP URL. */
 export function checkReachable(what: string, address: string): Promise<Finding> {
   return new Promise((resolve) => {
     const socket = connect(endpoint(address));
@@ -91,7 +91,7 @@ export function checkReachable(what: string, address: string): Promise<Finding> 
 
 function endpoint(address: string): { readonly path: string } | { readonly host: string; readonly port: number } {
   if (address.startsWith('unix:')) return { path: address.slice('unix:'.length) };
-  const url = new URL(address.replace(/^tls:/, 'tls://'));
+  const url = new URL(address.replace(/^m?tls:/, 'tls://'));
   const port = url.port === '' ? (url.protocol === 'https:' ? 443 : 80) : Number(url.port);
   return { host: url.hostname.replace(/^\[|\]$/g, ''), port };
 }

@@ -16,7 +16,7 @@ import { checkManifest } from './manifest.ts';
 import { listenWithCertificates, type MutualTls } from './mutual-listener.ts';
 import type { CreatePool } from './pool.ts';
 import { type Arrival, createReception } from './reception.ts';
-import { createServiceTable, type VersionStatus } from './service-table.ts';
+import { createServiceTable, type ServiceTable, type VersionStatus } from './service-table.ts';
 import { startSettling } from './settling.ts';
 
 /** What the registry of announced services needs. */
@@ -66,10 +66,6 @@ export interface AnnounceRegistry extends Registry {
   dropRevoked(): void;
 }
 
-interface Guest extends Arrival {
-  readonly destroy: () => void;
-}
-
 /**
  * Listens for services. A connection that closes takes its instance out of rotation at once; what cannot prove that it
  * holds a credential for the name it announces changes nothing.
@@ -84,7 +80,6 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
     log,
     ...(lingerMs !== undefined && { lingerMs }),
   });
-  const guests = new Set<Guest>();
   const find = (id: string) => credentials().find((credential) => credential.id === id);
   const memory = options.lastKnownFile === undefined ? undefined : remember(options.lastKnownFile, log);
   const isExpected = (service: string): boolean =>
@@ -92,27 +87,8 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
     options.mutual?.services().includes(service) === true;
   const settling = startSettling({ table, memory, isExpected, settleMs: timing.settleMs ?? 10_000 });
 
-  const judge = ({ manifest, instance }: Announcement): Verdict => {
-    const others = [...guests].filter((guest) => guest.manifest.service === manifest.service);
-    // The same instance again: its connection before is dead, though nobody has noticed yet.
-    for (const guest of others) if (guest.instance === instance) guest.destroy();
-    return others.length < (options.maxInstances ?? 256) ? undefined : { refuse: 'there are too many instances' };
-  };
-  const onArrival = (arrival: Arrival): void => {
-    const { link, manifest, instance } = arrival;
-    const guest: Guest = { ...arrival, destroy: link.destroy };
-    guests.add(guest);
-    const end = endWith(arrival, options.wallClockMs);
-    link.onDown(() => {
-      clearTimeout(end);
-      guests.delete(guest);
-    });
-    const member = table.join({ manifest, instance, line: link });
-    const { onInvoke, onDecline, nowMs } = options;
-    const ways = { onInvoke, ...(onDecline && { onDecline }) };
-    serveHopPeer({ link, service: manifest.service, instance, member, ...ways, log, nowMs, timing });
-    log.info({ service: manifest.service, version: manifest.version, instance }, 'instance announced itself');
-  };
+  const guests = createGuests(options, table);
+  const { judge, onArrival } = guests;
   const maxStrangers = options.maxStrangers ?? 64;
   const reception = createReception({ find, judge, onArrival, log, timing, maxStrangers });
   const listeners = await listen(options, find, reception.receive);
@@ -129,13 +105,13 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
     get settling() {
       return settling.now();
     },
-    dropRevoked() {
-      for (const guest of [...guests]) if (!guest.isGood()) guest.destroy();
-    },
+    dropRevoked: guests.dropRevoked,
     async close() {
       // First, so that services leaving because the gateway does are remembered.
       settling.stop();
-      await Promise.all([closeListeners(listeners), closeAll(reception, guests)]);
+      reception.close();
+      guests.dropAll();
+      await closeListeners(listeners);
       await table.close();
       await memory?.settled();
     },
@@ -148,11 +124,6 @@ function remember(file: string, log: Logger): LastKnown<ServiceManifest> {
     return checked.ok ? checked.manifest : undefined;
   };
   return createLastKnown({ file, check, log });
-}
-
-async function closeAll(reception: { close(): void }, guests: ReadonlySet<Guest>): Promise<void> {
-  reception.close();
-  for (const guest of [...guests]) guest.destroy();
 }
 
 async function listen(
@@ -188,4 +159,37 @@ const longestTimer = 2 ** 31 - 1;
 function endWith({ endsAtMs, link }: Arrival, wallClockMs: (() => number) | undefined): NodeJS.Timeout | undefined {
   if (endsAtMs === undefined || wallClockMs === undefined) return undefined;
   return setTimeout(link.destroy, Math.min(Math.max(0, endsAtMs - wallClockMs()), longestTimer)).unref();
+}
+
+/** Those who have announced themselves: from their arrival until they are gone, or are not welcome any more. */
+function createGuests(options: AnnounceOptions, table: ServiceTable) {
+  const { log, timing = {}, onInvoke, onDecline, nowMs, maxInstances = 256 } = options;
+  const guests = new Set<Arrival>();
+  return {
+    judge({ manifest, instance }: Announcement): Verdict {
+      const others = [...guests].filter((guest) => guest.manifest.service === manifest.service);
+      // The same instance again: its connection before is dead, though nobody has noticed yet.
+      for (const { link, ...guest } of others) if (guest.instance === instance) link.destroy();
+      return others.length < maxInstances ? undefined : { refuse: 'there are too many instances' };
+    },
+    onArrival(arrival: Arrival): void {
+      const { link, manifest, instance } = arrival;
+      guests.add(arrival);
+      const end = endWith(arrival, options.wallClockMs);
+      link.onDown(() => {
+        clearTimeout(end);
+        guests.delete(arrival);
+      });
+      const member = table.join({ manifest, instance, line: link });
+      const ways = { onInvoke, ...(onDecline && { onDecline }) };
+      serveHopPeer({ link, service: manifest.service, instance, member, ...ways, log, nowMs, timing });
+      log.info({ service: manifest.service, version: manifest.version, instance }, 'instance announced itself');
+    },
+    dropRevoked(): void {
+      for (const { isGood, link } of [...guests]) if (!isGood()) link.destroy();
+    },
+    dropAll(): void {
+      for (const { link } of [...guests]) link.destroy();
+    },
+  };
 }

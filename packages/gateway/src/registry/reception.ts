@@ -57,14 +57,15 @@ export function createReception(options: ReceptionOptions): Reception {
       const release = limitProof(link, timing);
       const findHere = channel === undefined ? find : (id: string) => channel.find(id);
       demandProof(link, findHere, (credential) => {
+        const isGood = (): boolean => findHere(credential.id)?.key === credential.key;
         readAnnouncement(link, {
           service: credential.service,
-          judge,
+          // It may have been taken back between the proof and this.
+          judge: (announcement) => (isGood() ? judge(announcement) : { refuse: 'the credential is not good any more' }),
           onRefused: (message) => log.error({ service: credential.service, credential: credential.id }, message),
           onAnnounced: (announcement) => {
             release();
             strangers.delete(link);
-            const isGood = () => findHere(credential.id)?.key === credential.key;
             const { endsAtMs } = channel ?? {};
             onArrival({ ...announcement, credential, link, isGood, ...(endsAtMs !== undefined && { endsAtMs }) });
           },
