@@ -32,13 +32,21 @@ export interface WorldOptions {
   /** Secrets by name of their files. */
   readonly secrets?: Readonly<Record<string, string>>;
   readonly egress?: StartOptions['egress'];
+  /** More of the configuration. */
+  readonly more?: JsonObject;
 }
 
 const service = 'tickets';
 const plenty = { rate: 100_000, burst: 100_000 };
 
 /** Starts a gateway before a server. */
-export async function startWorld({ upstream, credential, secrets = {}, egress }: WorldOptions): Promise<World> {
+export async function startWorld({
+  upstream,
+  credential,
+  secrets = {},
+  egress,
+  more = {},
+}: WorldOptions): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-credentials-'));
   for (const [name, secret] of Object.entries(secrets)) writeFileSync(join(folder, name), secret, { mode: 0o600 });
   const config = {
@@ -47,6 +55,7 @@ export async function startWorld({ upstream, credential, secrets = {}, egress }:
     admin: { port: 0 },
     services: { [service]: { address: upstream.url, credential } },
     limits: { denied: plenty, peer: plenty },
+    ...more,
   };
   const file = join(folder, 'sallyport.yaml');
   writeFileSync(file, JSON.stringify(config));

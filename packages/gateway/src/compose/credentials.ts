@@ -9,6 +9,7 @@ import {
   type OauthFetch,
   type SecretPlace,
   secretPlaces,
+  signedInPath,
   type UpstreamCredentials,
   type UpstreamSettings,
 } from '../credentials/index.ts';
@@ -25,9 +26,29 @@ export interface CredentialParts {
   /** Scheme, host and port under which browsers know the gateway. */
   readonly origin: () => string;
   readonly egress?: Pick<GuardedConnectorOptions, 'resolve' | 'connect'>;
+  readonly signIn?: SignIn | undefined;
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly life: Lifetime;
+}
+
+/** How people show at pages of the gateway who they are. */
+export interface SignIn {
+  /** Whether a subject can. */
+  can(subject: string): boolean;
+  /** Who is signed in in the browser of a request. */
+  who(request: IncomingMessage, response: ServerResponse): Promise<string | undefined>;
+  /** Where to sign in; the browser comes back to `signedInPath` with this state. */
+  url(state: string): string;
+}
+
+/** Where browsers come back to that were sent to sign in, where users consent to anything at all. */
+export function signedInPathOf({ services }: GatewayConfig): string | undefined {
+  const isAsked = Object.values(services).some(
+    (described) =>
+      described.kind === 'mcp' && described.credential.kind === 'oauth' && described.credential.account === 'user',
+  );
+  return isAsked ? signedInPath : undefined;
 }
 
 /** What the gateway shows to its upstreams, and where users consent to that. */
@@ -45,13 +66,13 @@ const mountPath = '/credentials/';
 
 /** Makes the credentials of a configuration. @throws Error when a secret that it names cannot be read. */
 export function createCredentials(parts: CredentialParts): GatewayCredentials {
-  const { config, stores, origin, nowMs, log } = parts;
+  const { config, stores, origin, signIn, nowMs, log } = parts;
   const upstreams = upstreamsOf(config);
   const readSecret = createReadSecret({ readFile: readPrivateFile, env: process.env });
   for (const { credential } of upstreams.values()) for (const place of secretPlaces(credential)) readSecret(place);
   const listeners = new Map<string, () => void>();
   const { serve, ...credentials } = createUpstreamCredentials({
-    ...{ upstreams, readSecret, origin, nowMs },
+    ...{ upstreams, readSecret, origin, signIn, nowMs },
     store: stores.state.grants,
     sealer: createSealer(stores.grantKey, nowMs),
     fetchFor: createFetches(parts),
@@ -70,7 +91,8 @@ export function createCredentials(parts: CredentialParts): GatewayCredentials {
       const url = URL.parse(request.url ?? '', 'http://gateway');
       if (!url?.pathname.startsWith(mountPath)) return false;
       const { method = 'GET', headers } = request;
-      const asked = { method, path: url.pathname, query: url.searchParams };
+      const signedIn = async () => signIn?.who(request, response);
+      const asked = { method, path: url.pathname, query: url.searchParams, signedIn };
       request.resume();
       serve({ ...asked, cookie: headers.cookie, origin: headers.origin }).then(
         (answer) => send(response, answer),

@@ -18,6 +18,8 @@ export interface BrowserRequest {
   readonly path: string;
   readonly query: URLSearchParams;
   readonly cookie: string | undefined;
+  /** The subject that is signed in at the gateway in this browser. */
+  readonly signedIn: () => Promise<string | undefined>;
   readonly origin: string | undefined;
 }
 
@@ -32,6 +34,17 @@ const connectPrefix = `${consentPath}/connect/`;
 /** Where authorization servers send browsers back to. */
 export const callbackPath = `${consentPath}/callback`;
 
+/** Where browsers come back to that were sent to sign in. */
+export const signedInPath = `${consentPath}/signed-in`;
+
+/** How a person shows at the gateway who he is. */
+export interface SigningIn {
+  /** Whether a subject can. */
+  can(subject: string): boolean;
+  /** Where; the browser comes back to `signedInPath` with this state. */
+  url(state: string): string;
+}
+
 /** What the pages of consent need. */
 export interface ConsentOptions {
   readonly flows: Flows;
@@ -41,8 +54,8 @@ export interface ConsentOptions {
   readonly dpopOf: (service: string) => OauthSettings['dpop'];
   /** Scheme, host and port under which browsers know the gateway. */
   readonly origin: () => string;
-  /** The subject that is signed in at the gateway with this cookie, where people sign in there. */
-  readonly signedIn?: (cookie: string | undefined) => Promise<string | undefined>;
+  /** How people sign in at the gateway, where they can. */
+  readonly signIn?: SigningIn;
   /** An authorization server does not know the client any more. */
   readonly forgetClient: (service: string, issuer: string) => void;
   readonly onGranted: (flow: Flow) => void;
@@ -58,10 +71,12 @@ export function createConsentPages(options: ConsentOptions) {
   return async (request: BrowserRequest): Promise<BrowserAnswer | undefined> => {
     const { method, path } = request;
     if (path === callbackPath && method === 'GET') return finish(options, request);
+    if (path === signedInPath && method === 'GET') return comeBack(request);
     if (!path.startsWith(connectPrefix)) return undefined;
     const flow = options.flows.find(path.slice(connectPrefix.length));
     if (flow === undefined) return { page: gonePage() };
-    if (!(await isFor(options, flow, request))) return { page: failedPage('This page is for somebody else.', 403) };
+    const detour = await checkPerson(options, flow, request);
+    if (detour) return detour;
     if (method === 'GET') {
       const { origin } = new URL(flow.discovered.server.authorization_endpoint ?? options.origin());
       return { page: beginPage({ ...flow, server: origin, path }) };
@@ -75,10 +90,27 @@ export function addressOf({ id }: Flow, origin: string): string {
   return `${origin}${connectPrefix}${id}`;
 }
 
-/** Where the gateway knows who sits at the browser, it has to be who called. */
-async function isFor({ signedIn }: ConsentOptions, flow: Flow, { cookie }: BrowserRequest): Promise<boolean> {
-  if (signedIn === undefined || flow.user === '') return true;
-  return (await signedIn(cookie)) === flow.userName;
+/**
+ * MCP 2026-07-28, elicitation, URL mode: whoever opens the page has to be who was asked. People who can sign in at the gateway
+ * show it that way; for all others the page can only say for whom it is.
+ */
+async function checkPerson(
+  { signIn }: ConsentOptions,
+  { user, userName, id }: Flow,
+  { signedIn }: BrowserRequest,
+): Promise<BrowserAnswer | undefined> {
+  if (signIn === undefined || user === '' || !signIn.can(userName)) return undefined;
+  const who = await signedIn();
+  if (who === userName) return undefined;
+  if (who === undefined) return { location: signIn.url(id) };
+  return { page: failedPage('This page is for somebody else than the one who is signed in here.', 403) };
+}
+
+async function comeBack({ query, signedIn }: BrowserRequest): Promise<BrowserAnswer> {
+  const state = query.get('state') ?? '';
+  const isSignedIn = (await signedIn()) !== undefined;
+  if (!isSignedIn || !/^[\w-]{43}$/.test(state)) return { page: failedPage('You did not sign in.', 403) };
+  return { location: connectPrefix + state };
 }
 
 async function begin(options: ConsentOptions, flow: Flow, request: BrowserRequest): Promise<BrowserAnswer> {
@@ -139,8 +171,9 @@ function isLoopbackName(name: string): boolean {
 }
 
 /** One answer for each flow, in the browser in which it was begun, from the server that was asked. */
-async function finish(options: ConsentOptions, { query, cookie }: BrowserRequest): Promise<BrowserAnswer> {
+async function finish(options: ConsentOptions, request: BrowserRequest): Promise<BrowserAnswer> {
   const { flows, keeper, nowMs } = options;
+  const { query, cookie } = request;
   const state = query.get('state') ?? '';
   const flow = flows.take(state);
   if (flow?.begun === undefined) return { page: gonePage() };
@@ -149,6 +182,10 @@ async function finish(options: ConsentOptions, { query, cookie }: BrowserRequest
   if (browser === undefined || hashOf(browser) !== begun.browser) {
     flow.end(false);
     return { page: failedPage('This was begun in another browser. Call again to be asked again.', 403) };
+  }
+  if (await checkPerson(options, flow, request)) {
+    flow.end(false);
+    return { page: failedPage('Somebody else is signed in here now. Call again to be asked again.', 403) };
   }
   try {
     const { server, resource } = discovered;

@@ -1,6 +1,6 @@
 import type { CredentialSource } from '@sallyport/core';
 
-export type { BrowserAnswer, BrowserRequest } from './callback.ts';
+export { type BrowserAnswer, type BrowserRequest, signedInPath } from './callback.ts';
 export type { OauthFetch } from './http.ts';
 export { createReadSecret, secretPlaces } from './secret.ts';
 export type { CredentialSettings, SecretPlace } from './settings.ts';

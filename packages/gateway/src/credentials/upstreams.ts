@@ -7,6 +7,7 @@ import {
   callbackPath,
   consentPath,
   createConsentPages,
+  type SigningIn,
 } from './callback.ts';
 import type { Client, ReadSecret } from './client.ts';
 import { type Discovered, discoverServer } from './discovery.ts';
@@ -38,7 +39,7 @@ export interface UpstreamCredentialOptions {
   readonly readSecret: ReadSecret;
   /** Scheme, host and port under which browsers know the gateway. */
   readonly origin: () => string;
-  readonly signedIn?: (cookie: string | undefined) => Promise<string | undefined>;
+  readonly signIn?: SigningIn | undefined;
   /** A grant came to be: the owner's, for a service, or a user's. */
   readonly onGranted: (flow: Pick<Flow, 'service' | 'user'>) => void;
   /** Makes an upstream be asked for its lists now. */
@@ -102,7 +103,7 @@ export function createUpstreamCredentials(options: UpstreamCredentialOptions): U
     forgetClient: (service, issuer) => store.removeClient(service, issuer),
     dpopOf: (service) => oauthOf(options, service)?.dpop ?? 'never',
     onFailed: ({ service }, failure) => options.onFailed(service, failure),
-    ...(options.signedIn && { signedIn: options.signedIn }),
+    ...(options.signIn && { signIn: options.signIn }),
   });
   return {
     source: { credential: (permit) => made.get(permit.target.service)?.forCall(permit) },
