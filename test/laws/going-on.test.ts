@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { answersAreCalls, nobodyElseIsAsked, questionsCountOnce, sessionsAreAskedAgain } from './retry.ts';
-import { tasksAreCalls, tasksTellNoSecret } from './tasks.ts';
+import { tasksAreCalls, tasksKeepPromises, tasksTellNoSecret } from './tasks.ts';
 import { makeWorld, modernWays, sessionWays, type World } from './world.ts';
 
 let world: World;
@@ -30,7 +30,8 @@ describe('laws 1, 2 and 6 for calls that go on', () => {
     expect(await tasksAreCalls(world, [way])).toEqual([]);
   });
 
-  it.each(modernWays)('what comes of a task tells no secret over %s', async (way) => {
+  it.each(modernWays)('what comes of a task tells no secret, and is what was promised, over %s', async (way) => {
     expect(await tasksTellNoSecret(world, way)).toEqual([]);
+    expect(await tasksKeepPromises(world, way)).toEqual([]);
   });
 });

@@ -76,6 +76,9 @@ export const manifest: ServiceManifest = {
     tool('Internal', { internal: true }),
     tool('Keeps', { task: 'optional', scopes: ['lab:read'] }),
     tool('Kept', { scopes: ['lab:read'] }),
+    tool('KeptBroken', {
+      outputSchema: { type: 'object', properties: { ok: { type: 'boolean' } }, required: ['ok'] },
+    }),
     tool('Limited'),
     tool('Param', {
       inputSchema: { type: 'object', properties: { region: { type: 'string', 'x-mcp-header': 'Region' } } },
@@ -107,6 +110,7 @@ const behaviours: Readonly<Record<string, Handler>> = {
     isError: true,
     _meta: { 'dev.sallyport/error': { code: 'not_found', message: 'no such thing' } },
   }),
+  'Tools.KeptBroken': () => ({ ok: 'no' }),
   'Tools.Kept': async (args) => {
     await new Promise((resolve) => setTimeout(resolve, args.wait === true ? 25 : 0));
     return args;

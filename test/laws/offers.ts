@@ -44,7 +44,7 @@ export const vendorMethods: readonly string[] = variantNames.map((name) => `lab/
 export function overrideFor(name: string): ToolOverride {
   const [, variant] = /^lab\.methods\/lab\/(\w+)$/.exec(name) ?? [];
   if (variant !== undefined && Object.hasOwn(variants, variant)) return variants[variant as Variant];
-  return name === 'lab.Tools.Kept' ? { task: true } : {};
+  return name.startsWith('lab.Tools.Kept') ? { task: true } : {};
 }
 
 const governed =

@@ -151,3 +151,16 @@ export async function tasksTellNoSecret(world: World, way: Way): Promise<readonl
   if (!asked.bytes.includes('[masked]')) violations.push(`the task over ${way} has no result`);
   return violations;
 }
+
+/** Law 5 for tasks: what a service promised of its output holds for what comes of a task, too. */
+export async function tasksKeepPromises(world: World, way: Way): Promise<readonly string[]> {
+  world.freshLimits();
+  const { result } = await world.driver(way, 'alice').call('lab.Tools.KeptBroken', {}, knowing);
+  const taskId = isJsonObject(result) ? String(result.taskId) : '';
+  let asked = await ask(world, { way, taskId }, 'alice', 'tasks/get');
+  for (let turn = 0; turn < 50 && asked.bytes.includes('"working"'); turn++) {
+    await new Promise((resolve) => setTimeout(resolve, 5));
+    asked = await ask(world, { way, taskId }, 'alice', 'tasks/get');
+  }
+  return asked.reason === 'invalid_output' ? [] : [`a task over ${way} ends as ${JSON.stringify(asked.result)}`];
+}

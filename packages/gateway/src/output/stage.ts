@@ -7,7 +7,7 @@ import {
   type Redactions,
   type Stages,
 } from '@sallyport/core';
-import type { JsonObject, JsonValue } from '@sallyport/protocol';
+import { isJsonObject, type JsonObject, type JsonValue } from '@sallyport/protocol';
 
 /** Compiles a schema into a function that names what is wrong with a value. */
 type SchemaCheck = (schema: JsonObject) => (value: JsonValue) => readonly string[];
@@ -42,18 +42,26 @@ function addedTo(before: Redactions | undefined, more: Redactions | undefined): 
   return { redacted: sum };
 }
 
-/** Questions, tasks and errors are no output yet. */
+/** Questions, tasks that go on and errors are no output yet. */
 function checkOutput(checkOf: SchemaCheck, { target, method }: Permit, answer: Answer): void {
-  if (target.capability !== 'tool' || method !== 'tools/call' || target.outputSchema === undefined) return;
+  if (target.capability !== 'tool' || target.outputSchema === undefined) return;
   if (answer.isError || answer.shape === 'error' || answer.resultType !== undefined) return;
-  const structured = structuredContent(answer);
-  const issues = structured === undefined ? ['/: missing'] : checkOf(target.outputSchema)(structured);
+  const output = outputOf(method, answer);
+  if (output === undefined) return;
+  const { structuredContent } = output;
+  const issues = structuredContent === undefined ? ['/: missing'] : checkOf(target.outputSchema)(structuredContent);
   if (issues.length > 0) throw new GatewayError('invalid_output', {}, { cause: new Error(issues.join('; ')) });
 }
 
-function structuredContent(answer: Answer): JsonValue | undefined {
+/** What a tool put out, if this answer holds it: as the answer to its call, or as what came of a task. */
+function outputOf(method: Permit['method'], { text }: Answer): JsonObject | undefined {
+  if (method !== 'tools/call' && method !== 'tasks/get') return undefined;
   try {
-    return (JSON.parse(answer.text) as JsonObject).structuredContent;
+    const value = JSON.parse(text) as JsonValue;
+    const whole = isJsonObject(value) ? value : {};
+    if (method === 'tools/call') return whole;
+    const { status, result } = whole;
+    return status === 'completed' && isJsonObject(result) && result.isError !== true ? result : undefined;
   } catch (cause) {
     throw new GatewayError('invalid_output', {}, { cause });
   }
