@@ -12,6 +12,7 @@ export function checkAuth(data: Record<string, unknown>): readonly Finding[] {
     ...checkAnonymous(auth, data),
     ...checkCertificates(auth, data),
     ...checkClientAuth(data),
+    ...checkAudiences(auth, data),
     ...checkServer(auth, data),
   ];
 }
@@ -62,6 +63,20 @@ function checkServer({ server, issuers }: Auth, data: Record<string, unknown>): 
       message: `${dotted(['auth', 'issuers', name])}: its subjects could not be told from those of auth.server; give it another name or prefix`,
     })),
   ];
+}
+
+/** Without an address of its own, and without audiences, there is nothing that a token could be meant for. */
+function checkAudiences({ issuers }: Auth, data: Record<string, unknown>): readonly Finding[] {
+  const { shape } = configSchema;
+  const listen = shape.listen.safeParse(data.listen).data;
+  const publicUrl = shape.publicUrl.safeParse(data.publicUrl).data;
+  if (publicUrl !== undefined || listen === undefined || isLoopbackHost(listen.host)) return [];
+  return Object.entries(issuers).flatMap(([name, { audiences }]) => {
+    if (audiences.length > 0) return [];
+    const path = ['auth', 'issuers', name];
+    const message = `${dotted(path)}: none of its tokens could be meant for this gateway; say how agents call it in publicUrl, or name audiences`;
+    return [{ path, part: 'key' as const, message }];
+  });
 }
 
 function checkClientAuth(data: Record<string, unknown>): readonly Finding[] {

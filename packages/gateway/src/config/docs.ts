@@ -47,6 +47,7 @@ Rules across fields:
   some \`kind\`, with the keys of that kind ([credentials](credentials.md)). Named secrets in \`env\` go with \`stdio\`.
 * A view shows something. \`auth.anonymous\` names views of the file.
 * \`auth.certificates\` needs \`listen.tls.clientCa\` or \`auth.certificateProxies\`; \`clientAuth\` goes with \`clientCa\`.
+* An issuer needs \`publicUrl\` or \`audiences\` where other machines can reach \`listen.host\`.
 * \`dependsOn\` names services of the file and has no circles.
 * Credential files, PEM files and working directories exist.
 * Of several patterns that match a tool the later ones win, key by key (\`limit\` is one key).
