@@ -53,6 +53,7 @@ beforeEach(async () => {
     gatewayName: () => 'Test',
     issuerNames: () => ['company'],
     catalog: () => empty,
+    metrics: async () => 'a_metric 1\n',
     status: () => ({ version: '0.0.0' }),
   };
   listener = await listenForAdmin(
@@ -398,6 +399,18 @@ describe('what is asked', () => {
     const { text, headers } = await raw({ headers: { ...json, authorization } });
     expect(headers['mcp-trace-id']).toBe(records[0]?.callId);
     expect(JSON.parse(text).trace_id).toBe(records[0]?.callId);
+  });
+
+  it('gives metrics to whoever may read, as plain text, and puts it on record', async () => {
+    const refused = await raw({ method: 'GET', path: '/metrics' });
+    expect(refused).toMatchObject({ status: 401, headers: { 'www-authenticate': 'Bearer' } });
+    const Authorization = `Bearer ${await tokenWith('admin:read')}`;
+    const scraped = await raw({ method: 'GET', path: '/metrics', headers: { Authorization } });
+    expect(scraped).toMatchObject({ status: 200, text: 'a_metric 1\n' });
+    expect(scraped.headers['content-type']).toBe('text/plain; version=0.0.4; charset=utf-8');
+    expect(records).toMatchObject([{ outcome: 'refused' }, { outcome: 'answered', tool: 'admin.metrics.show' }]);
+    const poor = `Bearer ${await tokenWith('admin:tokens')}`;
+    expect((await raw({ method: 'GET', path: '/metrics', headers: { Authorization: poor } })).status).toBe(403);
   });
 
   it('says what it is, and how it is, without a token', async () => {

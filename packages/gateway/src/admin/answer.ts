@@ -49,6 +49,17 @@ export function sendOutcome(response: ServerResponse, callId: CallId, outcome: O
   sendJson(response, 200, { result: resultOf(outcome.content), trace_id: callId });
 }
 
+/** Answers with metrics as scrapers of them want them, or with why not. */
+export function sendMetrics(response: ServerResponse, callId: CallId, outcome: Outcome<Answer>): void {
+  if (outcome.kind !== 'answered') {
+    sendOutcome(response, callId, outcome);
+    return;
+  }
+  const { text } = resultOf(outcome.content) as { readonly text: string };
+  response.setHeader('Mcp-Trace-Id', callId);
+  send(response, { status: 200, type: 'text/plain; version=0.0.4; charset=utf-8', body: text });
+}
+
 function sendRefusal(response: ServerResponse, callId: CallId, error: GatewayError): void {
   const { code, reason, message, details, http } = error;
   if (http === 401) response.setHeader('WWW-Authenticate', 'Bearer');

@@ -9,12 +9,17 @@ export interface GatewayOperationDeps {
   readonly catalog: () => Catalog;
   /** Facts about the running gateway (version, uptime, addresses). Nothing secret: who may read it sees all of it. */
   readonly status: () => JsonObject;
+  /** The gateway in numbers, in the text format of Prometheus. */
+  readonly metrics: () => Promise<string>;
 }
+
+/** What a scraper of metrics asks for. */
+export const metricsOperation = 'metrics.show';
 
 const scope = 'admin:read';
 
 /** Look at the catalog and at the gateway. */
-export function gatewayOperations({ catalog, status }: GatewayOperationDeps): readonly Operation[] {
+export function gatewayOperations({ catalog, status, metrics }: GatewayOperationDeps): readonly Operation[] {
   return [
     {
       tool: reading('catalog.show', scope, {
@@ -29,6 +34,14 @@ export function gatewayOperations({ catalog, status }: GatewayOperationDeps): re
         inputSchema: schemas.strictObject({}),
       }),
       handler: async () => status(),
+    },
+    {
+      tool: reading(metricsOperation, scope, {
+        description:
+          'Tells the gateway in numbers, in the text format of Prometheus. GET /metrics is the same as plain text.',
+        inputSchema: schemas.strictObject({}),
+      }),
+      handler: async () => ({ text: await metrics() }),
     },
   ];
 }

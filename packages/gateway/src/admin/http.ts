@@ -5,6 +5,7 @@ import {
   type CallId,
   everything,
   GatewayError,
+  type JsonText,
   type Origin,
   type Outcome,
   type Pipeline,
@@ -12,7 +13,8 @@ import {
   toolCall,
 } from '@sallyport/core';
 import type { TraceContext } from '@sallyport/protocol';
-import { sendFrontPage, sendOutcome, sendState } from './answer.ts';
+import { sendFrontPage, sendMetrics, sendOutcome, sendState } from './answer.ts';
+import { metricsOperation } from './gateway-operations.ts';
 import { type LoopbackAddress, listenOnLoopback, listenOnSocket } from './listen.ts';
 import { adminService } from './operations.ts';
 import { pathOf, readBearer, readOperation } from './request.ts';
@@ -103,6 +105,14 @@ async function serve(deps: AdminHttpDeps, entrance: Entrance, { request, respons
     if (path === '/ready') return sendState(response, deps.isReady(), deps.isReady() ? 'ready' : 'starting');
   }
   const facts = { ...callFacts(deps, entrance, request), signal: abortedWith(response) };
+  if (request.method === 'GET' && pathOf(request) === '/metrics') {
+    const call = {
+      ...facts,
+      request: toolCall(`${adminService}.${metricsOperation}`, '{}' as JsonText),
+      receivedBytes: 0,
+    };
+    return sendMetrics(response, facts.id, await deps.pipeline.invoke(call));
+  }
   sendOutcome(response, facts.id, await outcomeOf(deps, entrance, { request, facts }));
 }
 

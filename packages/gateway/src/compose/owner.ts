@@ -20,6 +20,7 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   /** The plane that is administered. */
   readonly agents: Plane;
   readonly status: () => JsonObject;
+  readonly metrics: AdminDeps['metrics'];
   readonly maxTokenLifeMs: () => number;
   /** What people call this gateway. */
   readonly gatewayName: () => string;
@@ -50,6 +51,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     maxTokenLifeMs,
     catalog,
     status,
+    metrics: parts.metrics,
   });
   return createPlane({ ...parts, registry: createAdminRegistry(operations) }, settings);
 }

@@ -12,11 +12,12 @@ import { newCallId, newTrace } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
-import { createCredentials, type GatewayCredentials, pagesOf } from './credentials.ts';
+import { createCredentials, type GatewayCredentials, pagesOf, signedInPathOf } from './credentials.ts';
 import { createIdentity, type IdentityParts, publicUrlOf } from './identity.ts';
 import { createIntentExchange, type IntentExchange } from './intents.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
+import { createMetrics } from './metrics.ts';
 import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { createRecheck } from './recheck.ts';
@@ -93,12 +94,16 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const sealer = createSealer(stores.handleKey, nowMs);
   const maxTokenLifeMs = () => live.config.auth.maxTokenLifeMs;
   const facts = { stores, nowMs, log, life, config: () => live.config, listening: () => live.url };
-  const builtIn = prepareBuiltIn({ ...options, ...facts, publicUrl: () => publicUrlOf(facts) });
+  const builtIn = prepareBuiltIn({
+    ...{ ...options, ...facts, publicUrl: () => publicUrlOf(facts) },
+    signedInPath: signedInPathOf(config),
+  });
   const identity = createIdentity({ ...facts, builtIn });
+  const metrics = createMetrics({ ...facts, auditLog: stores.auditLog });
   const shared = {
     authenticators: identity.authenticators,
     onRecheck: createRecheck(stores.state.tokens.version, life),
-    record: openRecord(options, stores, life),
+    record: metrics.counting(openRecord(options, stores, life)),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
     intents: stores.state.intents,
     ...{ nowMs, log },
@@ -108,13 +113,24 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     boundHosts: () => live.boundHosts,
   };
   const { assertions, credentials, open, agents } = await openAgents({
-    ...{ options, facts, shared, sealer, settings: agentSettings(config, settingsParts) },
+    ...{ options, facts: { ...facts, builtIn }, shared, sealer, settings: agentSettings(config, settingsParts) },
   });
   const { registry } = open;
+  metrics.watch(agents.catalog.current);
 
   const isReady = () => !registry.settling;
   const owner = ownerPlane(
-    { ...shared, stores, agents, isReady, maxTokenLifeMs, issuerNames: identity.issuerNames, credentials, live },
+    {
+      ...shared,
+      stores,
+      agents,
+      isReady,
+      maxTokenLifeMs,
+      issuerNames: identity.issuerNames,
+      credentials,
+      live,
+      metrics: metrics.text,
+    },
     settingsParts,
   );
   life.onClose(owner.close);
@@ -160,6 +176,7 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
   const assertions = createAssertions({ stores, sealer, config: facts.config, nowMs });
   const credentials = createCredentials({
     ...{ ...options, ...facts, config: options.config },
+    signIn: facts.builtIn?.signIn,
     origin: () => new URL(publicUrlOf(facts) ?? listening() ?? 'http://localhost').origin,
   });
   const planned = Promise.withResolvers<Plane>();

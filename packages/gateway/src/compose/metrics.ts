@@ -1,0 +1,83 @@
+import type { Catalog, Stages } from '@sallyport/core';
+import { addProcessMetrics, createCallMetrics, createMeters, exportMetrics, type Meters } from '../telemetry/index.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { Stores } from './stores.ts';
+import { version } from './version.ts';
+
+/** What a gateway tells of itself in numbers. */
+export interface Metrics {
+  /** The record stage, counting each call on its way. */
+  counting<Record extends Stages['record']>(record: Record): Stages['record'];
+  /** What services there are is known once there is a catalog. */
+  watch(catalog: () => Catalog): void;
+  /** All of it, in the text format of Prometheus. */
+  text(): Promise<string>;
+}
+
+interface MetricsParts {
+  readonly auditLog: Stores['auditLog'];
+  readonly life: Lifetime;
+  readonly nowMs: () => number;
+}
+
+/** Begins to count; sends by OTLP where the environment asks for that. */
+export function createMetrics({ auditLog, life, nowMs }: MetricsParts): Metrics {
+  const meters = createMeters(nowMs());
+  const count = createCallMetrics(meters);
+  addAuditMetrics(meters, auditLog);
+  life.onClose(addProcessMetrics(meters));
+  const sent = exportMetrics(meters, { version, env: process.env });
+  life.onClose(sent.close);
+  return {
+    counting: (record) => (entry) => {
+      count(entry);
+      return record(entry);
+    },
+    watch: (catalog) => addCatalogMetrics(meters, catalog),
+    text: sent.prometheus,
+  };
+}
+
+function addAuditMetrics(meters: Meters, { stats }: Stores['auditLog']): void {
+  const read = (name: string, facts: { what: string; unit: string; kind?: 'counter' }, value: () => number): void => {
+    const { what, ...rest } = facts;
+    meters.observe({ name: `sallyport.audit.${name}`, description: what, ...rest }, value);
+  };
+  const records = { unit: '{record}' } as const;
+  read('up', { what: 'Whether the audit log can be written: 1 or 0.', unit: '1' }, () =>
+    Number(stats().state === 'up'),
+  );
+  read('queue', { ...records, what: 'Audit records that wait to be written.' }, () => stats().queuedRecords);
+  read('queue.size', { unit: 'By', what: 'Memory they take.' }, () => stats().queuedBytes);
+  read('records', { ...records, kind: 'counter', what: 'Number of the last audit record.' }, () => stats().seq);
+  read(
+    'rejected',
+    { ...records, kind: 'counter', what: 'Audit records that could not be written; their calls were refused.' },
+    () => stats().rejected,
+  );
+  read(
+    'lost',
+    { ...records, kind: 'counter', what: 'Audit records that nothing waited for and that are lost.' },
+    () => stats().lost,
+  );
+  read(
+    'writer.restarts',
+    { unit: '{restart}', kind: 'counter', what: 'How often the writer died.' },
+    () => stats().restarts,
+  );
+}
+
+function addCatalogMetrics(meters: Meters, catalog: () => Catalog): void {
+  meters.observe(
+    { name: 'sallyport.service.instances', description: 'Instances that answer for a service.', unit: '{instance}' },
+    () =>
+      catalog().services.map(({ name, version: its, state, instances }) => ({
+        labels: { 'sallyport.service': name, 'sallyport.service.version': its, 'sallyport.service.state': state },
+        value: instances,
+      })),
+  );
+  meters.observe(
+    { name: 'sallyport.tools', description: 'Tools in the catalog.', unit: '{tool}' },
+    () => catalog().tools.length,
+  );
+}
