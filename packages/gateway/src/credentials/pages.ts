@@ -4,7 +4,7 @@ export interface Page {
   readonly title: string;
   /** The inside of `<main>`; every text in it was escaped. */
   readonly main: string;
-  /** Origins, beside its own, that its forms lead to in the end. */
+  /** Origins or schemes, beside its own origin, that its forms lead to in the end. */
   readonly leadsTo?: readonly string[];
 }
 
@@ -32,7 +32,8 @@ export function beginPage({ service, user, userName, scopes, server, path }: Beg
 ${list === '' ? '' : `<h2>What is asked for</h2><ul>${list}</ul>`}
 <p class="note">Go on only if you asked for this yourself a moment ago. Whoever sent you this address may use what you agree to.</p>
 <form method="post" action="${escapeHtml(path)}"><button class="act">Go on to ${escapeHtml(server)}</button></form>`,
-    leadsTo: [server],
+    // Browsers hold the whole way of a form to this, and authorization servers send people on to sign in elsewhere.
+    leadsTo: [new URL(server).protocol],
   };
 }
 
