@@ -201,3 +201,27 @@ describe('a server that plays with what it speaks and whom it knows', () => {
     expect(server.of('tools/call').length).toBeLessThanOrEqual(2);
   });
 });
+
+it('a server that offers thousands of things that cannot be offered, others each time, does not fill the log', async () => {
+  let listed = 0;
+  const clocks: NodeJS.Timeout[] = [];
+  const server = await startServer({
+    ...{ eras: ['legacy'], capabilities: { tools: { listChanged: true } } },
+    on(call, answer) {
+      if (call.verb === 'GET') {
+        const message = { method: 'notifications/tools/list_changed' };
+        clocks.push(setInterval(() => answer.event({ message }), 10));
+        return true;
+      }
+      if (call.method !== 'tools/list') return undefined;
+      listed++;
+      const odd = (_: unknown, n: number) => ({ name: `${listed} ${n}`, inputSchema: { type: 'object' } });
+      answer.json(JSON.stringify({ tools: [...lists.tools, ...Array.from({ length: 4_000 }, odd)] }));
+      return true;
+    },
+  });
+  const world = await startWorld({ evil: { address: server.url } });
+  await eventually(() => expect(listed).toBeGreaterThan(3));
+  for (const clock of clocks) clearInterval(clock);
+  expect(world.logged.length / listed).toBeLessThan(50);
+});

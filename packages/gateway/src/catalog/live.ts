@@ -22,6 +22,9 @@ interface LiveCatalogOptions extends Rules {
   readonly log: Logger;
 }
 
+/** Complaints about what cannot be offered each time that this changes: services may change all the time. */
+const maxTold = 50;
+
 /** Follows a registry. */
 export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOptions): LiveCatalog {
   const listeners = new Set<(changes: ListChanges) => void>();
@@ -38,7 +41,10 @@ export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOpti
     const problems = JSON.stringify(built.problems);
     if (problems !== reported) {
       reported = problems;
-      for (const { tool, message } of built.problems) log.error({ tool }, `tool is not offered: ${message}`);
+      const told = built.problems.slice(0, maxTold);
+      for (const { tool, message } of told) log.error({ tool }, `tool is not offered: ${message}`);
+      const more = built.problems.length - told.length;
+      if (more > 0) log.error({ more }, 'more is not offered');
     }
     return built.catalog;
   }

@@ -79,6 +79,9 @@ interface Listed {
   readonly log: Logger;
 }
 
+/** Complaints about what a service offers each time that this changes: it may change all the time. */
+const maxTold = 20;
+
 /** What foreign services offer, as far as it fits. What does not is logged when it is new. */
 function createList({ services, remembered, log }: Listed): () => readonly Registration[] {
   const fit = createFit(log);
@@ -113,8 +116,11 @@ function createFit(log: Logger): (offered: ServiceManifest) => ServiceManifest |
   return (offered) => {
     if (known.has(offered)) return known.get(offered);
     const { manifest, dropped } = fitManifest(offered);
-    for (const { tool, message } of dropped) {
+    for (const { tool, message } of dropped.slice(0, maxTold)) {
       log.error({ service: offered.service, tool }, `something foreign is not offered: ${message}`);
+    }
+    if (dropped.length > maxTold) {
+      log.error({ service: offered.service, more: dropped.length - maxTold }, 'more of it is not offered');
     }
     known.set(offered, manifest);
     return manifest;

@@ -38,6 +38,7 @@ function beginWatch(topic: Topic): Watched {
 
 /** Changes that come together are subscribed to together: so long is waited for more, in milliseconds. */
 const gatheringMs = 20;
+const charactersPerMs = 5_000;
 const full = { cause: 'as much of this service is watched as may be' };
 const requestMs = 10_000;
 
@@ -121,6 +122,8 @@ function subscribeModern({ conversation, credential, topics, take }: SubscriberO
   const stopping = new AbortController();
   let current: AbortController | undefined;
   let gathering: NodeJS.Timeout | undefined;
+  /** All that is watched is said again with every change: the more that is, the more changes are waited for. */
+  let waitMs = gatheringMs;
 
   const listen = (): void => {
     gathering = undefined;
@@ -134,6 +137,7 @@ function subscribeModern({ conversation, credential, topics, take }: SubscriberO
     }
     const uris = all.flatMap((topic) => (topic.kind === 'resource' ? [topic.uri] : []));
     const taskIds = all.flatMap((topic) => (topic.kind === 'task' ? [topic.taskId] : []));
+    waitMs = gatheringMs + [...uris, ...taskIds].reduce((sum, name) => sum + name.length, 0) / charactersPerMs;
     const listening = keepListening({
       ...{ conversation, credential },
       notifications: {
@@ -147,7 +151,7 @@ function subscribeModern({ conversation, credential, topics, take }: SubscriberO
     void listening.finally(() => before?.abort());
   };
   const changed = (): void => {
-    gathering ??= setTimeout(listen, gatheringMs).unref();
+    gathering ??= setTimeout(listen, waitMs).unref();
   };
   changed();
   return {
