@@ -21,10 +21,11 @@ afterEach(() => {
   rmSync(folder, { recursive: true, force: true });
 });
 
+const own = { tools: ['posts.*'], bounds: [], calls: 1 };
+
 function add(id: string, calls: number, parents: readonly Allowance[] = []): NewIntent {
-  const own = { intent: id, tools: ['posts.*'], bounds: [], calls };
   const intent: NewIntent = {
-    intent: { id, messageDigest: 'd', expiresAtMs: 9_000, allows: [own, ...parents] },
+    intent: { id, messageDigest: 'd', expiresAtMs: 9_000, allows: [{ ...own, intent: id, calls }, ...parents] },
     holder: { subject: 'dana', client: 'c', kind: 'person', scopes: ['x'], attributes: {} },
     ...{ secretHash: 'h', createdAtMs: nowMs, createdBy: 'call', credentialId: 't1', vouchers: [], tokenIds: ['t1'] },
   };
@@ -120,6 +121,18 @@ describe('an intent', () => {
     expect(state.intents.list(10)).toHaveLength(4);
     expect(state.intents.prune(9_000)).toBe(0);
     expect(state.intents.prune(9_001)).toBe(4);
+  });
+
+  it('is over once the machine was started again: nobody knows what was counted last', () => {
+    const laterMs = Date.now();
+    const old = add('old', 1);
+    state.intents.add({
+      ...old,
+      intent: { ...old.intent, id: 'alive', expiresAtMs: laterMs + 9_000, allows: [{ ...own, intent: 'alive' }] },
+    });
+    openState({ path, nowMs: () => laterMs }).close();
+    expect(state.intents.find('alive')?.revokedAtMs).toBe(laterMs);
+    expect(state.intents.find('old')?.revokedAtMs).toBeUndefined();
   });
 
   it('cannot take the place of another, or begin with the allowance of another', () => {

@@ -1,3 +1,4 @@
+import { uptime } from 'node:os';
 import type { DatabaseSync } from 'node:sqlite';
 import type { IntentListing, Intents, IntentTaken, NewIntent, StoredIntent, StoredToken } from '@sallyport/core';
 import type { Row } from './accounts.ts';
@@ -17,15 +18,36 @@ export interface IntentStore extends Intents {
   prune(beforeMs: number): number;
 }
 
+/** What the store of intents leans on. */
+export interface IntentDatabases {
+  readonly database: DatabaseSync;
+  /** A connection to the same file that does not wait for the disk: it writes once or twice for each call. */
+  readonly counter: DatabaseSync;
+  readonly tokens: TokenLookup;
+}
+
 interface TokenLookup {
   find(id: string): StoredToken | undefined;
+}
+
+/**
+ * Ends intents that were made before this machine was started: what was counted last before a power cut may be lost, and a
+ * call that was made must not be there to be made again.
+ */
+export function endUncertainIntents(database: DatabaseSync, nowMs: number): void {
+  const startedMs = nowMs - uptime() * 1000;
+  database
+    .prepare(
+      'UPDATE intents SET revoked_at_ms = ?1 WHERE created_at_ms < ?2 AND expires_at_ms > ?1 AND revoked_at_ms IS NULL',
+    )
+    .run(nowMs, startedMs);
 }
 
 /**
  * Intents in an open, migrated database. Nothing is cached: a call that is taken here is gone for every process that has the
  * database open, at once.
  */
-export function createIntentStore(database: DatabaseSync, tokens: TokenLookup): IntentStore {
+export function createIntentStore({ database, counter, tokens }: IntentDatabases): IntentStore {
   const columns = `stored, calls_left, (
     SELECT min(ancestor.revoked_at_ms) FROM intents ancestor
     WHERE ancestor.id IN (SELECT value FROM json_each(intents.lineage))
@@ -67,7 +89,7 @@ export function createIntentStore(database: DatabaseSync, tokens: TokenLookup): 
     },
     revoke: (id, atMs) => revoke.run(atMs, id).changes === 1,
     prune: (beforeMs) => Number(prune.run(beforeMs).changes),
-    ...createCounting(database),
+    ...createCounting(counter),
   };
 }
 

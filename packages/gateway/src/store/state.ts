@@ -3,7 +3,7 @@ import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { type Accounts, createAccounts } from './accounts.ts';
 import { type AssertionKeys, createAssertionKeys } from './assertion-keys.ts';
-import { createIntentStore, type IntentStore } from './intents.ts';
+import { createIntentStore, endUncertainIntents, type IntentStore } from './intents.ts';
 import { migrate } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
 import { createRevocations, type RevocationStore } from './revocations.ts';
@@ -47,12 +47,22 @@ export function openState({ path, nowMs }: StateOptions): State {
   // An older umask or a restored backup may have opened it up. The files SQLite puts beside it take their mode from it.
   chmodSync(path, 0o600);
   const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
+  const counter = new DatabaseSync(path, { open: false, timeout: 5000 });
+  const close = (): void => {
+    if (counter.isOpen) counter.close();
+    database.close();
+  };
   try {
     database.exec('PRAGMA journal_mode = WAL');
     // A revocation that was acknowledged must survive a power cut; writes are rare here, so that costs nothing.
     database.exec('PRAGMA synchronous = FULL');
     database.exec('PRAGMA trusted_schema = OFF');
     migrate(database, path);
+    endUncertainIntents(database, nowMs());
+    counter.open();
+    // The log is not lost when this process ends, only when the machine does.
+    counter.exec('PRAGMA synchronous = NORMAL');
+    counter.exec('PRAGMA trusted_schema = OFF');
     const accounts = createAccounts(database, nowMs);
     const tokens = createTokenStore(database);
     return {
@@ -62,12 +72,12 @@ export function openState({ path, nowMs }: StateOptions): State {
       users: createUsers(database, nowMs),
       oauth: createOAuthStore(database),
       grants: createUpstreamGrants(database),
-      intents: createIntentStore(database, tokens),
+      intents: createIntentStore({ database, counter, tokens }),
       assertionKeys: createAssertionKeys(database),
-      close: () => database.close(),
+      close,
     };
   } catch (error) {
-    database.close();
+    close();
     throw error;
   }
 }
