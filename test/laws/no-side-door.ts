@@ -102,6 +102,7 @@ export const operations: readonly Operation[] = [
   { name: 'users.delete', scope: 'admin:users', changes: true, args: async () => ({ name: 'nobody' }) },
   { name: 'catalog.show', scope: 'admin:read', changes: false, args: none },
   { name: 'gateway.status', scope: 'admin:read', changes: false, args: none },
+  { name: 'metrics.show', scope: 'admin:read', changes: false, args: none },
 ];
 
 /** Starts a gateway on free ports, in a folder of its own. */
