@@ -44,6 +44,11 @@ it('other grants are still the authorization server’s', async () => {
   expect(await ask(world, body)).toMatchObject({ status: 401, body: { error: 'invalid_client' } });
 });
 
+it('the metadata says that there are intents', async () => {
+  const response = await fetch(`${world.origin}/.well-known/oauth-authorization-server/oauth`);
+  expect(await response.json()).toMatchObject({ authorization_details_types_supported: ['intent'] });
+});
+
 it('a token that is bound to a certificate is exchanged with it, and what comes of it is bound to it too', async () => {
   const pki = openPki('acme');
   const server = pki.issue('server', 'IP:127.0.0.1');

@@ -41,6 +41,8 @@ export function createProvider(parts: Parts, keys: readonly JWK[], renderError: 
     },
     findAccount: findAccount(parts),
     extraTokenClaims: extraClaims(parts),
+    // Served beside this, at the same address: exchange of tokens for intents (RFC 8693, RFC 9396 §10).
+    discovery: { authorization_details_types_supported: ['intent'] },
     renderError,
     fetch: (url: string | URL, { method, headers, signal }: RequestInit) =>
       parts.fetch(String(url), {
