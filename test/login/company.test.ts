@@ -5,7 +5,7 @@ import { afterEach, describe, expect, it } from 'vitest';
 import { type Arrival, Browser } from './browser.ts';
 import { type Company, freePort, startCompany } from './company.ts';
 import { authorizeUrl, callWith, newProgram, redeem } from './oauth.ts';
-import { leftFor, openWorld, pageOf, type World } from './world.ts';
+import { leftFor, openWorld, pageOf, password, type World } from './world.ts';
 
 const closers: (() => unknown)[] = [];
 
@@ -137,6 +137,18 @@ describe('the identity provider of a company, to sign in with here', () => {
     const forged = new URL(handed);
     forged.searchParams.set('state', 's1.AAAA');
     expect(pageOf(await browser.open(forged)).status).toBe(400);
+  });
+
+  it('that does not answer leaves the other way to sign in', async () => {
+    const upstream = { name: 'company', issuer: `http://127.0.0.1:${await freePort()}`, clientId: 'gateway' };
+    const world = await open({ upstream }, {});
+    await world.addUser('ada');
+    const browser = world.browser();
+    const login = pageOf(await browser.open(authorizeUrl(world, await newProgram(world))));
+    const page = pageOf(await browser.open(`${login.url.href}/upstream`));
+    expect(page.status).toBe(503);
+    expect(page.html).toContain('does not answer');
+    expect(pageOf(await browser.submit(page, 'login', { name: 'ada', password })).html).toContain('Let Test Agent use');
   });
 
   it('is not believed when it speaks for another issuer (mix-up)', async () => {

@@ -14,6 +14,11 @@ interface Again {
 }
 
 const wrongName: Problem = { status: 401, text: 'The name or the password is not right.' };
+const unreachable: Problem = {
+  status: 503,
+  text: 'It does not answer at the moment. Try again in a minute.',
+  retryAfterMs: 60_000,
+};
 const wrongCode: Problem = { status: 401, text: 'The code is not right. Each works once, for half a minute.' };
 
 /** The login page, and what its forms lead to. */
@@ -61,7 +66,9 @@ export function signInActions(parts: Parts): Actions & { readonly 'GET login': A
     },
     'GET upstream': async (visit) => {
       if (upstream === undefined) return showLogin(visit);
-      sendTo(visit, await upstream.begin(visit.interaction.uid));
+      const to = await upstream.begin(visit.interaction.uid);
+      if (to === undefined) return showLogin(visit, unreachable);
+      sendTo(visit, to);
     },
     'GET arrive': async (visit) => {
       const person = await upstream?.arrive(visit.interaction.uid, visit.request);

@@ -6,8 +6,8 @@ import type { UpstreamProvider } from './settings.ts';
 
 /** Signing in with another OpenID provider. */
 export interface Upstream {
-  /** Where to send the browser. */
-  begin(interaction: string): Promise<string>;
+  /** Where to send the browser; `undefined` while the provider does not answer. */
+  begin(interaction: string): Promise<string | undefined>;
   /** Who came back: the subject of tokens; `undefined` when that did not work. */
   arrive(interaction: string, request: IncomingMessage): Promise<string | undefined>;
 }
@@ -29,7 +29,10 @@ export function createUpstream(parts: Parts, provider: UpstreamProvider): Upstre
       const verifier = oauth.generateRandomCodeVerifier();
       const nonce = oauth.generateRandomNonce();
       const state = parts.records.sealer.seal(stateKind, { interaction, verifier, nonce }, parts.nowMs() + lifeMs);
-      return authorizationUrl(talk, { verifier, nonce, state });
+      return authorizationUrl(talk, { verifier, nonce, state }).catch((err: unknown) => {
+        parts.log.warn({ err, provider: provider.name }, 'the upstream provider cannot be asked');
+        return undefined;
+      });
     },
     async arrive(interaction, request) {
       try {

@@ -81,8 +81,9 @@ function connectWithSystem({ address, port, servername }: ConnectTarget): Promis
   const name = servername === undefined || isIP(servername) !== 0 ? {} : { servername };
   return new Promise((resolve, reject) => {
     system({ hostname: address, host: address, protocol, port: String(port), ...name }, (error, socket) => {
-      if (socket === null) reject(error);
-      else resolve(socket);
+      // A connector that fails passes no socket at all, though its type says `null`.
+      if (socket) resolve(socket);
+      else reject(error ?? new EgressError(`${address} cannot be reached`));
     });
   });
 }

@@ -145,6 +145,17 @@ describe('a guarded fetch', () => {
     expect(dialled).toEqual([]);
   });
 
+  it.each(['http', 'https'])('fails like any other where nobody listens or speaks (%s)', async (scheme) => {
+    const server = createServer();
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    const { port } = server.address() as AddressInfo;
+    const guarded = createGuardedFetch({ allow: { loopback: true }, timeoutMs: 2_000 });
+    closers.push(guarded.close);
+    if (scheme === 'http') await new Promise((resolve) => void server.close(resolve));
+    else closers.push(() => server.close());
+    await expect(guarded.fetch(`${scheme}://127.0.0.1:${port}/`)).rejects.toThrow();
+  });
+
   it('asks this machine over http only where that is allowed', async () => {
     const names = { localhost: ['127.0.0.1'], 'app.localhost': ['10.0.0.1'] };
     const { guarded, dialled } = await world(names, ok, { allow: { loopback: true } });
