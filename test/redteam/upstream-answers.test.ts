@@ -125,6 +125,12 @@ describe('an answer', () => {
     ['that is complete or not, nobody knows', result('{"content":[],"resultType":5}')],
     ['of a task without a name', result('{"resultType":"task","taskId":{"a":1},"status":"working"}')],
     ['with a state longer than any', result(`{"resultType":"input_required","requestState":"${'x'.repeat(3e6)}"}`)],
+    ...['parked:AAAAAAAAAAAAAAAAAAAAAA', 'consent:null', 'consent:{"inputResponsesText":"1"}', 'consent:{'].map(
+      (state): [string, Attack] => [
+        `that claims to be a question of the gateway, ${state},`,
+        result(`{"resultType":"input_required","requestState":${JSON.stringify(state)},"inputRequests":{}}`),
+      ],
+    ),
     [
       'that is a bomb when it is unpacked',
       (_call, { response }) =>

@@ -20,7 +20,9 @@ export interface Departing {
   readonly retry: Retry | undefined;
 }
 
-const prefix = 'consent:';
+/** What the state of the gateway's own question begins with. No service may give out one like it. */
+export const consentPrefix = 'consent:';
+const prefix = consentPrefix;
 const questionKey = 'consent';
 /** A question that waits leaves this much of the call's time for the call itself, in milliseconds. */
 const reserveMs = 5_000;

@@ -8,7 +8,7 @@ import {
   type Target,
   type Upstream,
 } from '@sallyport/core';
-import { withConsent } from './consent.ts';
+import { consentPrefix, withConsent } from './consent.ts';
 import { isHarmless, undeclared } from './questions.ts';
 import type { Sealing } from './sealing.ts';
 import { createShares } from './shares.ts';
@@ -36,7 +36,10 @@ export function createDispatch(ports: DispatchPorts): Stages['dispatch'] {
   const shares = createShares(maxInFlightPerAccount);
   const openAt = (upstream: Upstream) => async (permit: Permit, hop: Hop) => {
     const release = shares.take(`${accountKey(permit.principal)}\n${permit.target.service}`);
-    return upstream.open(permit, hop).finally(release);
+    const answer = await upstream.open(permit, hop).finally(release);
+    if (isForged(answer))
+      throw new GatewayError('upstream_failed', {}, { cause: 'it asks in the name of the gateway' });
+    return answer;
   };
   return async (permit, hop) => {
     const upstream = find(permit.target.service);
@@ -63,6 +66,13 @@ export function createDispatch(ports: DispatchPorts): Stages['dispatch'] {
         : open(permit, ready);
     });
   }
+}
+
+/** Whether a service has written the state of a question that only the gateway asks. */
+function isForged({ resultType, text }: Answer): boolean {
+  if (resultType !== 'input_required') return false;
+  const { requestState } = JSON.parse(text) as { readonly requestState?: unknown };
+  return typeof requestState === 'string' && requestState.startsWith(consentPrefix);
 }
 
 const notVisitable = 'it asks to open what is no plain web address';

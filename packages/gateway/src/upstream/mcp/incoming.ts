@@ -1,6 +1,7 @@
 import { type Answer, GatewayError, type Hop, type JsonText } from '@sallyport/core';
 import { isJsonObject, type JsonValue, serverFault, urlQuestions } from '@sallyport/protocol';
 import { isVisitable } from '../questions.ts';
+import { parkedPrefix } from '../sealing.ts';
 import type { ServerAnswer } from './conversation.ts';
 import { withoutOwnNames } from './own-names.ts';
 
@@ -47,10 +48,11 @@ function allVisitable({ data }: Refusal): boolean {
 type Refusal = Extract<ServerAnswer, { kind: 'error' }>;
 
 function toResult({ text, value }: Extract<ServerAnswer, { kind: 'result' }>, instance: string): Answer {
-  const { resultType, isError, taskId } = value;
+  const { resultType, isError, taskId, requestState } = value;
   const isOdd = resultType !== undefined && typeof resultType !== 'string';
   if (isOdd || (resultType === 'task' && typeof taskId !== 'string'))
     throw new GatewayError('upstream_failed', {}, odd);
+  if (String(requestState).startsWith(parkedPrefix)) throw new GatewayError('upstream_failed', {}, parked);
   return {
     text: withoutOwnNames(text),
     isError: isError === true,
@@ -59,6 +61,7 @@ function toResult({ text, value }: Extract<ServerAnswer, { kind: 'result' }>, in
   };
 }
 
+const parked = { cause: 'its state is one of a call that waits here' };
 const odd = { cause: 'nobody can tell whether its result is complete, or of which task' };
 
 /** That the server wants a token, limits the gateway or is broken is not for the caller. */
