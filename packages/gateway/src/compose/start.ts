@@ -13,7 +13,7 @@ import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
 import { createCredentials, type GatewayCredentials, pagesOf, signedInPathOf } from './credentials.ts';
-import { createIdentity, type IdentityParts, publicUrlOf } from './identity.ts';
+import { createIdentity, type Identity, type IdentityParts, publicUrlOf } from './identity.ts';
 import { createIntentExchange, type IntentExchange } from './intents.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
@@ -99,15 +99,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     signedInPath: signedInPathOf(config),
   });
   const identity = createIdentity({ ...facts, builtIn });
-  const metrics = createMetrics({ ...facts, auditLog: stores.auditLog });
-  const shared = {
-    authenticators: identity.authenticators,
-    onRecheck: createRecheck(stores.state.tokens.version, life),
-    record: metrics.counting(openRecord(options, stores, life)),
-    sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
-    intents: stores.state.intents,
-    ...{ nowMs, log },
-  };
+  const { shared, metrics } = openShared({ options, facts, identity, sealer });
   const settingsParts: SettingsParts = {
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
@@ -121,15 +113,8 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const isReady = () => !registry.settling;
   const owner = ownerPlane(
     {
-      ...shared,
-      stores,
-      agents,
-      isReady,
-      maxTokenLifeMs,
-      issuerNames: identity.issuerNames,
-      credentials,
-      live,
-      metrics: metrics.text,
+      ...{ ...shared, stores, agents, isReady, maxTokenLifeMs, credentials, live },
+      ...{ issuerNames: identity.issuerNames, metrics: metrics.text },
     },
     settingsParts,
   );
@@ -160,6 +145,28 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     ...{ options, live, life, stores, agents, owner, exchange, open, settingsParts, maxTokenLifeMs },
     ...{ mcpUrl: url.href, adminUrl: admin.url },
   });
+}
+
+interface SharedParts {
+  readonly options: StartOptions;
+  readonly facts: IdentityParts;
+  readonly identity: Identity;
+  readonly sealer: Sealer;
+}
+
+/** What all planes have in common, and what counts their calls. */
+function openShared({ options, facts, identity, sealer }: SharedParts) {
+  const { stores, life, log } = facts;
+  const metrics = createMetrics({ ...facts, auditLog: stores.auditLog });
+  const shared = {
+    authenticators: identity.authenticators,
+    onRecheck: createRecheck(stores.state.tokens.version, life),
+    record: metrics.counting(openRecord(options, stores, life)),
+    sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
+    intents: stores.state.intents,
+    ...{ nowMs, log },
+  };
+  return { shared, metrics };
 }
 
 interface AgentsParts {
