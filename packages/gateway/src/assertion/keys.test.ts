@@ -63,6 +63,17 @@ describe('the keys that statements are signed with', () => {
     expect(ringAt(store, () => 0).signing().kid).toBe(kid);
   });
 
+  it('that were taken out of the store sign no more, and another one does', () => {
+    let now = 0;
+    const store = memory();
+    const ring = ringAt(store, () => now);
+    const { kid } = ring.signing();
+    store.removeKey(kid);
+    now += 5_000;
+    expect(ring.signing().kid).not.toBe(kid);
+    expect(kidsIn(ring.published())).toEqual([ring.signing().kid]);
+  });
+
   it('put under the name of another are not used', () => {
     const store = memory();
     ringAt(store, () => 0).signing();

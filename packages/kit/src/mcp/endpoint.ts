@@ -150,7 +150,12 @@ async function serve({ request, response, door, route }: Serving): Promise<void>
   // The SDK passes this on with the request, and looks into nothing of it.
   if (admitted.vouched) {
     const { principal } = admitted.vouched;
-    const auth = { token: '', clientId: principal.client, scopes: [...principal.scopes], extra: { ...admitted } };
+    const auth = {
+      token: '',
+      clientId: principal.client,
+      scopes: [...principal.scopes],
+      extra: { vouched: admitted.vouched },
+    };
     Object.assign(request, { auth });
   }
   await route(request, response, admitted);
