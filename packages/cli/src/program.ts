@@ -223,10 +223,20 @@ function addAudit(program: Command, context: Context): void {
     )
     .action(async (options) => (await load()).searchAudit(options, context));
   withSearch(withAdmin(audit.command('export')))
-    .description('Print records as NDJSON.')
+    .description('Print records for other programs, a line each.')
+    .addOption(
+      new Option('--format <name>', 'how').choices(['ndjson', 'ocsf', 'otlp', 'cef', 'syslog']).default('ndjson'),
+    )
+    .option('--after <seq>', 'only records after this one: where the last export ended', toSeq)
     .option('--evidence', 'all records of a time, without a gap, with what it takes to verify them elsewhere')
     .option('--until <time>', 'up to this time; with --evidence')
-    .addHelpText('after', examples('sallyport audit export --evidence --since 24h > today.ndjson'))
+    .addHelpText(
+      'after',
+      examples(
+        'sallyport audit export --format cef --after 20852 | logger -n siem -P 514 -T',
+        'sallyport audit export --evidence --since 24h > today.ndjson',
+      ),
+    )
     .action(async ({ evidence, ...options }) => {
       if (evidence) return (await loadEvidence()).exportEvidence(options, context);
       return (await load()).exportAudit(options, context);
@@ -260,6 +270,11 @@ function addAuditEvidence(audit: Command, context: Context): void {
   withAdmin(audit.command('key'))
     .description('Print the public key that verifies checkpoints of the log (c2sp.org/signed-note).')
     .action(async (options) => (await loadEvidence()).showKey(options, context));
+}
+
+function toSeq(text: string): number {
+  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('The number of a record.');
+  return Number(text);
 }
 
 function collect(value: string, before: readonly string[] = []): readonly string[] {

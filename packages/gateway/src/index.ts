@@ -4,6 +4,7 @@ export {
   type AuditPage,
   type AuditRow,
   auditVerifierKey,
+  type ExportFormat,
   exportAudit,
   exportEvidence,
   type Finding,

@@ -1,10 +1,12 @@
-import type { AuditFilter, searchAudit as search } from '@sallyport/gateway';
+import { hostname } from 'node:os';
+import type { AuditFilter, ExportFormat, searchAudit as search } from '@sallyport/gateway';
 import { type AdminOptions, configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { parseTime } from '../duration.ts';
 import { CliError } from '../exit.ts';
 import { printableLine, type Style } from '../terminal/style.ts';
 import { pad, table } from '../terminal/table.ts';
+import { version } from '../version.ts';
 import { auditFile } from './audit-files.ts';
 import { intentIdIn } from './trace.ts';
 
@@ -18,6 +20,12 @@ export interface SearchOptions extends AdminOptions {
   readonly intent?: string;
   readonly since?: string;
   readonly limit?: number;
+}
+
+/** Options of `audit export`. */
+export interface ExportOptions extends SearchOptions {
+  readonly format: ExportFormat;
+  readonly after?: number;
 }
 
 type AuditRow = ReturnType<typeof search>[number];
@@ -60,10 +68,17 @@ export async function searchAudit(options: SearchOptions, context: Context): Pro
 }
 
 /** `audit export` */
-export async function exportAudit(options: SearchOptions, context: Context): Promise<void> {
+export async function exportAudit(options: ExportOptions, context: Context): Promise<void> {
   const gateway = await import('@sallyport/gateway');
-  for (const line of gateway.exportAudit(await auditPath(options, context), filterOf(options)))
+  const path = await auditPath(options, context);
+  const { format, after: afterSeq = 0 } = options;
+  const source = { host: hostname(), version };
+  let last = afterSeq;
+  for (const { seq, line } of gateway.exportAudit(path, { filter: filterOf(options), format, afterSeq, source })) {
     context.stdout.write(line);
+    last = seq;
+  }
+  if (last > afterSeq) say(context, `Go on from here with --after ${last}.`);
 }
 
 async function auditPath(options: AdminOptions, context: Context): Promise<string> {

@@ -2,6 +2,7 @@ export { AuditLogDamaged } from './chain.ts';
 export type { Finding } from './check.ts';
 export { type Durability, type DurabilityRules, defaultDurability } from './durability.ts';
 export { exportEvidence, type Span, verifyEvidence } from './evidence.ts';
+export { type ExportFormat, exportFormats } from './formats.ts';
 export { type AuditLogOptions, AuditLogUnavailable, type AuditStats, type OpenAuditLog, openAuditLog } from './log.ts';
 export {
   type AuditProof,
@@ -14,7 +15,15 @@ export {
 export { type AuditRow, auditVerifierKey, openSealed } from './reader.ts';
 export type { StoredRecord } from './row.ts';
 export type { AuditKeys } from './seal.ts';
-export { type AuditFilter, type AuditPage, exportAudit, searchAudit, type TailOptions, tailAudit } from './search.ts';
+export {
+  type AuditFilter,
+  type AuditPage,
+  type ExportOptions,
+  exportAudit,
+  searchAudit,
+  type TailOptions,
+  tailAudit,
+} from './search.ts';
 export { createRecord, type RecordOptions, type RecordStage } from './stage.ts';
 export type { OnRecord, ToldRecord } from './teller.ts';
 export { type Verification, type VerifyOptions, verifyAudit } from './verify.ts';

@@ -41,10 +41,13 @@ describe('reading a log', () => {
   });
 
   it('exports each row as a line of JSON, oldest first', () => {
-    const lines = [...exportAudit(place.path, { subject: 'user-1' })].map((line) => JSON.parse(line));
+    const source = { host: 'gate', version: '1' };
+    const exported = (more: object) => [...exportAudit(place.path, { source, ...more })];
+    const lines = exported({ filter: { subject: 'user-1' } }).map(({ line }) => JSON.parse(line));
     expect(lines.map(({ seq }) => seq)).toEqual([2, 5, 8, 11, 14, 17, 20, 23, 26, 29]);
     expect(Object.keys(lines[0])).toEqual(['seq', 'hash', 'record', 'sealed']);
-    expect([...exportAudit(place.path)]).toHaveLength(31);
+    expect(exported({})).toHaveLength(31);
+    expect(exported({ afterSeq: 29, format: 'cef' }).map(({ seq }) => seq)).toEqual([30, 31]);
   });
 
   it('follows what is written until it is told to stop', async () => {

@@ -1,4 +1,5 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import { type ExportFormat, type ExportSource, formatRow } from './formats.ts';
 import { type AuditRow, openForReading, toAuditRow } from './reader.ts';
 import { type Row, rowColumns } from './row.ts';
 
@@ -91,11 +92,37 @@ export async function* tailAudit(path: string, options: TailOptions = {}): Async
   }
 }
 
-/** Writes rows as NDJSON, oldest first, one line `{"seq","hash","record","sealed"?}` each; `sealed` stays encrypted, in base64. */
-export function* exportAudit(path: string, filter: AuditFilter = {}): Generator<string, void> {
-  for (const { seq, hash, record, sealed } of rowsOf(path, filter, [0, lastSeq(path)])) {
-    const line = { seq, hash, record, ...(sealed && { sealed: Buffer.from(sealed).toString('base64') }) };
-    yield `${JSON.stringify(line)}\n`;
+/** What to write, and from where on. */
+export interface ExportOptions {
+  readonly filter?: AuditFilter;
+  /** Default `ndjson`: one line `{"seq","hash","record","sealed"?}` each; `sealed` stays encrypted, in base64. */
+  readonly format?: ExportFormat;
+  /** Only rows after this one: the last one that arrived. Whoever goes on from there gets every row at least once. */
+  readonly afterSeq?: number;
+  readonly source: Omit<ExportSource, 'origin'>;
+}
+
+/** A line to send, and the row it is of. */
+export interface ExportedLine {
+  readonly seq: number;
+  readonly line: string;
+}
+
+/** Writes rows for other programs, oldest first. */
+export function* exportAudit(path: string, options: ExportOptions): Generator<ExportedLine, void> {
+  const { filter = {}, format = 'ndjson', afterSeq = 0, source } = options;
+  const whole = { ...source, origin: originOf(path) };
+  for (const row of rowsOf(path, filter, [afterSeq, lastSeq(path)])) {
+    yield { seq: row.seq, line: formatRow(row, format, whole) };
+  }
+}
+
+function originOf(path: string): string {
+  const db = openForReading(path);
+  try {
+    return String(db.prepare('SELECT origin FROM meta').get()?.origin);
+  } finally {
+    db.close();
   }
 }
 
