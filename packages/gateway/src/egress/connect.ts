@@ -31,8 +31,8 @@ export interface GuardedConnectorOptions {
 
 /**
  * A connector for undici that cannot be made to reach an address that is not lawful. The name is resolved once, every address of
- * it is checked (one that is not lawful spoils the name: that is how rebinding looks), and the connection goes to one of the
- * addresses that were checked.
+ * it is checked (one that is not lawful spoils the name: that is how rebinding looks), and the connection goes to the first of
+ * them that answers.
  */
 export function createGuardedConnector(options: GuardedConnectorOptions): buildConnector.connector {
   const { resolve = resolveWithSystem, connect = connectWithSystem, allow = {} } = options;
@@ -58,14 +58,23 @@ interface Means {
   readonly mayReach: AddressCheck;
 }
 
+/** So many of the addresses of a name are tried: it is a stranger who says how many there are. */
+const mostTries = 4;
+
 async function open({ hostname, port, isTls }: Wanted, { resolve, connect, mayReach }: Means): Promise<Socket> {
   const host = hostname.replace(/^\[|\]$/g, '');
   const addresses = isIP(host) === 0 ? await resolve(host) : [host];
-  const [address] = addresses;
-  if (address === undefined) throw new EgressError(`${host} has no address`);
   if (!addresses.every(mayReach)) throw new EgressError(`${host} is at an address that must not be reached`);
-  if (!isTls && !isLoopback(address)) throw new EgressError(`${host} is asked without TLS`);
-  return connect({ address, port, ...(isTls && { servername: host }) });
+  if (!isTls && !addresses.every(isLoopback)) throw new EgressError(`${host} is asked without TLS`);
+  let failure: unknown = new EgressError(`${host} has no address`);
+  for (const address of addresses.slice(0, mostTries)) {
+    try {
+      return await connect({ address, port, ...(isTls && { servername: host }) });
+    } catch (error) {
+      failure = error;
+    }
+  }
+  throw failure;
 }
 
 async function resolveWithSystem(hostname: string): Promise<readonly string[]> {

@@ -145,6 +145,20 @@ describe('a guarded fetch', () => {
     expect(dialled).toEqual([]);
   });
 
+  it('goes on to the next address where one does not answer', async () => {
+    const server = createServer(ok);
+    await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+    closers.push(
+      () => server.close(),
+      () => server.closeAllConnections(),
+    );
+    const { port } = server.address() as AddressInfo;
+    const resolve = async () => ['::1', '127.0.0.1'];
+    const guarded = createGuardedFetch({ allow: { loopback: true }, resolve });
+    closers.push(guarded.close);
+    expect((await guarded.fetch(`http://localhost:${port}/`)).status).toBe(200);
+  });
+
   it.each(['http', 'https'])('fails like any other where nobody listens or speaks (%s)', async (scheme) => {
     const server = createServer();
     await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
