@@ -43,18 +43,11 @@ beforeEach(async () => {
   deps = {
     ...{ tokens: state.tokens, accounts: state.accounts, revocations: state.revocations },
     ...{ pepper: createSecretKey(randomBytes(32)), nowMs: () => nowMs, maxTokenLifeMs: () => 90 * day },
-    scopesOf: () => [],
+    ...{ scopesOf: () => [], issuerNames: () => ['company'], gatewayName: () => 'Test', openMessage: () => undefined },
+    ...{ intents: state.intents, users: state.users, catalog: () => empty, auditPath: join(folder, 'audit.db') },
+    ...{ metrics: async () => 'a_metric 1\n', status: () => ({ version: '0.0.0' }) },
     credentials: { connect: async () => undefined, list: () => [], revoke: async () => 0 },
-    intents: state.intents,
-    auditPath: join(folder, 'audit.db'),
-    openMessage: () => undefined,
-    users: state.users,
     sealTotp: (user: string, secret: string) => `${user} ${secret}`,
-    gatewayName: () => 'Test',
-    issuerNames: () => ['company'],
-    catalog: () => empty,
-    metrics: async () => 'a_metric 1\n',
-    status: () => ({ version: '0.0.0' }),
   };
   listener = await listenForAdmin(
     { ...edges, pipeline: composeAdmin(), isReady: () => true },
@@ -70,8 +63,7 @@ afterEach(async () => {
 });
 
 const edges = {
-  newCallId: () => randomUUID() as CallId,
-  nowMs: () => nowMs,
+  ...{ newCallId: () => randomUUID() as CallId, nowMs: () => nowMs },
   newTrace: () => ({ traceId: 'a'.repeat(32), spanId: 'b'.repeat(16), sampled: false }),
 };
 
@@ -82,11 +74,8 @@ function composeAdmin() {
     authenticators: authenticatorKinds.map((kind) => kind.create(deps)),
     catalog: createLiveCatalog({ registry, overrideFor: () => ({}), log }),
     rate: { rate: () => undefined, rateDenied: (_principal, refusal) => refusal },
-    record: async (record) => {
-      records.push(record);
-    },
-    viewNamed: () => undefined,
-    redaction: { groups: [], rules: [] },
+    record: async (record) => void records.push(record),
+    ...{ viewNamed: () => undefined, redaction: { groups: [], rules: [] } },
     sealing: createSealing({ sealer: plainSealer, nowMs: () => nowMs, gatewayId: 'test' }),
     nowMs: () => nowMs,
   });
