@@ -278,3 +278,20 @@ it('asks nobody else for consent with the page of a user, even where all wait fo
   const all = [...pages.values()].flatMap((seen) => [...seen]);
   expect(new Set(all).size).toBe(all.length);
 });
+
+it('asks once for all who wait: for metadata, and to be registered', async () => {
+  const { world, upstream, server } = await open(({ upstream: service }) => {
+    const { judge } = service;
+    service.judge = (received, method) =>
+      method === 'tools/call' && received.headers.authorization === undefined ? judge(received, method) : undefined;
+  });
+  await world.listed();
+  const tokens = await Promise.all(Array.from({ length: 12 }, (_, index) => world.mint(`user-${index}`)));
+  const said = await Promise.all(tokens.map((token) => callAs(world, token, { visit: agree })));
+  expect(said.every((one) => one.startsWith('shown: Bearer'))).toBe(true);
+  const asked = (where: readonly { readonly url: string }[], path: string) =>
+    where.filter(({ url }) => url === path).length;
+  expect(asked(server.received, '/register')).toBe(1);
+  expect(server.tokenRequests()).toHaveLength(12);
+  expect(asked(upstream.received, metadataPath)).toBeLessThan(30);
+});

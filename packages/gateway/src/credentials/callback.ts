@@ -77,11 +77,13 @@ export function createConsentPages(options: ConsentOptions) {
     if (flow === undefined) return { page: gonePage() };
     const detour = await checkPerson(options, flow, request);
     if (detour) return detour;
-    if (method === 'GET') {
-      const { origin } = new URL(flow.discovered.server.authorization_endpoint ?? options.origin());
-      return { page: beginPage({ ...flow, server: origin, path }) };
+    try {
+      if (method === 'POST') return await begin(options, flow, request);
+      const { origin } = endpointFor(flow.discovered);
+      return method === 'GET' ? { page: beginPage({ ...flow, server: origin, path }) } : undefined;
+    } catch (error) {
+      return failed(options, flow, error);
     }
-    return method === 'POST' ? begin(options, flow, request) : undefined;
   };
 }
 
@@ -120,22 +122,18 @@ async function begin(options: ConsentOptions, flow: Flow, request: BrowserReques
   if (request.origin !== undefined && request.origin !== origin) {
     return { page: failedPage('This was sent from another site.', 403) };
   }
-  try {
-    const redirectUri = `${origin}${callbackPath}`;
-    const client = await clientAt(service, discovered.server, redirectUri);
-    const use = dpopOf(service);
-    const isBound = use === 'always' || (use === 'auto' && discovered.wantsDpop);
-    const dpop = isBound ? await createDpopKey(nowMs) : undefined;
-    const [browser, state, codeVerifier] = [drawSecret(), drawSecret(), oauth.generateRandomCodeVerifier()];
-    const begun = { browser: hashOf(browser), state, codeVerifier, client, redirectUri, dpop };
-    const location = await authorizationUrl(discovered, begun, scopes);
-    flow.begun = begun;
-    const secure = origin.startsWith('https:') ? '; Secure' : '';
-    const cookie = `${cookieName(state)}=${browser}; Path=${consentPath}; HttpOnly; SameSite=Lax; Max-Age=900${secure}`;
-    return { location, headers: { 'Set-Cookie': cookie } };
-  } catch (error) {
-    return failed(options, flow, error);
-  }
+  const redirectUri = `${origin}${callbackPath}`;
+  const client = await clientAt(service, discovered.server, redirectUri);
+  const use = dpopOf(service);
+  const isBound = use === 'always' || (use === 'auto' && discovered.wantsDpop);
+  const dpop = isBound ? await createDpopKey(nowMs) : undefined;
+  const [browser, state, codeVerifier] = [drawSecret(), drawSecret(), oauth.generateRandomCodeVerifier()];
+  const begun = { browser: hashOf(browser), state, codeVerifier, client, redirectUri, dpop };
+  const location = await authorizationUrl(discovered, begun, scopes);
+  flow.begun = begun;
+  const secure = origin.startsWith('https:') ? '; Secure' : '';
+  const cookie = `${cookieName(state)}=${browser}; Path=${consentPath}; HttpOnly; SameSite=Lax; Max-Age=900${secure}`;
+  return { location, headers: { 'Set-Cookie': cookie } };
 }
 
 async function authorizationUrl(
@@ -143,11 +141,7 @@ async function authorizationUrl(
   { client, redirectUri, state, codeVerifier, dpop }: NonNullable<Flow['begun']>,
   scopes: readonly string[] | undefined,
 ): Promise<string> {
-  const url = URL.parse(server.authorization_endpoint ?? '');
-  const isLawful = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackName(url.hostname));
-  if (url === null || !isLawful || url.username !== '' || url.hash !== '') {
-    throw new CredentialFailure('no_endpoint', `${plainUrl(server.issuer)} has no address to send a browser to`);
-  }
+  const url = endpointFor({ server });
   const scope = scopeText(scopes);
   const parameters = {
     response_type: 'code',
@@ -164,6 +158,14 @@ async function authorizationUrl(
   };
   for (const [name, value] of Object.entries(parameters)) url.searchParams.set(name, value);
   return url.href;
+}
+
+/** Where a browser may be sent: over TLS, or within this very machine. */
+function endpointFor({ server }: Pick<Discovered, 'server'>): URL {
+  const url = URL.parse(server.authorization_endpoint ?? '');
+  const isLawful = url?.protocol === 'https:' || (url?.protocol === 'http:' && isLoopbackName(url.hostname));
+  if (url !== null && isLawful && url.username === '' && url.hash === '') return url;
+  throw new CredentialFailure('no_endpoint', `${plainUrl(server.issuer)} has no address to send a browser to`);
 }
 
 function isLoopbackName(name: string): boolean {

@@ -33,6 +33,7 @@ describe('a credential of the configuration', () => {
     [{ kind: 'bearer', token: { file: 'a', env: 'B' } }, 'token: expected either file or env'],
     [{ kind: 'bearer', token: { env: 'a b' } }, 'token.env: expected the name of a variable'],
     [{ kind: 'header', name: 'X Key', value: { env: 'K' } }, 'name: expected the name of a header'],
+    [{ kind: 'header', name: 'Mcp-Session-Id', value: { env: 'K' } }, 'name: expected a header that is not one of'],
     [{ kind: 'oauth', token: { env: 'K' } }, 'token: expected nothing: kind oauth has no token'],
     [{ kind: 'none', dpop: 'auto' }, 'dpop: expected nothing: kind none has no dpop'],
     [{ kind: 'password' }, 'kind: expected one of none, bearer'],

@@ -20,6 +20,9 @@ const algorithm = () =>
     .prefault('ES256')
     .describe('Signature algorithm of `key`.');
 
+/** What these say is not for a configuration to say. */
+const protocolHeader =
+  /^(accept.*|connection|content-.*|cookie|dpop|expect|host|keep-alive|last-event-id|mcp-.*|te|trace.*|trailer|transfer-encoding|upgrade)$/i;
 const variable = /^[A-Za-z_]\w*$/;
 const loopbackName = /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/;
 
@@ -127,6 +130,7 @@ const staticKeys = (field: ConfigFields) => ({
   token: secretShape(field).optional().describe('Of `bearer`: the token.'),
   name: text('the name of a header')
     .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, { error: 'expected the name of a header' })
+    .refine((name) => !protocolHeader.test(name), { error: 'expected a header that is not one of HTTP or MCP itself' })
     .optional()
     .describe('Of `header`: its name.'),
   value: secretShape(field).optional().describe('Of `header`: its value.'),

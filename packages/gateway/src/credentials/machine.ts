@@ -9,6 +9,7 @@ import type { OauthFetch } from './http.ts';
 import { requestMachineToken } from './machine-grants.ts';
 import { type Renew, toOutbound, union } from './outbound.ts';
 import type { MachineSettings } from './settings.ts';
+import { createSingleFlight } from './single-flight.ts';
 import type { UpstreamCredential } from './source.ts';
 import { createTokenCache } from './token-cache.ts';
 
@@ -23,6 +24,9 @@ export interface MachineOptions {
   readonly nowMs: () => number;
 }
 
+/** However much more an upstream wants, there is an end to what is asked for. */
+const mostScopes = 100;
+
 /**
  * Tokens that the gateway gets by itself: client credentials, token exchange, cross app access, workload identity. The first
  * request to an upstream goes without one, unless the issuer is configured: only its refusal says whose tokens it takes.
@@ -34,7 +38,10 @@ export function createMachineCredential(options: MachineOptions): UpstreamCreden
   let scopes = settings.scopes;
   let dpop: DpopKey | undefined;
 
-  const learn = async (challenge: Challenge): Promise<Discovered> => {
+  const once = createSingleFlight<Discovered>();
+  const learn = (challenge: Challenge): Promise<Discovered> =>
+    once(JSON.stringify(challenge), () => learnAlone(challenge));
+  const learnAlone = async (challenge: Challenge): Promise<Discovered> => {
     const { issuer, resource } = settings;
     known = await discover({ address, challenge, issuer, resource, fetch });
     scopes ??= challenge.scopes ?? known.scopes;
@@ -54,7 +61,8 @@ export function createMachineCredential(options: MachineOptions): UpstreamCreden
         const challenge = readChallenge(refusal.challenge);
         if (refusal.status === 403) {
           const wider = union(scopes, challenge.scopes);
-          if (known === undefined || wider.length === (scopes?.length ?? 0)) return undefined;
+          const isMore = wider.length > (scopes?.length ?? 0) && wider.length <= mostScopes;
+          if (known === undefined || !isMore) return undefined;
           scopes = wider;
           return outbound(principal, known);
         }

@@ -2,6 +2,7 @@ import { discoverServer } from './discovery.ts';
 import { CredentialFailure } from './failure.ts';
 import { requestByGrant } from './grants.ts';
 import type { Grant } from './keeper.ts';
+import { createSingleFlight } from './single-flight.ts';
 import type { UserOptions } from './user.ts';
 
 /** What refreshing needs of what users' credentials are made of. */
@@ -23,12 +24,10 @@ export function usableUntilMs({ stored, tokens }: Grant): number {
  * @throws CredentialFailure when the server cannot be asked, or does not know the client.
  */
 export function createRefresh(options: RefreshOptions): (grant: Grant) => Promise<Grant | undefined> {
-  const running = new Map<string, Promise<Grant | undefined>>();
+  const once = createSingleFlight<Grant | undefined>();
   return (grant) => {
-    const key = JSON.stringify([grant.stored.user, grant.stored.upstream, grant.stored.issuer]);
-    const known = running.get(key) ?? renew(options, grant).finally(() => running.delete(key));
-    running.set(key, known);
-    return known;
+    const { user, upstream, issuer } = grant.stored;
+    return once(JSON.stringify([user, upstream, issuer]), () => renew(options, grant));
   };
 }
 

@@ -1,6 +1,6 @@
 import type { OutboundCredential } from '@sallyport/core';
 import type { ReadSecret } from './client.ts';
-import { asRefusal } from './failure.ts';
+import { asRefusal, CredentialFailure } from './failure.ts';
 import type { CredentialSettings } from './settings.ts';
 import type { UpstreamCredential } from './source.ts';
 
@@ -13,8 +13,14 @@ export function createStaticCredential(
   const credential = (): Promise<OutboundCredential> =>
     asRefusal(service, async () =>
       settings.kind === 'bearer'
-        ? { kind: 'bearer', token: readSecret(settings.token) }
-        : { kind: 'header', name: settings.name, value: readSecret(settings.value) },
+        ? { kind: 'bearer', token: showable(readSecret(settings.token)) }
+        : { kind: 'header', name: settings.name, value: showable(readSecret(settings.value)) },
     );
   return { forCall: credential, forItself: credential };
+}
+
+/** Printable ASCII: what does not fit a header would fail the request with words of others. */
+function showable(secret: string): string {
+  if (/^[\x20-\x7e]+$/.test(secret)) return secret;
+  throw new CredentialFailure('no_secret', 'a secret has characters in it that cannot be shown in a header');
 }

@@ -18,6 +18,7 @@ import { createKeeper, type GrantStore, type Keeper, type Sealer, type StoredGra
 import { createMachineCredential } from './machine.ts';
 import { clientAt, clientDocument } from './registration.ts';
 import type { CredentialSettings, OauthSettings, UserSettings } from './settings.ts';
+import { createSingleFlight } from './single-flight.ts';
 import type { UpstreamCredential } from './source.ts';
 import { createStaticCredential } from './static.ts';
 import { createUserCredential, type UserCredential } from './user.ts';
@@ -79,6 +80,9 @@ export interface UpstreamCredentials {
 export function createUpstreamCredentials(options: UpstreamCredentialOptions): UpstreamCredentials {
   const { upstreams, store, sealer, origin, nowMs } = options;
   const keeper = createKeeper({ store, sealer, nowMs });
+  const once = createSingleFlight<Client>();
+  const clientAt: ClientFor = (service, server, redirectUri) =>
+    once(JSON.stringify([service, server.issuer]), () => clientFor(options, service, { server, redirectUri }));
   const flows = createFlows(nowMs);
   const made = new Map<string, UpstreamCredential>();
   const users = new Map<string, UserCredential>();
@@ -91,7 +95,11 @@ export function createUpstreamCredentials(options: UpstreamCredentialOptions): U
     const { credential } = upstream;
     if (credential.kind === 'none') continue;
     if (credential.kind === 'oauth') {
-      const user = createUserCredential({ ...userParts(options, service, credential), keeper, ask });
+      const user = createUserCredential({
+        ...userParts(options, service, credential),
+        ...{ keeper, ask },
+        clientAt: (server, redirectUri) => clientAt(service, server, redirectUri),
+      });
       users.set(service, user);
       made.set(service, user);
     } else made.set(service, withoutConsent(options, service, upstream));
@@ -99,7 +107,7 @@ export function createUpstreamCredentials(options: UpstreamCredentialOptions): U
   const pages = createConsentPages({
     ...{ flows, keeper, origin, nowMs, onGranted: options.onGranted },
     fetch: (service) => fetchOf(options, service),
-    clientAt: (service, server, redirectUri) => clientFor(options, service, { server, redirectUri }),
+    clientAt,
     forgetClient: (service, issuer) => store.removeClient(service, issuer),
     dpopOf: (service) => oauthOf(options, service)?.dpop ?? 'never',
     onFailed: ({ service }, failure) => options.onFailed(service, failure),
@@ -121,6 +129,8 @@ export function createUpstreamCredentials(options: UpstreamCredentialOptions): U
     revoke: (which) => revoke({ options, keeper, flows }, which),
   };
 }
+
+type ClientFor = (service: string, server: Discovered['server'], redirectUri: string) => Promise<Client>;
 
 /** Where the document is by which the gateway introduces itself. */
 const documentPath = `${consentPath}/client.json`;
@@ -152,8 +162,6 @@ function userParts(options: UpstreamCredentialOptions, service: string, settings
     ...{ service, settings, nowMs: options.nowMs },
     address: options.upstreams.get(service)?.address ?? '',
     fetch: fetchOf(options, service),
-    clientAt: (server: Discovered['server'], redirectUri: string) =>
-      clientFor(options, service, { server, redirectUri }),
     askUpstream: () => options.askUpstream(service),
     forgetClient: (issuer: string) => options.store.removeClient(service, issuer),
     onMissing(message: string) {

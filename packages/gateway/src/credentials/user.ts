@@ -10,6 +10,7 @@ import type { Grant, Keeper } from './keeper.ts';
 import { type Renew, toOutbound, union } from './outbound.ts';
 import { createRefresh, usableUntilMs } from './refresh.ts';
 import type { UserSettings } from './settings.ts';
+import { createSingleFlight, type SingleFlight } from './single-flight.ts';
 import type { UpstreamCredential } from './source.ts';
 
 /** What credentials that users consent to are made of. */
@@ -50,6 +51,7 @@ export function createUserCredential(options: UserOptions): UserCredential {
   const self: Self = {
     options,
     refresh: createRefresh(options),
+    once: createSingleFlight(),
     heard: Promise.withResolvers<Challenge>(),
     known: undefined,
     wider: undefined,
@@ -70,6 +72,7 @@ interface Known {
 interface Self {
   readonly options: UserOptions;
   readonly refresh: (grant: Grant) => Promise<Grant | undefined>;
+  readonly once: SingleFlight<Discovered>;
   /** The first refusal. */
   readonly heard: PromiseWithResolvers<Challenge>;
   known: Known | undefined;
@@ -98,9 +101,13 @@ async function connect(self: Self): Promise<string> {
   return ask({ ...itself, service, scopes, discovered }).url;
 }
 
-async function learn(self: Self, challenge: Challenge): Promise<Discovered> {
-  const { address, fetch, settings } = self.options;
+function learn(self: Self, challenge: Challenge): Promise<Discovered> {
   self.heard.resolve(challenge);
+  return self.once(JSON.stringify(challenge), () => learnAlone(self, challenge));
+}
+
+async function learnAlone(self: Self, challenge: Challenge): Promise<Discovered> {
+  const { address, fetch, settings } = self.options;
   const { issuer, resource } = settings;
   const discovered = await discover({ address, challenge, issuer, resource, fetch });
   refuseWithoutPkce(discovered);
