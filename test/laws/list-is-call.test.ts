@@ -4,7 +4,7 @@ import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { inProcessService } from '../../packages/gateway/src/registry/in-process.ts';
 import { callers, goodCallers, manifest } from './lab.ts';
 import { labService } from './lab-service.ts';
-import { keyOf, listIsCall, type RandomPolicy, watchedIsRead } from './list-is-call.ts';
+import { familyOf, keyOf, listIsCall, type RandomPolicy, watchedIsRead } from './list-is-call.ts';
 import { variantNames } from './offers.ts';
 import { listingWays, makeWorld, mcpWays, modernWays, type World } from './world.ts';
 
@@ -25,7 +25,7 @@ beforeAll(async () => {
           revision: () => `random/${revision}`,
         },
       ],
-      containments: [{ contains: (principal, tool) => policy.contained.has(keyOf(principal, tool.name)) }],
+      containments: [{ contains: (principal, { name }) => policy.contained.has(keyOf(principal, familyOf(name))) }],
     },
   });
 });

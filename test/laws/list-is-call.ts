@@ -96,7 +96,12 @@ export interface RandomPolicy {
   readonly contained: ReadonlySet<string>;
 }
 
-/** The key under which a policy keeps one target for one principal. What a template stands for is kept with it. */
+/** The key under which one target is kept for one principal. */
 export function keyOf({ subject }: Pick<Principal, 'subject'>, target: string): string {
-  return `${subject} ${target.replace(/^lab\.resources\/(page:\/\/.*\/)7$/, 'lab.templates/$1{n}')}`;
+  return `${subject} ${target}`;
+}
+
+/** The name of the template of the tests that a resource stands for, if it does. */
+export function familyOf(target: string): string {
+  return target.replace(/^lab\.resources\/(page:\/\/.*\/)7$/, 'lab.templates/$1{n}');
 }

@@ -70,6 +70,8 @@ export interface Resource extends Offered {
   readonly capability: 'resource';
   /** Whether it is in the catalog; else a template stands for it, or its server knows more than it lists. */
   readonly listed: boolean;
+  /** The name of the template that stands for it. Absent where it is listed, or where nothing stands for it. */
+  readonly template?: string;
   /** What people call it. */
   readonly label: string;
   readonly mimeType?: string;

@@ -89,9 +89,15 @@ async function makeView({ decide, nowMs }: ViewOptions, catalog: Catalog, princi
     const decision = answer instanceof Promise ? await answer : answer;
     if (decision.effect === 'permit') visible.add(target);
   }
+  // Policy that hides a template hides what it stands for.
+  const isFamilyVisible = (target: Target): boolean => {
+    const name = target.capability === 'resource' ? target.template : undefined;
+    const template = name === undefined ? undefined : catalog.byName.get(name);
+    return name === undefined || (template !== undefined && visible.has(template));
+  };
   return {
     catalog,
     has: (target) => visible.has(target),
-    admits: async (target) => (await ask(target)).effect === 'permit',
+    admits: async (target) => isFamilyVisible(target) && (await ask(target)).effect === 'permit',
   };
 }

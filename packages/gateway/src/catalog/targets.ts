@@ -136,7 +136,7 @@ export function unlistedResource(
     ...(auditRequired !== undefined && { auditRequired }),
     ...(timeoutMs !== undefined && { timeoutMs }),
     ...(mayReturn !== undefined && { mayReturn }),
-    ...{ capability: 'resource', name, remoteName: uri, listed: false },
+    ...{ capability: 'resource', name, remoteName: uri, listed: false, template: template.name },
   };
 }
 
