@@ -127,6 +127,16 @@ describe('a call counts once', () => {
     expect(asked.error.data).toMatchObject({ reason: 'unknown_task' });
   });
 
+  it('also when it was refused, where the configuration says so', async () => {
+    const strict = await startDesk('auth: { intents: { countRefused: true, maxCalls: 3 } }');
+    const person = await strict.gateway.mint('dana', ['desk:use'], 'person');
+    const made = await exchange(strict.gateway, person, details({ calls: 3 }));
+    expect(await call(strict.gateway, made.token, 'desk.Desk.Erase')).toMatchObject({ came: 'intent_exceeded' });
+    expect(await call(strict.gateway, made.token, write, { text: 7 })).toMatchObject({ came: 'invalid_input' });
+    expect(await call(strict.gateway, made.token, write)).toMatchObject({ came: 'answered' });
+    expect(await call(strict.gateway, made.token, write)).toMatchObject({ came: 'intent_spent' });
+  }, 60_000);
+
   it('not at all when its service was not there', async () => {
     const made = await exchange(gateway, token, details({ tools: ['away.*', write] }));
     expect((await call(gateway, made.token, 'away.Tool')).status).toBe(404);

@@ -1,6 +1,7 @@
 import type { Authenticator, Endpoint, Stages } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { pathOfEndpoint } from '../authentication/audience.ts';
+import { intentToken } from '../authentication/intent-token.ts';
 import { createAuthenticate } from '../authentication/stage.ts';
 import { drawToken, formatToken, hashSecret, intentPrefix } from '../authentication/token-text.ts';
 import type { GatewayConfig } from '../config/index.ts';
@@ -98,6 +99,25 @@ export function createIntentExchange(parts: IntentParts, settings: PlaneSettings
     exchangeToken: createTokenExchange({
       ...{ pipeline: plane.pipeline, exchanges, resourceAt, newCallId, newTrace, nowMs },
     }),
+  };
+}
+
+/** What counting refused calls needs. */
+export interface RefusedParts extends Pick<IntentParts, 'stores' | 'config' | 'nowMs'> {
+  readonly record: Stages['record'];
+}
+
+/** Records, and takes a call from the intent of each that was refused, where the configuration says so. */
+export function countingRefused({ record, stores, config, nowMs }: RefusedParts): Stages['record'] {
+  return (entry) => {
+    const { kind, verb, outcome, method, intent, reason, service } = entry;
+    const counts = kind === 'outcome' && verb === 'invoke' && outcome === 'refused' && reason !== 'intent_spent';
+    // Services act under the intents of others, and asking for a narrower one is not what it was given for.
+    const isHolder = method === intentToken.kind && service !== exchangeManifest.service;
+    if (!counts || !isHolder || intent === undefined || !config().auth.intents.countRefused) return record(entry);
+    const { intents } = stores.state;
+    const taken = (intents.find(intent.id)?.intent.allows ?? []).map((allowance) => allowance.intent);
+    return record(entry).then(() => void intents.take(taken, { nowMs: nowMs(), goesOn: false }));
   };
 }
 

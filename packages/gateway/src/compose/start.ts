@@ -14,7 +14,7 @@ import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
 import { createCredentials, type GatewayCredentials, pagesOf, signedInPathOf } from './credentials.ts';
 import { createIdentity, type Identity, type IdentityParts, publicUrlOf } from './identity.ts';
-import { createIntentExchange, type IntentExchange } from './intents.ts';
+import { countingRefused, createIntentExchange, type IntentExchange } from './intents.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
 import { createMetrics } from './metrics.ts';
@@ -161,7 +161,7 @@ function openShared({ options, facts, identity, sealer }: SharedParts) {
   const shared = {
     authenticators: identity.authenticators,
     onRecheck: createRecheck(stores.state.tokens.version, life),
-    record: metrics.counting(openRecord(options, stores, life)),
+    record: countingRefused({ ...facts, record: metrics.counting(openRecord(options, stores, life)) }),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
     intents: stores.state.intents,
     ...{ nowMs, log },

@@ -79,7 +79,11 @@ function toAuth(auth: ConfigFile['auth'], folder: string): GatewayConfig['auth']
     ...(auth.server && { server: toAuthServerSettings(auth.server, folder) }),
     issuerNetworks: auth.issuerNetworks,
     certificateProxies: auth.certificateProxies,
-    intents: { maxLifeMs: auth.intents.maxLife, maxCalls: auth.intents.maxCalls },
+    intents: {
+      maxLifeMs: auth.intents.maxLife,
+      maxCalls: auth.intents.maxCalls,
+      countRefused: auth.intents.countRefused,
+    },
     resource: { scopes, ...(name !== undefined && { name }), ...(documentation !== undefined && { documentation }) },
   };
 }

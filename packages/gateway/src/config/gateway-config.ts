@@ -131,7 +131,7 @@ export interface AuthConfig {
   readonly certificateProxies: readonly string[];
   /** What OAuth clients are told (RFC 9728). */
   /** How far intents may go. */
-  readonly intents: { readonly maxLifeMs: number; readonly maxCalls: number };
+  readonly intents: { readonly maxLifeMs: number; readonly maxCalls: number; readonly countRefused: boolean };
   readonly resource: {
     readonly scopes: readonly string[];
     readonly name?: string;

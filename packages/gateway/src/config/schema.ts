@@ -216,6 +216,9 @@ const intents = z
       .refine((ms) => ms <= longestIntentMs, { error: 'expected at most 15m' })
       .describe('Longest life of an intent, at most 15 minutes.'),
     maxCalls: count(1, 1_000_000).prefault(1_000).describe('Most calls that an intent may be given.'),
+    countRefused: flag()
+      .prefault(false)
+      .describe('Whether refused calls count too: who tries what it was not let in for uses its intent up.'),
   })
   .describe('Tokens that are good for one thing a user asked for, made of other tokens at `/oauth/token`.');
 
