@@ -52,10 +52,20 @@ export async function withConsent(
     const trouble = troubleIn(error);
     if (trouble === undefined || trouble.given !== ready.credential) throw error;
     if (trouble.kind === 'consent') return question(trouble.consent, hop, retry);
-    if (trouble.kind === 'missing') throw trouble.error;
-    const issues = [`${service} does not take the credential that the gateway has for it (HTTP ${trouble.status}).`];
-    throw new GatewayError('credential_unavailable', { issues }, { cause: error });
+    throw toRefusal(service, error);
   }
+}
+
+/** Where nobody can be asked in the course of it (of a task, say): the want of a credential as an error that says what to do. */
+export function toRefusal(service: string, error: unknown): unknown {
+  const trouble = troubleIn(error);
+  if (trouble === undefined) return error;
+  if (trouble.kind === 'missing') return trouble.error;
+  const issue =
+    trouble.kind === 'consent'
+      ? `${trouble.consent.message} ${trouble.consent.url}`
+      : `${service} does not take the credential that the gateway has for it (HTTP ${trouble.status}).`;
+  return new GatewayError('credential_unavailable', { issues: [issue] }, { cause: error });
 }
 
 /** The credential, once there is one; `undefined` when that takes too long. */

@@ -8,7 +8,8 @@ import {
   type Target,
   type Upstream,
 } from '@sallyport/core';
-import { consentPrefix, withConsent } from './consent.ts';
+import { consentPrefix, toRefusal, withConsent } from './consent.ts';
+import { troubleIn } from './credential-trouble.ts';
 import { isHarmless, undeclared } from './questions.ts';
 import type { Sealing } from './sealing.ts';
 import { createShares } from './shares.ts';
@@ -56,13 +57,13 @@ export function createDispatch(ports: DispatchPorts): Stages['dispatch'] {
   async function answerOf(permit: Permit, hop: Hop, open: Upstream['open']): Promise<Answer> {
     if (permit.method.startsWith('tasks/')) {
       const taskId = sealing.taskOf(permit);
-      return tasks.keeps(taskId) ? tasks.serve(permit, taskId) : open(permit, { ...hop, taskId });
+      return tasks.keeps(taskId) ? tasks.serve(permit, taskId) : openAlone(open, permit, { ...hop, taskId });
     }
     const { service } = permit.target;
     return withConsent({ service, hop, retry: sealing.incoming(permit) }, async (ready, retry) => {
       if (retry) return open(permit, { ...ready, retry });
       return tasks.takes(permit, ready)
-        ? tasks.start(ready, (background) => open(permit, background))
+        ? tasks.start(ready, (background) => openAlone(open, permit, background))
         : open(permit, ready);
     });
   }
@@ -73,6 +74,15 @@ function isForged({ resultType, text }: Answer): boolean {
   if (resultType !== 'input_required') return false;
   const { requestState } = JSON.parse(text) as { readonly requestState?: unknown };
   return typeof requestState === 'string' && requestState.startsWith(consentPrefix);
+}
+
+/** Its caller is not there to be asked. What somebody else lacks is not his to hear of. */
+async function openAlone(open: Upstream['open'], permit: Permit, hop: Hop): Promise<Answer> {
+  try {
+    return await open(permit, hop);
+  } catch (error) {
+    throw troubleIn(error)?.given === hop.credential ? toRefusal(permit.target.service, error) : error;
+  }
 }
 
 const notVisitable = 'it asks to open what is no plain web address';
