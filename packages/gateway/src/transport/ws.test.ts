@@ -97,10 +97,10 @@ describe('a WebSocket', () => {
     const { ws, received } = await dial(url);
     const params = { name: 'blog.Posts.Slow', arguments: {}, _meta: { progressToken: 'p' } };
     ws.send(JSON.stringify({ jsonrpc: '2.0', id: 1, method: 'tools/call', params }));
-    await expect.poll(() => received.length).toBeGreaterThan(1);
+    await expect.poll(() => received.length, { timeout: 5_000 }).toBeGreaterThan(1);
     expect(received.map(({ params: told }) => told?.progress)).toEqual([1, 2]);
     ws.terminate();
-    await expect.poll(() => rig.records.some(({ reason }) => reason === 'cancelled')).toBe(true);
+    await expect.poll(() => rig.records.some(({ reason }) => reason === 'cancelled'), { timeout: 5_000 }).toBe(true);
   });
 
   it('tells of changes of the catalog', async () => {
