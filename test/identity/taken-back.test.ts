@@ -148,7 +148,9 @@ describe('a token of an issuer that was taken back', () => {
       });
     };
     const [mine, other] = [await listen(who.token), await listen(bystander.token)];
-    await expect.poll(() => [mine.text, other.text].map((text) => text.includes('acknowledged'))).toEqual([true, true]);
+    await expect
+      .poll(() => [mine.text, other.text].every((text) => text.includes('acknowledged')), { timeout: 5_000 })
+      .toBe(true);
     let isOtherOver = false;
     void other.ended.then(() => {
       isOtherOver = true;
