@@ -26,6 +26,7 @@ export function configuredClients({
       client_name: name,
       redirect_uris: redirectUris,
       response_types: hasPeople ? ['code'] : [],
+      response_modes: ['query'],
       grant_types: grantsOf(client, settings),
       application_type: hasPeople && redirectUris.every(isNative) ? 'native' : 'web',
       ...authenticationOf(client, clientSecrets.get(id)),

@@ -32,10 +32,10 @@ describe('passwords', () => {
   );
 
   it('are turned away when too many wait to be checked', async () => {
-    const answers = await Promise.allSettled(Array.from({ length: 40 }, () => isPassword('x', undefined)));
+    const answers = await Promise.allSettled(Array.from({ length: 24 }, () => isPassword('x', undefined)));
     const away = answers.filter(({ status }) => status === 'rejected');
     expect(away).toHaveLength(6);
     expect(away[0]).toMatchObject({ reason: { reason: 'peer_limited' } });
     expect(await isPassword('x', undefined)).toBe(false);
-  });
+  }, 60_000);
 });

@@ -9,7 +9,7 @@ const shortest = 12;
 const longest = 256;
 /** So many are worked out at once, and so many wait. What is more is turned away: each takes memory before anybody is known. */
 const mostAtOnce = 2;
-const mostWaiting = 32;
+const mostWaiting = 16;
 
 /**
  * Hashes a password, as text that says how: `$scrypt$ln=16,r=8,p=2$<salt>$<hash>`.

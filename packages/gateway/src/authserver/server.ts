@@ -98,10 +98,15 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
   };
 }
 
-/** Whoever was disabled, or has another password since, is not signed in any more. */
-function personOf({ findPerson }: Parts, { accountId, loginTs = 0 }: SessionModel): string | undefined {
+/** Whoever was disabled, or has another password since, or signed in too long ago, is not signed in any more. */
+function personOf(
+  { findPerson, settings, nowMs }: Parts,
+  { accountId, loginTs = 0 }: SessionModel,
+): string | undefined {
   const person = accountId === undefined ? undefined : findPerson(accountId);
-  return person && (loginTs + 1) * 1000 > person.changedAtMs ? person.id : undefined;
+  const sinceMs = loginTs * 1000;
+  const isOver = person === undefined || sinceMs < person.changedAtMs || sinceMs + settings.sessionLifeMs < nowMs();
+  return isOver ? undefined : person.id;
 }
 
 /** One for each set of keys: what it knows beside them is in the store. */
@@ -148,7 +153,6 @@ function documentFrom(body: unknown, { upstream }: AuthServerSettings): object {
   return {
     ...document,
     grant_types_supported: [...document.grant_types_supported, exchangeGrant],
-    authorization_details_types_supported: ['intent'],
     response_modes_supported: ['query'],
     ...(upstream?.assertions === true && { authorization_grant_profiles_supported: [crossAppProfile] }),
   };
