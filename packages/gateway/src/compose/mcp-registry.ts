@@ -1,4 +1,4 @@
-import type { Registry } from '@sallyport/core';
+import type { OutboundCredential, Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createForeignRegistry } from '../registry/foreign.ts';
 import { createLogger } from '../telemetry/index.ts';
@@ -10,7 +10,12 @@ import { version } from './version.ts';
 
 /** Where an MCP server is: at a URL (Streamable HTTP), or a program to start that speaks over standard input and output. */
 export type McpServerAddress =
-  | { readonly url: string; readonly command?: never }
+  | {
+      readonly url: string;
+      /** What its lists are asked with. What calls show, `credentialSources` of the gateway say. Default: nothing. */
+      readonly credential?: OutboundCredential;
+      readonly command?: never;
+    }
   | {
       /** Program and arguments. Never given to a shell. */
       readonly command: readonly string[];
@@ -32,7 +37,10 @@ export function mcpRegistry(
 ): Registry {
   const common = { log, clientInfo: { name: 'sallyport', version } };
   const services = Object.entries(servers).map(([service, address]) => {
-    if (address.url !== undefined) return [service, createMcpHttp({ ...common, service, url: address.url })] as const;
+    if (address.url !== undefined) {
+      const { url, credential } = address;
+      return [service, createMcpHttp({ ...common, service, url, ...(credential && { credential }) })] as const;
+    }
     const { command, cwd = process.cwd(), env = {}, isolation = 'shared' } = address;
     const server = openStdio({
       ...{ service, command, cwd, isolation, log, nowMs: Date.now, random: Math.random },
