@@ -8,9 +8,6 @@ interface Shown {
   readonly refusal: CredentialRefusal;
 }
 
-/** How often one request may be repeated with another credential: once because it is none, once because it permits too little. */
-const mostRenewals = 2;
-
 /**
  * Makes an endpoint show credentials: the header that each request needs, a new proof for each where the token is bound to a key,
  * and another credential where the server refuses the first. A request that was refused (401, or 403 for lack of a scope) was
@@ -46,14 +43,18 @@ export function withCredentials(inner: HttpEndpoint): HttpEndpoint {
 
   const sendShowing = async (given: OutboundCredential, request: HttpRequest): Promise<HttpReply> => {
     let credential = await orTrouble(given, () => found(newest(given)));
-    let [renewals, nonces] = [0, 0];
+    /** Once because it is none or no good, once because it permits too little. */
+    const renewedFor = new Set<number>();
+    let nonces = 0;
     for (;;) {
       request.signal.throwIfAborted();
       const reply = await sendWith(credential, request);
       const refusal = refusalOf(reply);
       if (refusal === undefined) return reply;
       if (credential.kind === 'dpop' && isNonceWanted(refusal) && nonces++ === 0) continue;
-      const next = renewals++ < mostRenewals ? await following({ credential, refusal }, given) : undefined;
+      const isFirst = !renewedFor.has(refusal.status);
+      renewedFor.add(refusal.status);
+      const next = isFirst ? await following({ credential, refusal }, given) : undefined;
       if (next === undefined) return settle(credential, { reply, given });
       credential = next;
       nonces = 0;
