@@ -1,6 +1,8 @@
+import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { JsonObject } from '@sallyport/protocol';
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import type {
   FakeAnswer,
   FakeHttpServer,
@@ -15,7 +17,12 @@ import {
   type Reply,
   type Target,
 } from './support/clients.ts';
-import { endAll, eventually, startServer, startWorld, type World } from './support/world.ts';
+import { atEnd, endAll, eventually, startServer, startWorld, type World } from './support/world.ts';
+
+interface Answer {
+  readonly result?: object;
+  readonly error?: { readonly data: { readonly reason: string } };
+}
 
 const tool = (name: string): JsonObject => ({ name, inputSchema: { type: 'object' } });
 const lists = {
@@ -110,6 +117,26 @@ describe('a session', () => {
       fetch(bob.url, { method: 'DELETE', headers: { Authorization: `Bearer ${bob.token}`, 'Mcp-Session-Id': id } });
     expect((await end(hers.id)).status).toBe((await end('made-up')).status);
     expect((await hers.ask('ping')).status).toBe(200);
+  });
+
+  it('of a WebSocket belongs to whoever began it, though others send messages on it', async () => {
+    const socket = new WebSocket(`${world.mcp.replace('http', 'ws')}/ws`);
+    atEnd(() => socket.terminate());
+    await once(socket, 'open');
+    const ask = async ({ token }: Target, id: number, method: string, params: JsonObject = {}): Promise<Answer> => {
+      socket.send(JSON.stringify({ jsonrpc: '2.0', id, method, params: { ...params, _token: token } }));
+      const [data] = await once(socket, 'message');
+      return JSON.parse(String(data)) as Answer;
+    };
+    const clientInfo = { name: 'redteam', version: '1' };
+    const begun = await ask(ann, 1, 'initialize', { protocolVersion: '2025-11-25', capabilities: able, clientInfo });
+    expect(begun.result).toBeDefined();
+    const call = { name: 'old.other', arguments: {} };
+    expect((await ask(ann, 2, 'tools/call', call)).result).toBeDefined();
+    const before = old.of('tools/call').length;
+    expect((await ask(bob, 3, 'tools/call', call)).error?.data.reason).toBe('unknown_session');
+    expect((await ask(bob, 4, 'logging/setLevel', { level: 'debug' })).error?.data.reason).toBe('unknown_session');
+    expect(old.of('tools/call')).toHaveLength(before);
   });
 
   it('at a server is another one for each session, and for each who has none', async () => {

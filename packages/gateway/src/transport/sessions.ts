@@ -1,5 +1,6 @@
-import { type Endpoint, GatewayError } from '@sallyport/core';
+import { accountKey, type Endpoint, GatewayError } from '@sallyport/core';
 import type { LogRoom } from './event-log.ts';
+import { createLogRooms } from './log-rooms.ts';
 import { type Initialized, type OpenSession, openSession } from './session-state.ts';
 import { createSessionStreams, type SessionStreams } from './session-streams.ts';
 import { createSessionTable, type SessionLimits, type SessionTable } from './session-table.ts';
@@ -46,6 +47,8 @@ export const defaultSessionLimits: SessionLimits = { max: 10_000, perPrincipal: 
 const maxEvents = 256;
 const maxLogLength = 512 * 1024;
 const maxAllLogs = 64 * 1024 * 1024;
+/** The same of all sessions of one account: an eighth. */
+const maxAccountLogs = maxAllLogs / 8;
 /** How long they are kept. */
 const keepEventsMs = 5 * 60_000;
 
@@ -58,13 +61,13 @@ interface Entry extends HttpSession {
 
 interface Making extends SessionsOptions {
   readonly table: SessionTable<Entry>;
-  readonly room: LogRoom;
+  readonly roomOf: (account: string) => LogRoom;
 }
 
 /** Makes an empty table. */
 export function createSessions({ limits, nowMs }: SessionsOptions): Sessions {
   const table = createSessionTable<Entry>(limits, nowMs);
-  const making: Making = { limits, nowMs, table, room: createLogRoom(maxAllLogs) };
+  const making: Making = { limits, nowMs, table, roomOf: createLogRooms(createLogRoom(maxAllLogs), maxAccountLogs) };
   const sweep = (): void => {
     table.endExpired();
     for (const session of table.all()) session.used()?.dropBefore(nowMs() - keepEventsMs);
@@ -88,10 +91,11 @@ export function createSessions({ limits, nowMs }: SessionsOptions): Sessions {
   };
 }
 
-function open({ table, room, nowMs }: Making, { introduction, principal, endpoint }: Opening): Entry | GatewayError {
+function open({ table, roomOf, nowMs }: Making, { introduction, principal, endpoint }: Opening): Entry | GatewayError {
   const isPrimed = introduction.version >= '2025-11-25';
   let streams: SessionStreams | undefined;
   const used = (): SessionStreams => {
+    const room = roomOf(accountKey(principal));
     streams ??= createSessionStreams({ limits: { maxEvents, maxLength: maxLogLength, room }, isPrimed, nowMs });
     return streams;
   };
