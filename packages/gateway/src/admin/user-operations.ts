@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers/promises';
 import { type Account, GatewayError } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import { isAdminScope } from '../authentication/scope-syntax.ts';
@@ -154,7 +155,7 @@ function secondFactor(deps: UserOperationDeps): readonly Operation[] {
         const { account } = stored(deps, String(name));
         const drawn = await drawTotpSecret(account.name, deps.gatewayName());
         deps.users.setTotp(account.name, deps.sealTotp(account.name, drawn.secret));
-        ended(deps, account.name);
+        await ended(deps, account.name);
         return { name: account.name, ...drawn };
       },
     },
@@ -186,7 +187,7 @@ function remove(deps: UserOperationDeps): Operation {
     }),
     handler: async ({ name }) => {
       const changed = deps.users.remove(String(name));
-      endTokens(deps, String(name));
+      await endTokens(deps, String(name));
       return { name: String(name), changed };
     },
   };
@@ -217,14 +218,18 @@ function known(deps: UserOperationDeps, name: string): UserListing {
   return { ...rest, hasTotp: totp !== undefined };
 }
 
-function ended(deps: UserOperationDeps, name: string): JsonObject {
-  endTokens(deps, name);
+async function ended(deps: UserOperationDeps, name: string): Promise<JsonObject> {
+  await endTokens(deps, name);
   return shown(known(deps, name));
 }
 
-/** Access tokens are good without asking anybody, so that theirs have ended has to be on record. */
-function endTokens({ revocations, nowMs }: UserOperationDeps, name: string): void {
+/**
+ * Access tokens are good without asking anybody, so that theirs have ended has to be on record. Tokens and sessions know the second
+ * they are from: this is over when the next one begins, so that a sign-in that follows it is later, and not ended by it too.
+ */
+async function endTokens({ revocations, nowMs }: UserOperationDeps, name: string): Promise<void> {
   revocations.add({ issuer: ownIssuer, kind: 'subject', value: name, atMs: nowMs() });
+  await setTimeout(1000 - (nowMs() % 1000));
 }
 
 function shown({ account, scopes, hasTotp, changedAtMs }: UserListing): JsonObject {
