@@ -4,7 +4,7 @@ import { decodeJwt } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { type Arrival, Browser } from './browser.ts';
 import { type Company, freePort, startCompany } from './company.ts';
-import { authorizeUrl, callWith, newProgram, redeem } from './oauth.ts';
+import { authorizeUrl, callWith, newProgram, redeem, refresh } from './oauth.ts';
 import { leftFor, openWorld, pageOf, password, type World } from './world.ts';
 
 const closers: (() => unknown)[] = [];
@@ -111,6 +111,19 @@ describe('the identity provider of a company, to sign in with here', () => {
     expect((await callWith(world.origin, token)).status).toBe(200);
     expect(world.seen.at(-1)).toMatchObject({ subject: 'company:grace' });
     expect(world.logged()).not.toContain('a-secret-of-the-gateway');
+  });
+
+  it('lets nobody go on who was taken back here: neither by refreshing nor by being signed in', async () => {
+    const { world, browser } = await federated();
+    const program = await newProgram(world);
+    const login = pageOf(await browser.open(authorizeUrl(world, program)));
+    const consent = pageOf(await signInThere(browser, await browser.open(`${login.url.href}/upstream`), 'grace'));
+    const back = leftFor(await browser.submit(consent, 'consent'));
+    const { body } = await redeem(world, program, back.searchParams.get('code') ?? '');
+    await world.operate('revocations.add', { issuer: 'built-in', kind: 'subject', value: 'company:grace' });
+    expect((await callWith(world.origin, body.access_token)).status).toBe(401);
+    expect((await refresh(world, program, body.refresh_token)).body.error).toBe('invalid_grant');
+    expect(pageOf(await browser.open(authorizeUrl(world, program))).html).toContain('Sign in to');
   });
 
   it('lets in only those who are welcome', async () => {

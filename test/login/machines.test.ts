@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { Client, PrivateKeyJwtProvider, StreamableHTTPClientTransport } from '@modelcontextprotocol/client';
@@ -11,18 +11,23 @@ import { openWorld, type World } from './world.ts';
 let world: World;
 let own: CryptoKey;
 let foreign: CryptoKey;
+let folder: string;
 
 beforeAll(async () => {
   const pair = await generateKeyPair('ES256', { extractable: true });
   own = pair.privateKey;
   foreign = (await generateKeyPair('ES256')).privateKey;
-  const file = join(tmpdir(), `sp-ci-${process.pid}.jwks.json`);
+  folder = mkdtempSync(join(tmpdir(), 'sp-ci-'));
+  const file = join(folder, 'ci.jwks.json');
   writeFileSync(file, JSON.stringify({ keys: [{ ...(await exportJWK(pair.publicKey)), alg: 'ES256', kid: 'one' }] }));
   const web = { redirectUris: ['https://app.example/back'] };
   world = await openWorld({ clients: { ci: { name: 'Build', keys: file, scopes: ['posts:read'] }, web } });
 });
 
-afterAll(() => world.close());
+afterAll(async () => {
+  await world.close();
+  rmSync(folder, { recursive: true });
+});
 
 interface Said {
   readonly claims?: JWTPayload;

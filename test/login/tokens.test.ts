@@ -207,6 +207,13 @@ describe('a refresh token', () => {
     expect(String(again.body.scope)).not.toContain('write');
   });
 
+  it('is worth nothing once all that its client was given was taken back', async () => {
+    const program = await newProgram(world);
+    const first = await logIn(world, program);
+    await world.operate('revocations.add', { issuer: 'built-in', kind: 'client', value: program.clientId });
+    expect((await refresh(world, program, first.refresh_token)).body.error).toBe('invalid_grant');
+  });
+
   it('can be given back', async () => {
     const program = await newProgram(world);
     const first = await logIn(world, program);
