@@ -1,10 +1,13 @@
 import { readdirSync, readFileSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import type { JsonText } from '@sallyport/core';
 import fc from 'fast-check';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { AuditLogDamaged } from './chain.ts';
+import { readCheckpoint } from './checkpoint.ts';
+import { checkpointPath } from './checkpoint-file.ts';
 import { type AuditLogOptions, openAuditLog } from './log.ts';
 import { openSealed } from './reader.ts';
 import { answered, anyRecord, logFolder, silent, someKeys, stranger } from './record.fuzz.ts';
@@ -158,6 +161,18 @@ describe('the audit log', () => {
     other.close();
     await log.append(answered());
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 2 });
+  });
+
+  it('signs for every record soon, without waiting for the next one', async () => {
+    const log = await open();
+    // As many times as it takes for one to come just while a checkpoint is written.
+    for (let round = 1; round <= 12; round++) {
+      await log.append(answered());
+      await delay(150 + round * 5);
+      await log.append(answered());
+    }
+    const signed = () => readCheckpoint(readFileSync(checkpointPath(place.path), 'utf8')).size;
+    await expect.poll(signed, { timeout: 10_000 }).toBe(24);
   });
 
   it('survives power loss too when asked to', async () => {

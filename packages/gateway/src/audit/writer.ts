@@ -56,17 +56,24 @@ function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, 
     await delay(checkpointEveryMs, undefined, { signal: hurry.signal }).catch(() => undefined);
     if (!hurry.signal.aborted) await write(false);
   };
+  const touch = (): void => {
+    if (running || hurry.signal.aborted || chain.seq() === written) return;
+    running = keep().then(
+      () => {
+        running = undefined;
+        // What came while it was written is not in it.
+        touch();
+      },
+      (error: unknown) => {
+        running = undefined;
+        sayFailed(error);
+      },
+    );
+  };
   return {
     /** The first one, which also says that a log which had been closed goes on. */
     open: () => write(false),
-    touch: (): void => {
-      if (running || chain.seq() === written) return;
-      running = keep()
-        .catch(sayFailed)
-        .finally(() => {
-          running = undefined;
-        });
-    },
+    touch,
     close: async (): Promise<void> => {
       hurry.abort();
       await running;
