@@ -43,6 +43,8 @@ export function addCrossApp(provider: Provider, parts: Parts, upstream: Upstream
         throw new errors.InvalidTarget('resource is not the one of the assertion');
       }
       const accountId = upstreamSubject(upstream, String(claims.sub));
+      const issuedAtMs = (claims.iat ?? 0) * 1000;
+      if (parts.isRevoked({ subject: accountId, client: client.clientId, issuedAtMs })) throw refusal('taken back');
       context.body = await give(provider, context, {
         ...{ parts, audience, accountId, resource: String(claims.resource) },
         scopes: scopesOf(upstream, params?.scope, claims.scope),

@@ -19,6 +19,18 @@ export type OutwardFetch = (
   },
 ) => Promise<Response>;
 
+/** A sign-in, or a token that more can be had with. */
+export interface Given {
+  /** Of tokens: whom they speak for. */
+  readonly subject: string;
+  /** The client it was given to; absent for a sign-in. */
+  readonly client?: string;
+  /** What tokens name as their session; absent for a sign-in. */
+  readonly session?: string;
+  /** Milliseconds since the epoch. */
+  readonly issuedAtMs: number;
+}
+
 /** What the authorization server leans on. */
 export interface AuthServerDeps {
   readonly settings: AuthServerSettings;
@@ -38,6 +50,8 @@ export interface AuthServerDeps {
   readonly endTokens: (session: string) => void;
   /** Whether an account of this name was disabled; for clients of the configuration, which have one each. */
   readonly isDisabled: (account: string) => boolean;
+  /** Whether what somebody was given then was taken back since: all of theirs, of a client's, of a session's, or of everybody's. */
+  readonly isRevoked: (given: Given) => boolean;
   /** Whether a path below the public address may be an endpoint, by its form alone. */
   readonly isEndpoint: (path: string) => boolean;
   readonly scopesOnOffer: () => readonly ScopeOnOffer[];

@@ -237,13 +237,28 @@ function resourcesOf(grant: object): object {
 }
 
 /** Finds whose token or session it is; nobody for those whose sign-in has ended since. */
-function findAccount({ findPerson }: Parts) {
-  return async ({ oidc }: Context, id: string, token?: { readonly iat?: number; readonly iiat?: number }) => {
+function findAccount({ findPerson, isRevoked, full }: Parts) {
+  return async ({ oidc }: Context, id: string, token?: Granted) => {
     const person = findPerson(id);
     const sinceS = token === undefined ? oidc.session?.loginTs : (token.iiat ?? token.iat);
     if (person === undefined || (sinceS !== undefined && sinceS * 1000 < person.changedAtMs)) return undefined;
+    const { clientId: client, grantId } = token ?? {};
+    const given = {
+      ...{ subject: id, issuedAtMs: (sinceS ?? 0) * 1000 },
+      ...(client !== undefined && { client }),
+      ...(grantId !== undefined && { session: recordId(full.idKey, 'Grant', grantId) }),
+    };
+    if (isRevoked(given)) return undefined;
     return { accountId: id, claims: async () => ({ sub: id }) };
   };
+}
+
+/** A code or a refresh token, as far as it says what it is from. Times are in seconds. */
+interface Granted {
+  readonly iat?: number;
+  readonly iiat?: number;
+  readonly clientId?: string;
+  readonly grantId?: string;
 }
 
 /** Tokens name the grant they are from, so that they end with it, and the tenant of whose they are. */

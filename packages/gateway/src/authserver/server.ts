@@ -60,8 +60,9 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
     const below = `${mountPath}/interaction/`;
     if (path.startsWith(below)) return interactions(provider, { request, response }, path.slice(below.length));
     if (path === upstreamCallback) return forward(parts, request, response);
-    if (path === `${mountPath}/register` && !mayRegister(parts, request, response)) return;
-    if (path === `${mountPath}/authorize`) withDefaultScope(parts, request);
+    const route = routeOf(path);
+    if (route === `${mountPath}/register` && !mayRegister(parts, request, response)) return;
+    if (route === `${mountPath}/authorize`) withDefaultScope(parts, request);
     provider.callback()(request, response);
   };
 
@@ -100,13 +101,13 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
 
 /** Whoever was disabled, or has another password since, or signed in too long ago, is not signed in any more. */
 function personOf(
-  { findPerson, settings, nowMs }: Parts,
+  { findPerson, isRevoked, settings, nowMs }: Parts,
   { accountId, loginTs = 0 }: SessionModel,
 ): string | undefined {
   const person = accountId === undefined ? undefined : findPerson(accountId);
   const sinceMs = loginTs * 1000;
   const isOver = person === undefined || sinceMs < person.changedAtMs || sinceMs + settings.sessionLifeMs < nowMs();
-  return isOver ? undefined : person.id;
+  return isOver || isRevoked({ subject: person.id, issuedAtMs: sinceMs }) ? undefined : person.id;
 }
 
 /** One for each set of keys: what it knows beside them is in the store. */
@@ -263,6 +264,11 @@ function forward({ records, name, origin }: Parts, request: IncomingMessage, res
   response
     .writeHead(303, { Location: `${mountPath}/interaction/${interaction}/arrive${query}`, 'Cache-Control': 'no-store' })
     .end();
+}
+
+/** A path as the provider takes it: it sees no difference of case, nor a slash at the end. */
+function routeOf(path: string): string {
+  return path.toLowerCase().replace(/\/$/, '');
 }
 
 function pathOf({ url = '' }: IncomingMessage): string {

@@ -173,6 +173,7 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
     records: { store: state.oauth, sealer: createSealer(authServerKeys.seal, nowMs), idKey: authServerKeys.names },
     users: state.users,
     isDisabled: (account) => state.accounts.find(account)?.disabledAtMs !== undefined,
+    isRevoked: ({ client = '', ...given }) => state.revocations.isRevoked({ issuer: builtInIssuer, client, ...given }),
     isEndpoint: (path) => endpointAt(path) !== undefined,
     scopesOnOffer: () => scopesOnOffer(plane),
     fetch: strangers.fetch,
