@@ -84,13 +84,13 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'client-credentials',
-    credential: () => ({ kind: 'client-credentials', client, allow }),
+    credential: ({ server }) => ({ kind: 'client-credentials', issuer: server.origin, client, allow }),
     secrets: { 'client.secret': clientSecret },
   },
   {
     name: 'token-exchange',
-    credential: () => ({
-      ...{ kind: 'token-exchange', client, allow },
+    credential: ({ server }) => ({
+      ...{ kind: 'token-exchange', issuer: server.origin, client, allow },
       subject: { issuer: 'https://gateway.example', key: { file: 'subject.pem' } },
     }),
     secrets: { 'client.secret': clientSecret, 'subject.pem': pem },
@@ -98,7 +98,7 @@ const kinds: readonly Kind[] = [
   {
     name: 'cross-app',
     credential: ({ server }) => ({
-      ...{ kind: 'cross-app', client, allow },
+      ...{ kind: 'cross-app', issuer: server.origin, client, allow },
       subject: { token: { file: 'id.token' } },
       provider: { issuer: server.origin, client: { id: 'gateway-at-provider' } },
     }),
@@ -107,7 +107,10 @@ const kinds: readonly Kind[] = [
   },
   {
     name: 'workload',
-    credential: () => ({ kind: 'workload', client: { id: 'gateway' }, assertion: { file: 'workload' }, allow }),
+    credential: ({ server }) => ({
+      ...{ kind: 'workload', issuer: server.origin, client: { id: 'gateway' } },
+      ...{ assertion: { file: 'workload' }, allow },
+    }),
     secrets: { workload: drawToken('workload') },
   },
   { name: 'oauth', credential: () => ({ kind: 'oauth', allow }), needsOwner: true },
@@ -164,10 +167,12 @@ describe.each(kinds)(
   },
 );
 
+const ofGateway = ({ server }: Setting) => ({ kind: 'client-credentials', issuer: server.origin, client, allow });
+
 describe('a token that a service refuses', () => {
   it('is replaced by another one, once, and the call that was refused is made again', async () => {
     const setting = await prepare();
-    const world = await setting.open({ kind: 'client-credentials', client, allow }, { 'client.secret': clientSecret });
+    const world = await setting.open(ofGateway(setting), { 'client.secret': clientSecret });
     await world.listed();
     const { upstream, server } = setting;
     const { judge } = upstream;
@@ -181,7 +186,7 @@ describe('a token that a service refuses', () => {
 
   it('is not replaced for ever: the caller is told, and nothing is done', async () => {
     const setting = await prepare();
-    const world = await setting.open({ kind: 'client-credentials', client, allow }, { 'client.secret': clientSecret });
+    const world = await setting.open(ofGateway(setting), { 'client.secret': clientSecret });
     await world.listed();
     const { upstream, server } = setting;
     upstream.judge = () => ({ status: 401 });
@@ -194,7 +199,7 @@ describe('a token that a service refuses', () => {
 
   it('is asked for anew by one of many calls that are refused at once', async () => {
     const setting = await prepare();
-    const world = await setting.open({ kind: 'client-credentials', client, allow }, { 'client.secret': clientSecret });
+    const world = await setting.open(ofGateway(setting), { 'client.secret': clientSecret });
     await world.listed();
     const { upstream, server } = setting;
     const [last] = upstream.received.slice(-1);
@@ -213,7 +218,10 @@ it('names the caller to the authorization server in a statement that it signs, f
   const setting = await prepare();
   const subject = { issuer: 'https://gateway.example', key: { file: 'subject.pem' }, keyId: 'k1' };
   const world = await setting.open(
-    { kind: 'token-exchange', client, subject, audience: 'tickets', allow },
+    {
+      ...{ kind: 'token-exchange', issuer: setting.server.origin, client, subject },
+      ...{ audience: 'tickets', scopes: ['tickets:read'], allow },
+    },
     { 'client.secret': clientSecret, 'subject.pem': pem },
   );
   await world.listed();
@@ -240,7 +248,8 @@ it('gives each caller a token of his own where a token speaks for a caller', asy
   const setting = await prepare();
   const subject = { issuer: 'https://gateway.example', key: { file: 'subject.pem' } };
   const secrets = { 'client.secret': clientSecret, 'subject.pem': pem };
-  const world = await setting.open({ kind: 'token-exchange', client, subject, allow }, secrets);
+  const issuer = setting.server.origin;
+  const world = await setting.open({ kind: 'token-exchange', issuer, client, subject, allow }, secrets);
   await world.listed();
   const [alice, bob] = [await world.mint('alice'), await world.mint('bob')];
   const [one, other, again] = [await callAs(world, alice), await callAs(world, bob), await callAs(world, alice)];

@@ -32,7 +32,7 @@ export async function playAuth({ scenario, revision, context, server }: AuthScen
     version: 1,
     listen: { port: 0 },
     admin: { port: 0 },
-    services: { [service]: { address: server, credential: talk.credential(context, write) } },
+    services: { [service]: { address: server, credential: await withIssuer(server, talk.credential(context, write)) } },
     limits: { denied: plenty, peer: plenty },
   };
   const file = join(folder, 'sallyport.yaml');
@@ -60,4 +60,14 @@ export async function playAuth({ scenario, revision, context, server }: AuthScen
     await gateway.close();
     rmSync(folder, { recursive: true, force: true });
   }
+}
+
+/** An operator who has a secret for an authorization server knows which one it is: here, the one that the suite's server names. */
+async function withIssuer(server: string, credential: object): Promise<object> {
+  const isSecret = /"(secret|assertion)":/.test(JSON.stringify(credential));
+  if (!isSecret || 'issuer' in credential) return credential;
+  const { origin, pathname } = new URL(server);
+  const answer = await fetch(`${origin}/.well-known/oauth-protected-resource${pathname}`);
+  const { authorization_servers: [issuer] = [] } = (await answer.json()) as { authorization_servers?: string[] };
+  return { ...credential, issuer };
 }

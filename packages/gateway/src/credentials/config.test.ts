@@ -45,6 +45,10 @@ describe('a credential of the configuration', () => {
       'client.secret: expected no secret',
     ],
     [{ kind: 'token-exchange', client: { id: 'a' }, subject: {} }, 'subject: expected either token, or issuer and key'],
+    [{ kind: 'client-credentials', client: { id: 'a', secret: { env: 'S' } } }, 'issuer: expected issuer'],
+    [{ kind: 'oauth', client: { id: 'a', secret: { env: 'S' } } }, 'issuer: expected issuer'],
+    [{ kind: 'workload', client: { id: 'a' }, assertion: { env: 'A' } }, 'issuer: expected issuer'],
+    [{ kind: 'token-exchange', client: { id: 'a' }, subject: { token: { env: 'T' } } }, 'issuer: expected issuer'],
     [{ kind: 'oauth', allow: { ranges: ['0.0.0.0/0'] } }, 'allow.ranges.0: expected an address range'],
   ])('%o is refused, and it is said why', (value, says) => {
     expect(problems(value).some((problem) => problem.includes(says))).toBe(true);

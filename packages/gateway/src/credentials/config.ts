@@ -205,11 +205,31 @@ export function credentialShape(field: ConfigFields) {
         if (one[key as keyof typeof one] !== undefined) continue;
         context.addIssue({ code: 'custom', path: [key], message: `expected ${key}: kind ${one.kind} needs it` });
       }
+      if (one.issuer === undefined && showsSecret(one)) {
+        const message = 'expected issuer: it is not for the service to say who is shown a secret of the gateway';
+        context.addIssue({ code: 'custom', path: ['issuer'], message });
+      }
       for (const key of Object.keys(one)) {
         if (key === 'kind' || needed.includes(key) || more.includes(key)) continue;
         context.addIssue({ code: 'custom', path: [key], message: `expected nothing: kind ${one.kind} has no ${key}` });
       }
     });
+}
+
+/** Whether the authorization server gets something that it could use elsewhere. A signed statement is for itself alone. */
+function showsSecret({
+  client: own,
+  assertion,
+  kind,
+  subject: whom,
+}: {
+  readonly kind: (typeof kinds)[number];
+  readonly client?: { readonly secret?: unknown } | undefined;
+  readonly assertion?: unknown;
+  readonly subject?: { readonly token?: unknown } | undefined;
+}): boolean {
+  const isToken = kind === 'token-exchange' && whom?.token !== undefined;
+  return own?.secret !== undefined || assertion !== undefined || isToken;
 }
 
 /** `credential` as it is read. */
