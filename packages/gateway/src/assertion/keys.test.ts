@@ -52,6 +52,22 @@ describe('the keys that statements are signed with', () => {
     expect(store.kept).toHaveLength(1);
   });
 
+  it('do not sign early when they were made in the instant of the one before', () => {
+    for (let round = 0; round < 8; round++) {
+      const store = memory();
+      // In the order a database gives those of one instant: by their names.
+      const named = {
+        ...store,
+        keys: () => store.keys().toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.kid < b.kid ? -1 : 1)),
+      };
+      const ring = ringAt(named, () => 0);
+      const { kid } = ring.signing();
+      ring.rotate();
+      ring.rotate();
+      expect(ring.signing().kid).toBe(kid);
+    }
+  });
+
   it('are kept sealed, and are as if they were not there under another master key', () => {
     const store = memory();
     const ring = ringAt(store, () => 0);

@@ -84,7 +84,11 @@ export function createKeyRing({ store, sealer, nowMs, timing = {} }: KeyRingOpti
       return opened.get(kept.kid) ?? [];
     });
   const add = (): void => {
-    store.addKey(makeKey(sealer, nowMs()));
+    // Which of two is older decides which one signs: no two are of one instant.
+    const taken = new Set(store.keys().map(({ createdAtMs }) => createdAtMs));
+    let createdAtMs = nowMs();
+    while (taken.has(createdAtMs)) createdAtMs++;
+    store.addKey(makeKey(sealer, createdAtMs));
     known = undefined;
   };
   const activeOf = (keys: readonly ReadKey[]): ReadKey | undefined =>

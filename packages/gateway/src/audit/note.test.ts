@@ -33,8 +33,6 @@ describe('a signed note', () => {
       fc.property(fc.nat({ max: note.length - 1 }), fc.integer({ min: 1, max: 127 }), (at, by) => {
         const other = String.fromCharCode(note.charCodeAt(at) ^ by);
         const changed = note.slice(0, at) + other + note.slice(at + 1);
-        // Base64 has spare bits at its end: some texts of a signature mean the same bytes.
-        if (Buffer.from(changed.slice(-90), 'base64').equals(Buffer.from(note.slice(-90), 'base64'))) return;
         expect(() => openNote(changed, [verifier])).toThrow(NoteRefused);
       }),
     );

@@ -108,7 +108,10 @@ function split(note: string): Parts {
 function readSignature(line: string): Parts['signatures'][number] {
   const [, name = '', encoded = ''] = /^— ([^+\s]+) ([A-Za-z0-9+/]+={0,2})$/.exec(line) ?? [];
   const bytes = Buffer.from(encoded, 'base64');
-  if (name === '' || bytes.length < 5) throw new NoteRefused('a signature line of the note cannot be read');
+  // Base64 has spare bits at its end: only one way of writing a signature is taken for it.
+  const isCanonical = bytes.toString('base64') === encoded;
+  if (name === '' || bytes.length < 5 || !isCanonical)
+    throw new NoteRefused('a signature line of the note cannot be read');
   return { name, bytes };
 }
 
