@@ -85,7 +85,16 @@ describe('the configuration of who may come in', () => {
     ['clocks that differ by an hour', { issuers: { a: { ...company, clockSkew: '1h' } } }],
     ['keys that are kept shorter than used', { issuers: { a: { ...company, keys: { keep: '1m' } } } }],
     ['the same issuer twice', { issuers: { a: company, b: company } }],
+    [
+      'two issuers whose subjects cannot be told apart',
+      { issuers: { a: { ...company, prefix: 'x:' }, b: { issuer: 'https://other.example', prefix: 'x:' } } },
+    ],
+    [
+      'an issuer with the prefix of the name of another',
+      { issuers: { a: { ...company, prefix: 'b:' }, b: { issuer: 'https://other.example' } } },
+    ],
     ['a name that others have', { issuers: { service: company } }],
+    ['the name that clients with tokens of the gateway have', { issuers: { token: company } }],
     ['an owner', { issuers: { a: { ...company, kind: 'owner' } } }],
     ['a misspelt key', { issuers: { a: { ...company, audience: ['x'] } } }],
     ['a rule for every certificate', { certificates: [{ kind: 'agent' }] }],

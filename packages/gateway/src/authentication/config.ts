@@ -154,6 +154,10 @@ const certificate = ({ scope }: ConfigFields) =>
       error: 'expected exactly one of spiffe, subject and dns',
     });
 
+function prefixesOf(issuers: Readonly<Record<string, { readonly prefix?: string | undefined }>>): readonly string[] {
+  return Object.entries(issuers).map(([name, { prefix = `${name}:` }]) => prefix);
+}
+
 /** The keys under `auth:` that say how callers may prove who they are. */
 export function authShape(field: ConfigFields) {
   return {
@@ -162,6 +166,9 @@ export function authShape(field: ConfigFields) {
       .prefault({})
       .refine((all) => new Set(Object.values(all).map((one) => one.issuer)).size === Object.keys(all).length, {
         error: 'expected each issuer once',
+      })
+      .refine((all) => new Set(prefixesOf(all)).size === Object.keys(all).length, {
+        error: 'expected another prefix for each issuer: else one could speak of the subjects of another',
       })
       .refine((all) => Object.keys(all).every((name) => !reservedNames.has(name)), {
         error: `expected a name that is none of ${[...reservedNames].join(', ')}`,

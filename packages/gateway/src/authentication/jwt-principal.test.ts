@@ -94,6 +94,7 @@ describe('the principal of a token', () => {
     expect(principalOf({ act }).actor).toEqual({ subject: 'https://other.example#agent' });
     expect(() => principalOf({ act: { sub: 'x', iss: 'b:alice' } })).toThrow();
     expect(() => principalOf({ act: { sub: 'x', iss: 'service:posts' } })).toThrow();
+    expect(() => principalOf({ client_id: 'token:ci' }, plain)).toThrow();
   });
 
   it('cannot be taken for one of another issuer, whatever either says', () => {

@@ -8,7 +8,7 @@ export const jwtMethod = 'jwt';
 
 /** First parts of names that other ways in have for themselves. */
 export const reservedNames: ReadonlySet<string> = new Set([
-  ...['anonymous', 'certificate', 'issuer', 'local-owner', 'service', 'spiffe'],
+  ...['anonymous', 'certificate', 'issuer', 'local-owner', 'service', 'spiffe', 'token'],
 ]);
 
 const plainScope = /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/;

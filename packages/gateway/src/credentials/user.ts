@@ -115,9 +115,22 @@ async function learnAlone(self: Self, challenge: Challenge): Promise<Discovered>
   return discovered;
 }
 
+/** The grant of somebody, if it is for the server that is configured now: another one may have had its name before. */
+async function grantOf({ options }: Self, { user }: Who): Promise<Grant | undefined> {
+  const { keeper, service, address, settings } = options;
+  const grant = await keeper.find(user, service);
+  if (grant === undefined || grant.stored.issuer !== (settings.issuer ?? grant.stored.issuer)) return undefined;
+  const { resource: configured } = settings;
+  const isSame =
+    configured === undefined
+      ? URL.parse(grant.resource)?.origin === new URL(address).origin
+      : grant.resource === configured;
+  return isSame ? grant : undefined;
+}
+
 async function find(self: Self, who: Who): Promise<OutboundCredential> {
-  const { keeper, service, settings, nowMs } = self.options;
-  const grant = await keeper.find(who.user, service);
+  const { settings, nowMs } = self.options;
+  const grant = await grantOf(self, who);
   if (grant) {
     const usable = usableUntilMs(grant) > nowMs() ? grant : await self.refresh(grant);
     return usable ? shown(self, who, usable) : { kind: 'none', renew: renewing(self, { who, grant: undefined }) };
@@ -153,8 +166,8 @@ async function widen(self: Self, { who, grant }: Holder, challenge: Challenge) {
 
 /** Finds another token for one that was refused: somebody else's find, a refreshed one, or one of a new consent. */
 async function replace(self: Self, { who, grant }: Holder, challenge: Challenge) {
-  const { keeper, service, settings } = self.options;
-  const newest = await keeper.find(who.user, service);
+  const { settings } = self.options;
+  const newest = await grantOf(self, who);
   if (newest && newest.stored.sealed !== grant?.stored.sealed) return shown(self, who, newest);
   if (newest === undefined && who.user === '' && self.known) {
     return consent(self, who, { discovered: self.known.discovered, scopes: self.wider });
