@@ -77,11 +77,11 @@ export function writeConfig(folder: string, text: string): string {
 export async function startGateway(
   verb: 'run' | 'serve',
   config: string,
-  { watch = false }: { readonly watch?: boolean } = {},
+  { watch = false, env = {} }: { readonly watch?: boolean; readonly env?: Readonly<Record<string, string>> } = {},
 ): Promise<TestGateway> {
   const folder = dirname(config);
   const words = [verb, '--config', config, '--json', ...(verb === 'run' && !watch ? ['--no-watch'] : [])];
-  const program = startNode([...sallyport, ...words], { cwd: folder });
+  const program = startNode([...sallyport, ...words], { cwd: folder, env });
   return follow(program, folder);
 }
 

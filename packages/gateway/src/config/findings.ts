@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import { configJsonSchema, keysAt } from './json-schema.ts';
-import type { Finding } from './source.ts';
+import { type Finding, isSecretKey } from './source.ts';
 import { nearest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
@@ -41,7 +41,8 @@ function fromUnion(issue: Extract<Issue, { code: 'invalid_union' }>, root: unkno
 
 function wrong(path: readonly PropertyKey[], expected: string, found: unknown): Finding {
   const wanted = expected.startsWith('Invalid input: expected object') ? 'expected keys and values' : expected;
-  return { path, part: 'value', message: `${dotted(path)}: ${wanted}, found ${describe(found)}` };
+  const seen = typeof found === 'string' && isSecretKey(path.at(-1)) ? 'text' : describe(found);
+  return { path, part: 'value', message: `${dotted(path)}: ${wanted}, found ${seen}` };
 }
 
 function missing(path: readonly PropertyKey[], expected: string): Finding {

@@ -133,7 +133,10 @@ function mask(text: string, document: Document): string {
   const ranges: Range[] = [];
   visit(document, {
     Pair(_, pair) {
-      if (!isScalar(pair.key) || pair.key.value !== 'env' || !isMap(pair.value)) return;
+      if (!isScalar(pair.key)) return;
+      const secret = isScalar(pair.value) && isSecretKey(pair.key.value) ? nodeRange(pair.value) : undefined;
+      if (secret) ranges.push(secret);
+      if (pair.key.value !== 'env' || !isMap(pair.value)) return;
       for (const item of pair.value.items) {
         const range = isPair(item) ? nodeRange(item.value) : undefined;
         if (range) ranges.push(range);
@@ -149,6 +152,11 @@ function mask(text: string, document: Document): string {
     masked = masked.slice(0, start) + masked.slice(start, end).replace(/[^\r\n]/g, '*') + masked.slice(end);
   }
   return masked;
+}
+
+/** Keys under which secrets are named, and where somebody may have written one instead. */
+export function isSecretKey(key: unknown): boolean {
+  return /^(?:token|value|secret|clientSecret|client_secret|password|passphrase)$/.test(String(key));
 }
 
 function frame(text: string, [start, end]: Range): string {
