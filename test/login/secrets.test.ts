@@ -5,7 +5,7 @@ import { allow, openWorld, pageOf, password, type World } from './world.ts';
 let world: World;
 
 beforeAll(async () => {
-  world = await openWorld({});
+  world = await openWorld({}, { cheapPasswords: false });
   await world.addUser('ada');
 });
 
@@ -36,6 +36,8 @@ it('secrets are in no log and, as they are, in no file', async () => {
   const logged = world.logged();
   expect(logged).toContain('somebody signed in');
   expect(kept.length).toBeGreaterThan(10_000);
+  expect(kept).toContain('$scrypt$ln=16,r=8,p=2$');
+  expect(logged).not.toContain('as cheaply as tests want it');
   for (const secret of secrets) {
     expect(secret.length).toBeGreaterThan(8);
     expect(logged).not.toContain(secret);

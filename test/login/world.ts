@@ -54,10 +54,17 @@ export interface Internet {
   readonly answer: RequestListener;
 }
 
+interface Surroundings {
+  readonly more?: JsonObject;
+  readonly internet?: Internet;
+  /** Hash passwords with little work. Default: true. */
+  readonly cheapPasswords?: boolean;
+}
+
 /** Opens one. `server` is what stands under `auth.server`; `more` is laid over the configuration. */
 export async function openWorld(
   server: JsonObject | undefined,
-  { more = {}, internet }: { readonly more?: JsonObject; readonly internet?: Internet } = {},
+  { more = {}, internet, cheapPasswords = true }: Surroundings = {},
 ): Promise<World> {
   const folder = mkdtempSync(join(tmpdir(), 'sp-login-'));
   const closers: (() => unknown)[] = [() => rmSync(folder, { recursive: true, force: true })];
@@ -81,6 +88,7 @@ export async function openWorld(
   log.on('data', (chunk: Buffer) => lines.push(chunk.toString()));
   const options = {
     log: pino({ level: 'trace' }, log),
+    ...(cheapPasswords && { passwordCost: { ln: 10, r: 8, p: 1 } }),
     ...(internet && { egress: await openInternet(internet, closers) }),
   };
   const gateway = await startGateway({ config, ...options });

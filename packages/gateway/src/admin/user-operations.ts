@@ -2,7 +2,7 @@ import { setTimeout } from 'node:timers/promises';
 import { type Account, GatewayError } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import { isAdminScope } from '../authentication/scope-syntax.ts';
-import { drawTotpSecret, hashPassword } from '../authserver/index.ts';
+import { drawTotpSecret, hashPassword, type PasswordCost } from '../authserver/index.ts';
 import type { Accounts } from '../store/accounts.ts';
 import type { RevocationStore } from '../store/revocations.ts';
 import type { UserListing, Users } from '../store/users.ts';
@@ -15,6 +15,8 @@ export interface UserOperationDeps {
   readonly users: Users;
   readonly accounts: Accounts;
   readonly revocations: RevocationStore;
+  /** Other than the standard one only in tests. */
+  readonly passwordCost?: PasswordCost | undefined;
   /** Seals the secret of a second factor. */
   readonly sealTotp: (user: string, secret: string) => string;
   /** What this gateway is called in authenticator apps. */
@@ -55,7 +57,7 @@ function add(deps: UserOperationDeps): Operation {
       const user = String(name);
       if (deps.users.find(user) !== undefined) throw new GatewayError('conflict', { issues: ['/name: there is one'] });
       const allowed = toolScopes(scopes);
-      const passwordHash = await hashPassword(String(text));
+      const passwordHash = await hashPassword(String(text), deps.passwordCost);
       const account = personNamed(deps.accounts, user);
       deps.users.put({ account, passwordHash, scopes: allowed });
       return shown(known(deps, user));
@@ -132,7 +134,7 @@ function resetPassword(deps: UserOperationDeps): Operation {
     }),
     handler: async ({ name, password: text }) => {
       const { account, scopes } = stored(deps, String(name));
-      deps.users.put({ account, passwordHash: await hashPassword(String(text)), scopes });
+      deps.users.put({ account, passwordHash: await hashPassword(String(text), deps.passwordCost), scopes });
       return ended(deps, account.name);
     },
   };

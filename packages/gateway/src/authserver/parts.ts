@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http';
 import type { RateLimit, Taken } from '@sallyport/core';
 import type { Logger } from 'pino';
+import type { PasswordCost } from './password.ts';
 import type { FindPerson, UserStore } from './people.ts';
 import type { Records } from './records.ts';
 import type { ScopeOnOffer } from './scopes.ts';
@@ -42,6 +43,8 @@ export interface AuthServerDeps {
   readonly name: string;
   readonly records: Omit<Records, 'nowMs'>;
   readonly users: UserStore;
+  /** Other than the standard one only in tests. */
+  readonly passwordCost?: PasswordCost;
   /** The secret of this gateway at the upstream provider. */
   readonly upstreamSecret?: string;
   /** The secrets of clients that have one, by id. */

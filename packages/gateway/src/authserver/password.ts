@@ -1,8 +1,15 @@
 import { randomBytes, type ScryptOptions, scrypt, timingSafeEqual } from 'node:crypto';
 import { GatewayError } from '@sallyport/core';
 
+/** What a hash takes, in the parameters of scrypt (RFC 7914 §2); `ln` is the binary logarithm of N. */
+export interface PasswordCost {
+  readonly ln: number;
+  readonly r: number;
+  readonly p: number;
+}
+
 /** 64 MiB and some 150 ms each: OWASP's second choice for scrypt, so that a few at once do not fill a small machine. */
-const cost = { ln: 16, r: 8, p: 2 } as const;
+const standardCost: PasswordCost = { ln: 16, r: 8, p: 2 };
 const hashBytes = 32;
 const saltBytes = 16;
 const shortest = 12;
@@ -12,11 +19,12 @@ const mostAtOnce = 2;
 const mostWaiting = 16;
 
 /**
- * Hashes a password, as text that says how: `$scrypt$ln=16,r=8,p=2$<salt>$<hash>`.
+ * Hashes a password, as text that says how: `$scrypt$ln=16,r=8,p=2$<salt>$<hash>`. Another cost than the standard one is
+ * for tests.
  *
  * @throws GatewayError `invalid_input` for one that is too short or too long.
  */
-export async function hashPassword(password: string): Promise<string> {
+export async function hashPassword(password: string, cost = standardCost): Promise<string> {
   const length = [...password].length;
   if (length < shortest || length > longest) {
     throw new GatewayError('invalid_input', { issues: [`/password: has to be ${shortest} to ${longest} characters`] });
@@ -27,24 +35,19 @@ export async function hashPassword(password: string): Promise<string> {
 }
 
 /**
- * Whether a password is the one that was hashed. Without a hash, because there is no such user, it takes as long and is never.
+ * Whether a password is the one that was hashed. Without a hash, because there is no such user, it takes as long as one of
+ * this cost and is never.
  *
  * @throws GatewayError `peer_limited` when too many wait to be checked.
  */
-export async function isPassword(password: string, stored: string | undefined): Promise<boolean> {
+export async function isPassword(password: string, stored: string | undefined, cost = standardCost): Promise<boolean> {
   const parsed = parse(stored ?? '') ?? { salt: Buffer.alloc(saltBytes), hash: Buffer.alloc(hashBytes), ...cost };
   const isPossible = [...password].length <= longest;
   const hash = await derive(isPossible ? password : '', parsed.salt, parsed);
   return timingSafeEqual(hash, parsed.hash) && isPossible && stored !== undefined;
 }
 
-interface Cost {
-  readonly ln: number;
-  readonly r: number;
-  readonly p: number;
-}
-
-function parse(stored: string): (Cost & { readonly salt: Buffer; readonly hash: Buffer }) | undefined {
+function parse(stored: string): (PasswordCost & { readonly salt: Buffer; readonly hash: Buffer }) | undefined {
   const [, ln, r, p, salt = '', hash = ''] =
     /^\$scrypt\$ln=(\d{1,2}),r=(\d{1,2}),p=(\d{1,2})\$([\w+/=]+)\$([\w+/=]+)$/.exec(stored) ?? [];
   if (ln === undefined) return undefined;
@@ -56,7 +59,7 @@ function parse(stored: string): (Cost & { readonly salt: Buffer; readonly hash: 
 let running = 0;
 const waiting: (() => void)[] = [];
 
-async function derive(password: string, salt: Buffer, { ln, r, p }: Cost): Promise<Buffer> {
+async function derive(password: string, salt: Buffer, { ln, r, p }: PasswordCost): Promise<Buffer> {
   await take();
   try {
     const options = { N: 2 ** ln, r, p, maxmem: 256 * 2 ** ln * r };

@@ -28,8 +28,8 @@ const stepLifeMs = 300_000;
 const stepKind = 'authserver second factor';
 
 /** Judges passwords and codes. An unknown name, a wrong password and a disabled user are the same, also in the time they take. */
-export function createSignIn(parts: Pick<Parts, 'users' | 'records' | 'nowMs' | 'log' | 'settings'>) {
-  const { users, records, nowMs, log, settings } = parts;
+export function createSignIn(parts: Pick<Parts, 'users' | 'passwordCost' | 'records' | 'nowMs' | 'log' | 'settings'>) {
+  const { users, passwordCost, records, nowMs, log, settings } = parts;
   const byAccount = createAttempts(accountLimit, nowMs);
   const byPeer = createAttempts(peerLimit, nowMs);
   const byCode = createAttempts(codeLimit, nowMs);
@@ -44,7 +44,7 @@ export function createSignIn(parts: Pick<Parts, 'users' | 'records' | 'nowMs' | 
     const retryAfterMs = begin(name, peer);
     if (retryAfterMs > 0) return { kind: 'busy', retryAfterMs };
     const user = settings.passwords ? users.find(name) : undefined;
-    const isRight = await isPassword(password, user?.passwordHash);
+    const isRight = await isPassword(password, user?.passwordHash, passwordCost);
     if (user === undefined || !isRight || user.account.disabledAtMs !== undefined) {
       // What was typed as a name may be a password: it is told only where it is the name of somebody.
       log.info({ peer, ...(user && { user: user.account.name }) }, 'a sign-in failed');

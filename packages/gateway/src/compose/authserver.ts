@@ -20,6 +20,7 @@ import { readPrivateFile } from '../secrets/private-file.ts';
 import { endpointAt } from '../transport/http-endpoint.ts';
 import { originOf } from '../transport/http-facts.ts';
 import type { SignIn } from './credentials.ts';
+import { isOfThisMachine } from './issuer-fetch.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Plane } from './plane.ts';
 import type { Stores } from './stores.ts';
@@ -52,6 +53,7 @@ export interface BuiltInParts {
   readonly log: Logger;
   readonly life: Lifetime;
   readonly egress?: Pick<GuardedConnectorOptions, 'resolve' | 'connect'>;
+  readonly passwordCost?: AuthServerDeps['passwordCost'];
   /** Where browsers come back to that were sent to sign in for a page of the gateway; absent: there are no such pages. */
   readonly signedInPath?: string | undefined;
 }
@@ -157,7 +159,7 @@ function ownIssuer(issuer: string): IssuerSettings {
 }
 
 function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane): AuthServerDeps {
-  const { config, stores, nowMs, log, life, egress = {} } = parts;
+  const { config, stores, nowMs, log, life, egress = {}, passwordCost } = parts;
   const { state, authServerKeys } = stores;
   const publicUrl = (parts.publicUrl() ?? '').replace(/\/$/, '');
   if (publicUrl === '') throw new Error('auth.server needs publicUrl: it has to know the address that agents use');
@@ -171,7 +173,7 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
     ...{ settings, publicUrl, nowMs, log, name: gatewayNameOf(config()) },
     origin: new URL(publicUrl).origin,
     records: { store: state.oauth, sealer: createSealer(authServerKeys.seal, nowMs), idKey: authServerKeys.names },
-    users: state.users,
+    ...{ users: state.users, ...(passwordCost && { passwordCost }) },
     isDisabled: (account) => state.accounts.find(account)?.disabledAtMs !== undefined,
     isRevoked: ({ client = '', ...given }) => state.revocations.isRevoked({ issuer: builtInIssuer, client, ...given }),
     isEndpoint: (path) => endpointAt(path) !== undefined,
@@ -189,9 +191,7 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
 
 /** The one upstream provider is the operator's choice: it may be in a network of theirs, or, for tests, on this machine. */
 function upstreamAllowance({ auth }: GatewayConfig, { upstream }: AuthServerSettings) {
-  const host = upstream && new URL(upstream.issuer).hostname;
-  const loopback = host === 'localhost' || host === '[::1]' || host?.startsWith('127.') === true;
-  return { loopback, ranges: auth.issuerNetworks };
+  return { loopback: upstream !== undefined && isOfThisMachine(upstream.issuer), ranges: auth.issuerNetworks };
 }
 
 function secretFrom(where: string, from: SecretSource): string {

@@ -17,6 +17,7 @@ import { dataPaths, type Stores } from './stores.ts';
 /** What administration is made of. */
 export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly stores: Stores;
+  readonly passwordCost: AdminDeps['passwordCost'];
   /** The plane that is administered. */
   readonly agents: Plane;
   readonly status: () => JsonObject;
@@ -42,6 +43,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     revocations,
     users,
     sealTotp: (user, secret) => totpSealer.seal(`totp ${user}`, { secret }, Number.MAX_SAFE_INTEGER),
+    passwordCost: parts.passwordCost,
     gatewayName: parts.gatewayName,
     issuerNames: parts.issuerNames,
     ...{ intents, auditPath: parts.auditPath, credentials: parts.credentials },

@@ -4,6 +4,7 @@ import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { boundHostsOf } from '../admission/index.ts';
 import { createRecord, type OnRecord } from '../audit/index.ts';
+import type { PasswordCost } from '../authserver/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import type { GuardedConnectorOptions } from '../egress/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
@@ -39,6 +40,8 @@ export interface StartOptions {
   readonly onRecord?: OnRecord;
   /** How names are looked up and connections opened for addresses that strangers choose. Default: as the operating system does. */
   readonly egress?: Pick<GuardedConnectorOptions, 'resolve' | 'connect'>;
+  /** For tests alone: cheaper hashes of passwords. No configuration and no environment sets it, and the log warns of it. */
+  readonly passwordCost?: PasswordCost;
 }
 
 /** A gateway that runs. */
@@ -85,6 +88,7 @@ export async function startGateway(options: StartOptions): Promise<RunningGatewa
 
 async function start(options: StartOptions, life: Lifetime): Promise<RunningGateway> {
   const { config, log } = options;
+  if (options.passwordCost !== undefined) log.warn('passwords are hashed as cheaply as tests want it');
   const live: Live = { config, boundHosts: [], url: undefined };
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
@@ -114,7 +118,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const owner = ownerPlane(
     {
       ...{ ...shared, stores, agents, isReady, maxTokenLifeMs, credentials, live },
-      ...{ issuerNames: identity.issuerNames, metrics: metrics.text },
+      ...{ issuerNames: identity.issuerNames, metrics: metrics.text, passwordCost: options.passwordCost },
     },
     settingsParts,
   );
