@@ -10,6 +10,7 @@ import {
 } from 'jose';
 import type { Nonces } from './dpop-nonce.ts';
 import type { ReplayMemory } from './dpop-replay.ts';
+import { privateParts } from './issuer-documents.ts';
 import type { DpopSettings } from './settings.ts';
 import { createVerdictCache } from './verdict-cache.ts';
 
@@ -46,7 +47,8 @@ export interface ProofDeps {
 const longestProof = 8192;
 const longestId = 512;
 const rememberedKeys = 10_000;
-const privateParts = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
+/** Longer headers than those of the usual keys are read each time: what is remembered is the client's to write. */
+const longestKeptHeader = 1024;
 
 /**
  * Makes the check of RFC 9449 §4.3.
@@ -144,7 +146,7 @@ function createKeyReader(): KeyReader {
     if (known !== undefined && algorithms.includes(known.alg)) return known;
     const { alg, jwk } = publicKeyIn(proof, algorithms);
     const found = { alg, key: await importJWK(jwk, alg), jkt: await calculateJwkThumbprint(jwk, 'sha256') };
-    read.set(header, found);
+    if (header.length <= longestKeptHeader) read.set(header, found);
     return found;
   };
 }

@@ -34,7 +34,7 @@ const largestDocument = 512 * 1024;
 const mostKeys = 100;
 
 /** Parts of JWKs that belong to private keys (RFC 7518 §6). */
-const privateParts = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
+export const privateParts = ['d', 'p', 'q', 'dp', 'dq', 'qi', 'oth', 'k', 'priv'] as const;
 
 /**
  * Finds the keys of an issuer: where it was said they are, or where its metadata says (RFC 8414 §3, OpenID Connect

@@ -30,7 +30,8 @@ export function createIssuerFetch(
   };
 }
 
-function isOfThisMachine(issuer: string): boolean {
+/** Whether an issuer, by its address alone, is on this machine. */
+export function isOfThisMachine(issuer: string): boolean {
   const { hostname } = new URL(issuer);
-  return hostname === 'localhost' || hostname === '[::1]' || hostname.startsWith('127.');
+  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }
