@@ -21,6 +21,8 @@ export interface AdapterOptions {
   readonly endTokens: (grant: string) => void;
   /** Makes the error for more clients than there may be. */
   readonly tooManyClients: () => Error;
+  /** So many clients that registered themselves are kept. Default 5,000. */
+  readonly mostClients?: number;
 }
 
 interface ToKeep {
@@ -34,8 +36,7 @@ interface ToKeep {
 const never = Number.MAX_SAFE_INTEGER;
 /** A client that registered itself and was not used goes after this long. */
 export const unusedClientLifeMs = 24 * 3_600_000;
-/** So many clients that registered themselves are kept. */
-const mostClients = 5_000;
+const usualMostClients = 5_000;
 
 /**
  * Keeps what the authorization server has to remember in the state database: found by hashes of ids, since an id is the token
@@ -43,6 +44,12 @@ const mostClients = 5_000;
  * who comes second ends the grant.
  */
 export function createAdapter({ store, sealer, idKey, nowMs }: Records, options: AdapterOptions) {
+  const { mostClients = usualMostClients } = options;
+  /** The unused one that has waited longest gives way: who only registers keeps nobody else from it. */
+  const makeRoom = (): void => {
+    if (store.count('Client') < mostClients) return;
+    if (!store.removeFirstToEnd('Client', nowMs() + unusedClientLifeMs)) throw options.tooManyClients();
+  };
   const grantName = (grantId: string): string => recordId(idKey, 'Grant', grantId);
   const opened = (record: SealedRecord | undefined): JsonObject | undefined => {
     if (record === undefined || (record.expiresAtMs ?? never) <= nowMs()) return undefined;
@@ -69,7 +76,7 @@ export function createAdapter({ store, sealer, idKey, nowMs }: Records, options:
     return {
       async upsert(id, payload, expiresIn) {
         const record = toRecord({ model, id, payload, expiresIn });
-        if (model === 'Client' && store.count(model) >= mostClients) throw options.tooManyClients();
+        if (model === 'Client') makeRoom();
         if (model !== 'ReplayDetection') store.put(record);
         else if (!store.add(record)) throw options.alreadyUsed();
       },

@@ -6,6 +6,7 @@ import { afterEach, beforeEach, describe, expect, it } from 'vitest';
 import { createSealer } from '../secrets/index.ts';
 import { openState, type State } from '../store/index.ts';
 import { createAdapter } from './adapter.ts';
+import { recordId } from './ids.ts';
 import type { Records } from './records.ts';
 import { createSigningKeys } from './signing-keys.ts';
 
@@ -87,6 +88,21 @@ describe('what the authorization server keeps', () => {
     const [one, other] = [records(), records()].map((each) => createAdapter(each, options)('ReplayDetection'));
     await one?.upsert('jti', { iss: 'ci' }, 60);
     await expect(other?.upsert('jti', { iss: 'ci' }, 60)).rejects.toThrow('already used');
+  });
+
+  it('makes room for new clients by forgetting the oldest unused one, never one that is used', async () => {
+    const { store, ...rest } = records();
+    const clients = createAdapter({ store, ...rest }, { ...options, mostClients: 2 })('Client');
+    await clients.upsert('used', { client_id: 'used' });
+    store.extend('Client', recordId(idKey, 'Client', 'used'), now + 31 * day);
+    for (const id of ['first', 'second', 'third']) {
+      now += 1_000;
+      await clients.upsert(id, { client_id: id });
+    }
+    const kept = await Promise.all(['used', 'first', 'second', 'third'].map((id) => clients.find(id)));
+    expect(kept.map((one) => one?.client_id)).toEqual(['used', undefined, undefined, 'third']);
+    store.extend('Client', recordId(idKey, 'Client', 'third'), now + 31 * day);
+    await expect(clients.upsert('fourth', { client_id: 'fourth' })).rejects.toThrow('too many');
   });
 
   it('lets go of clients that registered and never came back', async () => {

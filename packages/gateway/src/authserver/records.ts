@@ -26,6 +26,8 @@ export interface RecordStore {
   remove(model: string, id: string): void;
   removeByGrant(grantId: string): number;
   count(model: string): number;
+  /** Removes the one that ends first, if it ends by then. Returns whether there was one. */
+  removeFirstToEnd(model: string, byMs: number): boolean;
   prune(beforeMs: number): number;
   keys(): readonly { readonly kid: string; readonly sealed: string; readonly createdAtMs: number }[];
   addKey(key: { readonly kid: string; readonly sealed: string; readonly createdAtMs: number }): void;

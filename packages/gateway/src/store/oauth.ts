@@ -45,6 +45,8 @@ export interface OAuthStore {
   /** Returns how many there were. */
   removeByGrant(grantId: string): number;
   count(model: string): number;
+  /** Removes the one that ends first, if it ends by then. Returns whether there was one. */
+  removeFirstToEnd(model: string, byMs: number): boolean;
   /** Removes what ended before that time; returns how many. */
   prune(beforeMs: number): number;
   /** Newest first. */
@@ -75,6 +77,10 @@ export function createOAuthStore(database: DatabaseSync): OAuthStore {
   const remove = database.prepare('DELETE FROM oauth_records WHERE model = ? AND id = ?');
   const removeByGrant = database.prepare('DELETE FROM oauth_records WHERE grant_id = ?');
   const count = database.prepare('SELECT count(*) AS count FROM oauth_records WHERE model = ?');
+  const removeFirst = database.prepare(
+    `DELETE FROM oauth_records WHERE model = ?1 AND id =
+       (SELECT id FROM oauth_records WHERE model = ?1 AND expires_at_ms <= ?2 ORDER BY expires_at_ms LIMIT 1)`,
+  );
   const prune = database.prepare('DELETE FROM oauth_records WHERE expires_at_ms < ?');
   const keys = database.prepare('SELECT kid, sealed, created_at_ms FROM oauth_keys ORDER BY created_at_ms DESC, kid');
   const addKey = database.prepare('INSERT INTO oauth_keys (kid, sealed, created_at_ms) VALUES (?, ?, ?)');
@@ -92,6 +98,7 @@ export function createOAuthStore(database: DatabaseSync): OAuthStore {
     consume: (model, id, atMs) => consume.run(atMs, model, id).changes === 1,
     remove: (model, id) => void remove.run(model, id),
     removeByGrant: (grantId) => Number(removeByGrant.run(grantId).changes),
+    removeFirstToEnd: (model, byMs) => removeFirst.run(model, byMs).changes === 1,
     count: (model) => Number(count.get(model)?.count),
     prune: (beforeMs) => Number(prune.run(beforeMs).changes),
     keys: () => keys.all().map(toKey),
