@@ -200,6 +200,11 @@ describe('token', () => {
 
   test('a token for administration is asked for by --admin, not by a scope', async () => {
     expect(await asOwner('token', 'create', '--name', 'x', '--scope', 'admin:*')).toMatchObject({ code: 2 });
+    const scraper = ['--name', 'scraper', '--scope', 'admin:read', '--kind', 'service', '--json'];
+    expect(JSON.parse((await asOwner('token', 'create', ...scraper)).out)).toMatchObject({
+      kind: 'service',
+      scopes: ['admin:read'],
+    });
     expect(JSON.parse((await asOwner('token', '--admin', '--json')).out)).toMatchObject({
       kind: 'owner',
       scopes: ['admin:*'],

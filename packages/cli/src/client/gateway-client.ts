@@ -161,6 +161,9 @@ function refusal(response: Response, value: Readonly<Record<string, unknown>> | 
     ...(scopes ? [`It takes one of these scopes: ${scopes.join(', ')}.`] : []),
     ...(issues ?? []),
     ...(retryAfterMs === undefined ? [] : [`Try again in ${Math.ceil(retryAfterMs / 1000)} s.`]),
+    ...(response.status === 404 && reason === undefined
+      ? ['SALLYPORT_URL is the address of everything (…/mcp), not of one service or view: those speak MCP only.']
+      : []),
   ];
   return new CliError(exitKind(response.status), message, {
     ...(hints.length > 0 && { hint: hints.join('\n') }),

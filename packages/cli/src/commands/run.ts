@@ -4,6 +4,7 @@ import { type Context, configPath, print, printJson } from '../context.ts';
 import { withOverrides } from '../run/overrides.ts';
 import { type Ready, readyLine, readyText } from '../run/report.ts';
 import { createRunLog, type RunLog } from '../run/run-log.ts';
+import { untilServersAnswer } from '../run/servers.ts';
 import { createTraffic, showStatus, type Traffic } from '../run/status-line.ts';
 import { nodeFlags, type OwnRuntime, ownRuntime } from '../supervisor/command.ts';
 import { followConfig } from '../supervisor/follow-config.ts';
@@ -102,9 +103,16 @@ async function runServices(run: Running, { loaded, load }: Config): Promise<void
 
 async function start(run: Running, supervisor: Supervisor, config: GatewayConfig): Promise<void> {
   await supervisor.start(plansOf(run, config));
+  const silent = await untilServersAnswer(run.gateway, config);
+  if (silent.length > 0) run.log.say(silentText(silent));
   const ready = await whatIsReady(run);
   if (run.options.json) printJson(run.context, readyLine(ready));
   else print(run.context, readyText(ready, run.context.style));
+}
+
+function silentText(names: readonly string[]): string {
+  const later = 'what they offer is there when they answer, but the token has no scopes of theirs';
+  return `no answer yet from ${names.join(', ')}: ${later}`;
 }
 
 async function whatIsReady({ gateway, runtime }: Running): Promise<Ready> {

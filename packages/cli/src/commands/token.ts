@@ -48,9 +48,10 @@ export async function tokenRoot(
 /** `token create` */
 export async function createToken(options: CreateOptions, context: Context): Promise<void> {
   const scopes = (options.scope ?? []).flatMap((each) => each.split(',')).filter((each) => each !== '');
-  if (scopes.some((scope) => scope.startsWith('admin:'))) {
-    throw new CliError('usage', 'Agent tokens carry tool scopes only.', {
-      hint: 'For the admin API: `sallyport token --admin`.',
+  // What an agent or a person may is for tools; a program that watches or administers is a service, and named as one.
+  if (options.kind !== 'service' && scopes.some((scope) => scope.startsWith('admin:'))) {
+    throw new CliError('usage', 'Tokens of agents and persons carry tool scopes only.', {
+      hint: 'For yourself: `sallyport token --admin`. For a program, such as Prometheus: --kind service.',
     });
   }
   const args = {
