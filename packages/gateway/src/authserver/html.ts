@@ -93,6 +93,8 @@ export function leadsTo(redirect: string): readonly string[] {
   if (url === null) return [];
   if (url.protocol !== 'https:' && url.protocol !== 'http:')
     return /^[a-z][a-z0-9+.-]*:$/.test(url.protocol) ? [url.protocol] : [];
+  // URLs take names that would end a directive or a policy.
+  if (/[^a-z0-9.:[\]_-]/.test(url.host)) return [];
   // No policy can name an IPv6 address.
   return [url.hostname.startsWith('[') ? url.protocol : url.origin];
 }

@@ -30,7 +30,7 @@ export function createUpstream(parts: Parts, provider: UpstreamProvider): Upstre
       const nonce = oauth.generateRandomNonce();
       const state = parts.records.sealer.seal(stateKind, { interaction, verifier, nonce }, parts.nowMs() + lifeMs);
       return authorizationUrl(talk, { verifier, nonce, state }).catch((err: unknown) => {
-        parts.log.warn({ err, provider: provider.name }, 'the upstream provider cannot be asked');
+        parts.log.warn({ ...reasonOf(err), provider: provider.name }, 'the upstream provider cannot be asked');
         return undefined;
       });
     },
@@ -40,11 +40,20 @@ export function createUpstream(parts: Parts, provider: UpstreamProvider): Upstre
         if (!isWelcome(provider, claims)) throw new Error('not one of those who may sign in');
         return upstreamSubject(provider, claims.sub);
       } catch (err) {
-        parts.log.warn({ err, provider: provider.name }, 'a sign-in with the upstream provider did not work');
+        const why = reasonOf(err);
+        parts.log.warn({ ...why, provider: provider.name }, 'a sign-in with the upstream provider did not work');
         return undefined;
       }
     },
   };
+}
+
+/** For the log. The errors of the library hold whole answers of servers, which may hold tokens: of those, nothing but the code. */
+function reasonOf(thrown: unknown): { readonly reason: string; readonly code?: string } {
+  if (!(thrown instanceof Error)) return { reason: 'unknown' };
+  const isAnswer = thrown instanceof oauth.ResponseBodyError || thrown instanceof oauth.AuthorizationResponseError;
+  const code = isAnswer ? thrown.error : 'code' in thrown ? thrown.code : undefined;
+  return { reason: thrown.message, ...(typeof code === 'string' && /^[\w.-]{1,64}$/.test(code) && { code }) };
 }
 
 /** What the provider says of itself (OpenID Connect Discovery). */
