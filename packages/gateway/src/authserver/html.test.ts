@@ -12,7 +12,7 @@ it.each([
   ['no address', "'self';"],
 ])('a page that leads to %s has a policy that says so, and nothing else that the address says', (redirect, forms) => {
   const headers = headersOf({ status: 200, title: '', main: '', leadsTo: leadsTo(redirect) });
-  const policy = headers['Content-Security-Policy'] ?? '';
+  const policy = String(headers['Content-Security-Policy']);
   expect(policy).toContain(`form-action ${forms}`);
   expect(policy.split(';')).toHaveLength(5);
   expect(policy).not.toContain(',');
