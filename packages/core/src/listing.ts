@@ -145,7 +145,7 @@ function summaryOf(catalog: Catalog, seen: readonly Target[], absent: readonly T
   const names = new Set(seen.map(({ service }) => service));
   return {
     stale: catalog.stale,
-    absent: absent.map(({ service }) => service),
+    absent: [...new Set(absent.map(({ service }) => service))],
     services: catalog.services.filter(({ name }) => names.has(name)),
     offers: { tools: false, prompts: false, resources: false, tasks: false },
   };

@@ -38,5 +38,7 @@ export interface Registry {
   readonly settling: boolean;
   /** Services that ought to be there and have never been seen: nobody knows what they offer. Default: none. */
   readonly absent?: readonly string[];
+  /** Services that were here, are not, and are expected back: as they were last. Default: none. */
+  readonly gone?: readonly ServiceManifest[];
   close(): Promise<void>;
 }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import type { Catalog, ListKind, Prompt, Registration, ServiceStatus, Target } from '@sallyport/core';
+import type { Catalog, ListKind, Prompt, Registration, ServiceStatus, Target, Tool } from '@sallyport/core';
 import type { ServiceManifest } from '@sallyport/protocol';
 import { createResourceFinder } from './resources.ts';
 import { methodsOf, promptsOf, type Rules, resourcesOf, templatesOf, toolsOf } from './targets.ts';
@@ -14,6 +14,8 @@ interface Sources extends Rules {
   readonly registrations: readonly Registration[];
   /** Services that were never seen. Default: none. */
   readonly absent?: readonly string[];
+  /** Services that are away, as they were last. Default: none. */
+  readonly gone?: readonly ServiceManifest[];
   readonly stale: boolean;
 }
 
@@ -54,10 +56,16 @@ export function buildCatalog(sources: Sources): { readonly catalog: Catalog; rea
     ...{ tools, prompts, resources, templates, methods, byName, promptsByAlias },
     resourceAt: createResourceFinder({ registrations, byName, templates, overrideFor }),
     services: registrations.map(toStatus),
-    absent: (sources.absent ?? []).flatMap((service) => toolsOf(unseen(service), { overrideFor })),
+    absent: absentIn(sources),
     stale: sources.stale,
   };
   return { catalog, problems };
+}
+
+/** Something to decide by whether a caller may know of a service that is not there. */
+function absentIn({ absent = [], gone = [], overrideFor }: Sources): readonly Tool[] {
+  const known = gone.map((manifest) => (manifest.tools.length > 0 ? manifest : unseen(manifest.service)));
+  return [...absent.map(unseen), ...known].flatMap((manifest) => toolsOf(manifest, { overrideFor }));
 }
 
 /** A service of which nothing is known. Rules for all of it hold for what it may have, too. */

@@ -36,8 +36,8 @@ export function createLiveCatalog({ registry, log, ...initial }: LiveCatalogOpti
   function build(): Catalog {
     const registrations = registry.registrations();
     services = new Map(registrations.map((registration) => [registration.manifest.service, registration]));
-    const { absent = [], settling } = registry;
-    const built = buildCatalog({ registrations, absent, ...rules, stale: settling });
+    const { absent = [], gone = [], settling } = registry;
+    const built = buildCatalog({ registrations, absent, gone, ...rules, stale: settling });
     const problems = JSON.stringify(built.problems);
     if (problems !== reported) {
       reported = problems;

@@ -2,6 +2,7 @@ import type { Registry } from '@sallyport/core';
 import type { HopCredential, ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import type { Announcement, Verdict } from './announcement.ts';
+import { rememberGone } from './gone.ts';
 import {
   type HopListener,
   listenOnSocket,
@@ -85,6 +86,8 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
   const isExpected = (service: string): boolean =>
     credentials().some((credential) => credential.service === service) ||
     options.mutual?.services().includes(service) === true;
+  // First, so that it knows what left when others ask.
+  const gone = rememberGone(table, isExpected);
   const settling = startSettling({ table, memory, isExpected, settleMs: timing.settleMs ?? 10_000 });
 
   const guests = createGuests(options, table);
@@ -105,10 +108,14 @@ export async function createAnnounceRegistry(options: AnnounceOptions): Promise<
     get settling() {
       return settling.now();
     },
+    get gone() {
+      return gone.manifests();
+    },
     dropRevoked: guests.dropRevoked,
     async close() {
       // First, so that services leaving because the gateway does are remembered.
       settling.stop();
+      gone.stop();
       reception.close();
       guests.dropAll();
       await closeListeners(listeners);

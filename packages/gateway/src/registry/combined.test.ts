@@ -27,6 +27,9 @@ describe('registries together', () => {
   it('name what none of them has ever seen', () => {
     const absent = { ...fixedRegistry([service('a')]), absent: ['b', 'c'] };
     expect(combineRegistries([absent, fixedRegistry([service('b')])], log).absent).toEqual(['c']);
+    const gone = { ...fixedRegistry([service('a')]), gone: [service('b').manifest, service('c').manifest] };
+    const still = combineRegistries([gone, fixedRegistry([service('b')])], log).gone ?? [];
+    expect(still.map((manifest) => manifest.service)).toEqual(['c']);
   });
 
   it('tell of changes once they can be seen, and settle when all have', async () => {

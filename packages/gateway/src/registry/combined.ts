@@ -32,6 +32,10 @@ export function combineRegistries(registries: readonly Registry[], log: Logger):
       const here = new Set(joined.map(({ manifest }) => manifest.service));
       return registries.flatMap(({ absent = [] }) => absent).filter((service) => !here.has(service));
     },
+    get gone() {
+      const here = new Set(joined.map(({ manifest }) => manifest.service));
+      return registries.flatMap(({ gone = [] }) => gone).filter(({ service }) => !here.has(service));
+    },
     async close() {
       for (const stop of stops) stop();
       await Promise.allSettled(registries.map((registry) => registry.close()));
