@@ -41,6 +41,13 @@ export async function administer(
   }
 }
 
+/** Whoever administers called no tool: the hint below says which word of theirs it was. */
+const forPeople: Readonly<Partial<Record<string, string>>> = {
+  invalid_input: 'The gateway does not take this.',
+  not_found: 'There is no such thing.',
+  conflict: 'It is there already, or was changed in the meantime.',
+};
+
 function asCliError(error: unknown, socket: string): unknown {
   if (error instanceof GatewayError) {
     const { code, reason, details } = error;
@@ -49,7 +56,7 @@ function asCliError(error: unknown, socket: string): unknown {
       ...(details.issues ?? []),
       ...(details.scopes ? [`It takes the scope ${details.scopes.join(' or ')}.`] : []),
     ];
-    return new CliError(kind, error.message, {
+    return new CliError(kind, forPeople[reason] ?? error.message, {
       ...(hints.length > 0 && { hint: hints.join('\n') }),
       facts: { code, reason },
       cause: error,

@@ -20,7 +20,7 @@ interface User {
 /** `user add` */
 export async function addUser(name: string, options: ScopeOptions, context: Context): Promise<void> {
   const scopes = scopesOf(options);
-  const password = await context.readPassword(`Password for ${name}`);
+  const password = await passwordFor(`Password for ${name}`, context);
   const user = await administer(options, context, 'users.add', { name, password, scopes });
   if (options.json) return printJson(context, user);
   print(context, `${name} can sign in, and may allow clients: ${scopes.join(' ') || 'nothing that needs a scope'}.`);
@@ -71,7 +71,7 @@ export async function enableUser(name: string, options: AdminOptions, context: C
 
 /** `user reset-password` */
 export async function resetPassword(name: string, options: AdminOptions, context: Context): Promise<void> {
-  const password = await context.readPassword(`New password for ${name}`);
+  const password = await passwordFor(`New password for ${name}`, context);
   const user = await administer(options, context, 'users.reset', { name, password });
   if (options.json) return printJson(context, user);
   print(context, `${name} has a new password. What was signed in with the one before has ended.`);
@@ -105,6 +105,14 @@ export async function deleteUser(name: string, options: AdminOptions, context: C
   if (answer.changed !== true) throw new CliError('failure', `There is no user ${name}.`);
   print(context, `${name} cannot sign in any more.`);
   say(context, `Tokens made for the account ${name} stay good: see \`sallyport token list\`.`);
+}
+
+async function passwordFor(question: string, context: Context): Promise<string> {
+  const password = await context.readPassword(question);
+  if (password !== '') return password;
+  throw new CliError('usage', 'No password was given.', {
+    hint: 'Type it at a terminal, or pipe it in: printf %s "$PASSWORD" | sallyport user …',
+  });
 }
 
 function scopesOf({ scope = [] }: ScopeOptions): readonly string[] {
