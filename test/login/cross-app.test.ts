@@ -90,6 +90,19 @@ describe('what the company says of its people', () => {
     expect(world.seen.at(-1)).toMatchObject({ subject: 'company:grace', client: 'assistant', kind: 'person' });
   });
 
+  it('is nothing once that client is shut out, or what its user was given is taken back', async () => {
+    const claims = { client_id: 'other', sub: 'linus' };
+    const { body } = await ask({ claims }, {}, 'other');
+    expect((await callWith(world.origin, body.access_token)).status).toBe(200);
+    await world.operate('accounts.disable', { name: 'other' });
+    expect((await ask({ claims }, {}, 'other')).body).not.toHaveProperty('access_token');
+    expect((await callWith(world.origin, body.access_token)).status).toBe(401);
+    await world.operate('accounts.enable', { name: 'other' });
+    const earlier = Math.floor(Date.now() / 1000) - 5;
+    await world.operate('revocations.add', { issuer: 'built-in', kind: 'subject', value: 'company:linus' });
+    expect((await ask({ claims: { ...claims, iat: earlier } }, {}, 'other')).body.error).toBe('invalid_grant');
+  });
+
   it('is what the official client brings', async () => {
     const provider = new CrossAppAccessProvider({
       assertion: ({ authorizationServerUrl, resourceUrl }) =>

@@ -41,7 +41,9 @@ export function accountOperations({ accounts, revocations, nowMs }: AccountOpera
       }),
       handler: async ({ name }) => {
         const account = accounts.disable(String(name), nowMs());
-        revocations.add({ issuer: ownIssuer, kind: 'subject', value: account.name, atMs: nowMs() });
+        // A client of the configuration has an account too: what people allowed it ends as well.
+        for (const kind of ['subject', 'client'] as const)
+          revocations.add({ issuer: ownIssuer, kind, value: account.name, atMs: nowMs() });
         return shown(account);
       },
     },

@@ -54,8 +54,8 @@ export function resourceServerInfo(parts: Parts, context: Context, audience: str
 
 /** What is held by whom the request is about; `undefined` while that is not known. */
 function heldIn({ settings, findPerson, isDisabled }: Parts, { oidc }: Context): readonly string[] | undefined {
+  if (isDisabled(oidc.client?.clientId ?? '')) throw new errors.InvalidGrant('the client is disabled');
   if (oidc.params?.grant_type === 'client_credentials') {
-    if (isDisabled(oidc.client?.clientId ?? '')) throw new errors.InvalidGrant('the client is disabled');
     return settings.clients.find(({ id }) => id === oidc.client?.clientId)?.scopes ?? [];
   }
   const person = oidc.account?.accountId;
