@@ -83,7 +83,7 @@ export function createMachineCredential(options: MachineOptions): UpstreamCreden
 function keyOf(settings: MachineSettings, principal: Principal | undefined, scopes: readonly string[] = []): string {
   const isPersonal = 'subject' in settings && settings.subject.kind === 'signed';
   const { subject, tenant, actor, client } = (isPersonal && principal) || {};
-  return JSON.stringify([scopes, subject ?? null, tenant ?? null, actor?.subject ?? null, client ?? null]);
+  return JSON.stringify([scopes, subject ?? null, tenant ?? null, actor ?? null, client ?? null]);
 }
 
 interface Asked {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
-import type { Principal } from '@sallyport/core';
-import { SignJWT } from 'jose';
+import type { Actor, Principal } from '@sallyport/core';
+import { type JWTPayload, SignJWT } from 'jose';
 import { importKey, type ReadSecret } from './client.ts';
 import type { SubjectSettings } from './settings.ts';
 
@@ -48,6 +48,11 @@ function aboutPrincipal({ actor, tenant, client }: Principal) {
   return {
     client_id: client,
     ...(tenant !== undefined && { tenant }),
-    ...(actor && { act: { sub: actor.subject } }),
+    ...(actor && { act: actClaim(actor) }),
   };
+}
+
+/** Whole: who stands for whom must not be cut short (RFC 8693 §4.1). */
+function actClaim({ subject, actor }: Actor): JWTPayload {
+  return { sub: subject, ...(actor && { act: actClaim(actor) }) };
 }
