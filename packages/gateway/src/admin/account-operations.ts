@@ -15,7 +15,7 @@ export interface AccountOperationDeps {
 }
 
 const scope = 'admin:accounts';
-/** What the issuer of the built-in authorization server is called among revocations. */
+/** What the issuer of the built-in authorization server is called in records, and among revocations. */
 export const ownIssuer = 'built-in';
 
 /** List, disable and enable accounts. They are made when their first token is. */

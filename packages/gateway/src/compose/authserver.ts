@@ -2,6 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Target } from '@sallyport/core';
 import type { Logger } from 'pino';
+import { ownIssuer } from '../admin/account-operations.ts';
 import { createIsTrusted } from '../admission/index.ts';
 import type { AuthenticationDeps } from '../authentication/kind.ts';
 import type { AuthSettings, IssuerSettings } from '../authentication/settings.ts';
@@ -26,9 +27,6 @@ import type { Plane } from './plane.ts';
 import type { Stores } from './stores.ts';
 
 type IssuerFetch = NonNullable<AuthenticationDeps['fetch']>;
-
-/** What the issuer of the built-in authorization server is called in records, and among revocations. */
-export const builtInIssuer = 'built-in';
 
 /** The authorization server of a gateway, as the rest of it sees it. */
 export interface BuiltIn {
@@ -128,15 +126,15 @@ function createSettings(issuerUrl: () => string | undefined): BuiltIn['settings'
     const url = issuerUrl();
     if (url === undefined) return from;
     if (made?.from === from && made.url === url) return made.settings;
-    made = { from, url, settings: { ...from, issuers: [ownIssuer(url), ...(from.issuers ?? [])] } };
+    made = { from, url, settings: { ...from, issuers: [ownSettings(url), ...(from.issuers ?? [])] } };
     return made.settings;
   };
 }
 
 /** Its users are those of the gateway, so they are called as everywhere else; no name has a colon in it. */
-function ownIssuer(issuer: string): IssuerSettings {
+function ownSettings(issuer: string): IssuerSettings {
   return {
-    name: builtInIssuer,
+    name: ownIssuer,
     issuer,
     jwksUri: `${issuer}/jwks`,
     audiences: [],
@@ -175,7 +173,7 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
     records: { store: state.oauth, sealer: createSealer(authServerKeys.seal, nowMs), idKey: authServerKeys.names },
     ...{ users: state.users, ...(passwordCost && { passwordCost }) },
     isDisabled: (account) => state.accounts.find(account)?.disabledAtMs !== undefined,
-    isRevoked: ({ client = '', ...given }) => state.revocations.isRevoked({ issuer: builtInIssuer, client, ...given }),
+    isRevoked: ({ client = '', ...given }) => state.revocations.isRevoked({ issuer: ownIssuer, client, ...given }),
     isEndpoint: (path) => endpointAt(path) !== undefined,
     scopesOnOffer: () => scopesOnOffer(plane),
     fetch: strangers.fetch,
@@ -183,7 +181,7 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
     ...secretsIn(settings),
     take: limiter.take,
     endTokens: (session) =>
-      state.revocations.add({ issuer: builtInIssuer, kind: 'session', value: session, atMs: nowMs() }),
+      state.revocations.add({ issuer: ownIssuer, kind: 'session', value: session, atMs: nowMs() }),
     peerOf: (request) => originOf(request, 'http', { trustedProxies }).peer,
     hosts: config().allowedHosts.map((host) => host.toLowerCase()),
   };
