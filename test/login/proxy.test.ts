@@ -73,6 +73,16 @@ it('behind a proxy it is the caller who is limited, not the proxy, however the p
   expect((await fetch(`${world.origin}/oauth/jwks`)).status).toBe(421);
 });
 
+it('whoever has a network of IPv6 addresses is limited as one', async () => {
+  const post = (host: number) =>
+    undiciFetch(new URL('/oauth/register', origin), {
+      ...{ method: 'POST', body: '{}', dispatcher: agent },
+      headers: { 'x-forwarded-for': `2001:db8::${host.toString(16)}` },
+    });
+  const statuses = await Promise.all(Array.from({ length: 40 }, async (_, host) => (await post(host + 1)).status));
+  expect(statuses).toContain(429);
+});
+
 async function registered() {
   const before = globalThis.fetch;
   globalThis.fetch = browser.fetch;

@@ -63,7 +63,7 @@ export interface AuthServerDeps {
   /** For the upstream provider. */
   readonly upstreamFetch: OutwardFetch;
   readonly take: (key: string, limit: RateLimit) => Taken;
-  /** The address of whoever sent a request. */
+  /** The address of whoever sent a request; of IPv6 the network, so that nobody has more than one share. */
   readonly peerOf: (request: IncomingMessage) => string;
   /** More values of `Host` that mean this gateway. */
   readonly hosts: readonly string[];

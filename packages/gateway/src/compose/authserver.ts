@@ -3,6 +3,7 @@ import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Target } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { ownIssuer } from '../admin/account-operations.ts';
+import { isLoopback, peerGroup } from '../admission/address.ts';
 import { createIsTrusted } from '../admission/index.ts';
 import type { AuthenticationDeps } from '../authentication/kind.ts';
 import type { AuthSettings, IssuerSettings } from '../authentication/settings.ts';
@@ -182,9 +183,14 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
     take: limiter.take,
     endTokens: (session) =>
       state.revocations.add({ issuer: ownIssuer, kind: 'session', value: session, atMs: nowMs() }),
-    peerOf: (request) => originOf(request, 'http', { trustedProxies }).peer,
+    peerOf: (request) => sharer(originOf(request, 'http', { trustedProxies }).peer),
     hosts: config().allowedHosts.map((host) => host.toLowerCase()),
   };
+}
+
+/** Limits count for whoever shares one: an address, or a network of IPv6 addresses that one machine is given, by its first. */
+function sharer(address: string): string {
+  return isLoopback(address) ? address : peerGroup(address).replace('/64', '');
 }
 
 /** The one upstream provider is the operator's choice: it may be in a network of theirs, or, for tests, on this machine. */
