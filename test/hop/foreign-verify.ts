@@ -1,7 +1,7 @@
 import { createHash } from 'node:crypto';
 import { createRemoteJWKSet, jwtVerify } from 'jose';
 
-const gateway = 'https://gate.example'; // its publicUrl
+const gateway = 'https://gate.example'; // its publicUrl; 'sallyport' where it has none
 const service = process.env.SERVICE ?? 'weather'; // what the gateway calls this server
 const keys = createRemoteJWKSet(
   new URL(process.env.KEYS_URL ?? `${gateway}/.well-known/sallyport/assertion-keys.json`),

@@ -1,5 +1,5 @@
 import { isDeepStrictEqual } from 'node:util';
-import type { Feed, JsonText, ListKind, OutboundCredential } from '@sallyport/core';
+import { type Feed, GatewayError, type JsonText, type ListKind, type OutboundCredential } from '@sallyport/core';
 import { isJsonObject, type ServiceManifest } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { createEditions } from './editions.ts';
@@ -58,6 +58,8 @@ export function followServer(options: ControlOptions): Control {
   const server = createServerFeed({ credential });
   let manifest: ServiceManifest | undefined;
   let isAlive = false;
+  // Said once each time it goes, and once of a server that has not answered at all.
+  let isSilenceTold = false;
   const editions = createEditions(() => {
     if (editions.publish()) changes.tell();
   });
@@ -87,10 +89,14 @@ export function followServer(options: ControlOptions): Control {
       // What is the same stays the same object: others remember what they found out about it.
       if (!isSame(manifest ?? {}, listed)) manifest = listed;
       isAlive = true;
+      isSilenceTold = false;
     } catch (error) {
       held.discard();
       isAlive = false;
-      if (before.isAlive && !closing.signal.aborted) log.error({ err: error, service }, 'the service does not answer');
+      if (!isSilenceTold && !closing.signal.aborted) {
+        log.error({ err: error, service, why: whyOf(error) }, 'the service does not answer');
+      }
+      isSilenceTold = true;
     }
     const isNews = editions.publish() || !isSame(before, { manifest, isAlive });
     if (isNews && !closing.signal.aborted) changes.tell();
@@ -115,6 +121,15 @@ export function followServer(options: ControlOptions): Control {
       held.letGo();
     },
   };
+}
+
+/** Why it failed, as far as that is known: the innermost words, cut since they may be the server's. */
+function whyOf(error: unknown): string | undefined {
+  if (typeof error === 'string') return error.slice(0, 200);
+  if (!(error instanceof Error)) return undefined;
+  const deeper = whyOf(error.cause);
+  if (deeper !== undefined || error instanceof GatewayError) return deeper;
+  return 'code' in error && typeof error.code === 'string' ? error.code : undefined;
 }
 
 /** What a server lists, as far as the gateway offers it. */
