@@ -1,6 +1,10 @@
+import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
 const conditions = ['sallyport-source', 'node', 'import', 'default'];
+
+// Tests start hundreds of programs: each source is compiled once for all of them.
+process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'out/compile-cache');
 
 export default defineConfig({
   resolve: { conditions },
@@ -10,6 +14,8 @@ export default defineConfig({
     // Slow ones, for continuous integration: vitest.ci.config.ts.
     exclude: ['**/node_modules/**', '**/dist/**', '**/*.ci.test.ts'],
     testTimeout: 20_000,
+    // What is waited for comes some time, on a machine with much else to do too; a second of the clock is no bound of ours.
+    expect: { poll: { timeout: 15_000 } },
     hookTimeout: 20_000,
     // Child processes and worker threads started by tests resolve workspaces to their sources too.
     execArgv: ['--conditions=sallyport-source'],

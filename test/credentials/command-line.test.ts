@@ -17,7 +17,8 @@ afterEach(async () => {
 async function credential({ folder }: World, ...words: readonly string[]): Promise<string> {
   const args = ['--conditions=sallyport-source', '--disable-warning=ExperimentalWarning', main, 'credential', ...words];
   const config = ['-c', join(folder, 'sallyport.yaml')];
-  const { stdout } = await promisify(execFile)(process.execPath, [...args, ...config], { env: { NO_COLOR: '1' } });
+  const env = { NO_COLOR: '1', NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE };
+  const { stdout } = await promisify(execFile)(process.execPath, [...args, ...config], { env });
   return stdout;
 }
 

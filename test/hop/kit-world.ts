@@ -57,6 +57,7 @@ export async function startWorld(direction: Direction) {
   const spawnService = (): ChildProcess => {
     const env = {
       PATH: process.env.PATH,
+      NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
       [direction === 'announce' ? 'SALLYPORT_HOP' : 'SALLYPORT_LISTEN']: `unix:${socket}`,
       SALLYPORT_CREDENTIAL_FILE: credentialFile,
       SALLYPORT_LOG_LEVEL: 'error',

@@ -65,6 +65,7 @@ export async function startMatrix(): Promise<MatrixGateway> {
       execArgv: ['--conditions=sallyport-source'],
       env: {
         PATH: process.env.PATH,
+        NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE,
         MATRIX_RELEASE: String(release++),
         SALLYPORT_HOP: `unix:${config.announce.socket}`,
         SALLYPORT_CREDENTIAL_FILE: credentialFile,

@@ -39,14 +39,16 @@ export function temporaryFolder(): string {
   return folder;
 }
 
-/** Starts Node with these words; nothing of our environment but the search path and the folder for temporary files. */
+const { PATH, NODE_COMPILE_CACHE } = process.env;
+
+/** Starts Node with these words; nothing of our environment but the search path and the folders for temporary files. */
 export function startNode(
   words: readonly string[],
   { cwd = repository, env = {} }: { readonly cwd?: string; readonly env?: Readonly<Record<string, string>> } = {},
 ): Program {
   const child = spawn(process.execPath, ['--conditions=sallyport-source', ...words], {
     cwd,
-    env: { PATH: process.env.PATH, HOME: tmpdir(), TMPDIR: tmpdir(), ...env },
+    env: { PATH, NODE_COMPILE_CACHE, HOME: tmpdir(), TMPDIR: tmpdir(), ...env },
   });
   let [out, err] = ['', ''];
   child.stdout.on('data', (chunk) => {

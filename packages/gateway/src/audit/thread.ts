@@ -1,3 +1,4 @@
+import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
 import { AuditLogDamaged, type ChainSettings } from './chain.ts';
@@ -103,10 +104,11 @@ function finish(worker: Worker): Promise<void> {
 function spawn(settings: ChainSettings): Promise<Worker> {
   // The sources run as they are; what is built has the other extension.
   const fromSource = import.meta.url.endsWith('.ts');
+  const compileCache = getCompileCacheDir();
   const worker = new Worker(new URL(fromSource ? './writer.ts' : './writer.js', import.meta.url), {
     workerData: settings,
-    // Nothing in the environment is the writer's business.
-    env: {},
+    // Nothing in the environment is the writer's business, but that what was compiled before need not be compiled again.
+    env: compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache },
     execArgv: fromSource ? ['--conditions=sallyport-source'] : [],
   });
   return new Promise((resolve, reject) => {

@@ -30,6 +30,9 @@ export function serverCommand(file: string, ...args: readonly string[]): readonl
   return [process.execPath, '--conditions=sallyport-source', '--disable-warning=ExperimentalWarning', path, ...args];
 }
 
+/** Each server's sources are compiled once for all tests. */
+const compileCache = process.env.NODE_COMPILE_CACHE ? { NODE_COMPILE_CACHE: process.env.NODE_COMPILE_CACHE } : {};
+
 /** What differs from the ordinary. */
 export type ServerOverrides = Partial<StdioOptions> & { readonly modes?: readonly string[] };
 
@@ -39,7 +42,7 @@ export function server({ modes = [], ...overrides }: ServerOverrides = {}): Stdi
     service: 'raw',
     command: serverCommand('raw-stdio-server.ts', ...modes),
     cwd: tmpdir(),
-    env: stdioEnvironment(process.env, {}),
+    env: { ...stdioEnvironment(process.env, {}), ...compileCache },
     isolation: 'shared',
     log: pino({ level: 'silent' }),
     nowMs: () => performance.now(),
