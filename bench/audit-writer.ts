@@ -8,6 +8,7 @@ import { appendFileSync } from 'node:fs';
 import { isMainThread, Worker, workerData } from 'node:worker_threads';
 import type { AuditRecord } from '@sallyport/core';
 import { type ChainSettings, openChain } from '../packages/gateway/src/audit/chain.ts';
+import { openDataKeys } from '../packages/gateway/src/audit/data-keys.ts';
 import { type Cell, pack, plainText, unpack } from '../packages/gateway/src/audit/entry.ts';
 import { openAuditLog } from '../packages/gateway/src/audit/log.ts';
 import { answered, logFolder, silent, someKeys } from '../packages/gateway/src/audit/record.fuzz.ts';
@@ -43,7 +44,8 @@ async function onRequestThread(settings: ChainSettings): Promise<Way> {
 }
 
 async function appendingToFile({ path, keys }: ChainSettings): Promise<Way> {
-  const seal = createSealer(keys.seal);
+  const dataKeys = openDataKeys(path, keys.seal);
+  const seal = createSealer(dataKeys.keyFor);
   const hashArguments = createArgumentsHash(keys.argumentHash);
   let prevHash = genesisHash('bench');
   let seq = 0;

@@ -100,6 +100,10 @@ export const operations: readonly Operation[] = [
   { name: 'users.totp', scope: 'admin:users', changes: true, args: someUser },
   { name: 'users.untotp', scope: 'admin:users', changes: true, args: someUser },
   { name: 'users.delete', scope: 'admin:users', changes: true, args: async () => ({ name: 'nobody' }) },
+  {
+    ...{ name: 'audit.erase', scope: 'admin:audit', changes: true },
+    args: async () => ({ tenant: 'acme', day: '2026-01-02' }),
+  },
   { name: 'catalog.show', scope: 'admin:read', changes: false, args: none },
   { name: 'gateway.status', scope: 'admin:read', changes: false, args: none },
   { name: 'metrics.show', scope: 'admin:read', changes: false, args: none },

@@ -3,6 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
+import { auditKeys, loadMasterKey, openSealed, searchAudit } from '@sallyport/gateway';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type CliProcess,
@@ -220,6 +221,8 @@ describe('token', () => {
   });
 });
 
+const sealOf = (project: string) => auditKeys(loadMasterKey(join(project, '.sallyport-keys/master.key'))).seal;
+
 describe('audit', () => {
   test('search finds what was refused, tail shows it, export writes NDJSON', async () => {
     await asAgent(['tools', 'call', 'alpha.Thing.Nope']);
@@ -291,6 +294,33 @@ describe('audit', () => {
 
   test('a word that is no outcome is refused', async () => {
     expect(await asOwner('audit', 'search', '--outcome', 'maybe')).toMatchObject({ code: 2 });
+  });
+
+  test('erase destroys the keys of a day for good, and the log verifies as before', async () => {
+    const { records } = JSON.parse((await asOwner('audit', 'search', '--limit', '1', '--json')).out);
+    const day = new Date(records[0].timeMs).toISOString().slice(0, 10);
+    const erase = (...args: string[]) => asOwner('audit', 'erase', ...args);
+    for (const wrong of [['--day', day], ['--no-tenant'], ['--no-tenant', '--day', day, '--before', day]]) {
+      expect(await erase(...wrong)).toMatchObject({ code: 2, err: expect.stringContaining('--no-tenant') });
+    }
+    expect(await erase('--no-tenant', '--day', 'today')).toMatchObject({ code: 1 });
+    expect(await erase('--tenant', 'acme', '--before', day)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('no key'),
+    });
+    const [path, seal] = [join(folder, '.sallyport/audit.db'), sealOf(folder)];
+    const [sealed] = searchAudit(path, { tool: 'admin.audit.erase', outcome: 'answered' });
+    expect(openSealed(sealed!, { path, seal })?.argumentsText).toContain('"tenant":"acme"');
+    expect(await erase('--no-tenant', '--day', day)).toMatchObject({
+      code: 0,
+      out: expect.stringContaining('its key is'),
+    });
+    expect(() => openSealed(sealed!, { path, seal })).toThrow('was destroyed');
+    const { out } = await asOwner('audit', 'search', '--tool', 'admin.audit.erase', '--json');
+    expect(JSON.parse(out).records.map(({ kind, outcome }: Record<string, string>) => `${kind} ${outcome}`)).toEqual(
+      expect.arrayContaining(['outcome answered', 'intent intended']),
+    );
+    expect(await asOwner('audit', 'verify')).toMatchObject({ code: 0 });
   });
 });
 

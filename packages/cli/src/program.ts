@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit.ts';
+import { addAuditErase } from './program-erase.ts';
 import { addIntents } from './program-intents.ts';
 import { addUsers } from './program-users.ts';
 import { exitCodeHelp, reportError } from './report-error.ts';
@@ -207,7 +208,7 @@ function addCredentials(program: Command, context: Context): void {
 
 function addAudit(program: Command, context: Context): void {
   const load = () => import('./commands/audit.ts');
-  const audit = program.command('audit').summary('read and verify the audit log');
+  const audit = program.command('audit').summary('read, verify and erase from the audit log');
   withSearch(withAdmin(audit.command('tail')))
     .description('Show the newest records and follow what comes.')
     .option('--no-follow', 'show what is there and end')
@@ -242,6 +243,7 @@ function addAudit(program: Command, context: Context): void {
       return (await load()).exportAudit(options, context);
     });
   addAuditEvidence(audit, context);
+  addAuditErase(audit, context, { withAdmin, examples });
 }
 
 const loadEvidence = () => import('./commands/audit-evidence.ts');

@@ -4,6 +4,7 @@ export {
   type AuditPage,
   type AuditRow,
   auditVerifierKey,
+  DataKeyDestroyed,
   type ExportFormat,
   exportAudit,
   exportEvidence,

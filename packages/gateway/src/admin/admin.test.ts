@@ -47,7 +47,7 @@ beforeEach(async () => {
     ...{ intents: state.intents, users: state.users, catalog: () => empty, auditPath: join(folder, 'audit.db') },
     ...{ metrics: async () => 'a_metric 1\n', status: () => ({ version: '0.0.0' }) },
     credentials: { connect: async () => undefined, list: () => [], revoke: async () => 0 },
-    sealTotp: (user: string, secret: string) => `${user} ${secret}`,
+    ...{ sealTotp: (user: string, secret: string) => `${user} ${secret}`, eraseAudit: async () => 1 },
   };
   listener = await listenForAdmin(
     { ...edges, pipeline: composeAdmin(), isReady: () => true },

@@ -1,5 +1,6 @@
 import type { ServiceManifest } from '@sallyport/protocol';
 import { accountOperations } from './account-operations.ts';
+import { type AuditOperationDeps, auditOperations } from './audit-operations.ts';
 import { type CredentialOperationDeps, credentialOperations } from './credential-operations.ts';
 import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
 import { type IntentOperationDeps, intentOperations } from './intent-operations.ts';
@@ -14,6 +15,7 @@ export type AdminDeps = TokenOperationDeps &
   CredentialOperationDeps &
   RevocationOperationDeps &
   UserOperationDeps &
+  AuditOperationDeps &
   IntentOperationDeps;
 
 /** The name of the service that administration is; its tools are called `admin.tokens.create` and so on. */
@@ -31,6 +33,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
     ...intentOperations(deps),
     ...accountOperations(deps),
     ...userOperations(deps),
+    ...auditOperations(deps),
     ...gatewayOperations(deps),
   ];
   const manifest: ServiceManifest = {

@@ -4,6 +4,7 @@ import { DatabaseSync } from 'node:sqlite';
 import { checkEnd, createRowChecker, type Finding } from './check.ts';
 import { type Checkpoint, checkpointText } from './checkpoint.ts';
 import { readCheckpointFile } from './checkpoint-file.ts';
+import { type DataKeys, type Erasure, openDataKeys } from './data-keys.ts';
 import { type Cell, cellsPerEntry, type Entry, plainText, unpack } from './entry.ts';
 import { createFrontier, type Frontier, frontierRoots, rootAt } from './merkle.ts';
 import { createSigner, readVerifierKey, type Signer } from './note.ts';
@@ -31,6 +32,8 @@ export interface Chain {
   checkpoint(timeMs: number, closed: boolean): string;
   /** Keeps a signed checkpoint in the log itself. */
   keep(size: number, note: string): void;
+  /** Destroys data keys, and says how many. What is sealed later gets new ones. */
+  erase(erasure: Erasure, nowMs: number): number;
   /** Closes the database. The checkpoint file is not this one's business. */
   close(): void;
 }
@@ -70,7 +73,8 @@ export function openChain(settings: ChainSettings): Chain {
     const identity = identityOf(db, settings);
     const signer = createSigner(identity.origin, keys.signing);
     const end = adoptTail(db, { ...identity, path, verifierKey: signer.verifierKey });
-    return createChain({ db, lock, keys, end, origin: identity.origin, signer });
+    const dataKeys = openDataKeys(path, keys.seal);
+    return createChain({ db, lock, keys, dataKeys, end, origin: identity.origin, signer });
   } catch (error) {
     db.close();
     lock.close();
@@ -91,18 +95,19 @@ interface Parts {
   readonly db: DatabaseSync;
   readonly lock: DatabaseSync;
   readonly keys: AuditKeys;
+  readonly dataKeys: DataKeys;
   readonly end: End;
   readonly origin: string;
   readonly signer: Signer;
 }
 
-function createChain({ db, lock, keys, end: start, origin, signer }: Parts): Chain {
+function createChain({ db, lock, keys, dataKeys, end: start, origin, signer }: Parts): Chain {
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const insert = db.prepare(`INSERT INTO audit (${rowColumns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
   const insertNode = db.prepare('INSERT INTO nodes (height, position, hash) VALUES (?, ?, ?)');
   const insertCheckpoint = db.prepare('INSERT OR REPLACE INTO checkpoints (size, note) VALUES (?, ?)');
-  const seal = createSealer(keys.seal);
+  const seal = createSealer(dataKeys.keyFor);
   const hashArguments = createArgumentsHash(keys.argumentHash);
   let end = start;
 
@@ -135,11 +140,14 @@ function createChain({ db, lock, keys, end: start, origin, signer }: Parts): Cha
             tree.append(last.hash, onNode);
           }
         }
+        // Before the rows that need them: a row whose key is lost could not be opened.
+        dataKeys.flush();
         commit.run();
         end = { ...last, tree };
       } catch (error) {
         // SQLite has rolled back by itself after some errors, a full disk among them.
         if (db.isTransaction) db.exec('ROLLBACK');
+        dataKeys.discard();
         throw error;
       }
     },
@@ -147,7 +155,9 @@ function createChain({ db, lock, keys, end: start, origin, signer }: Parts): Cha
     checkpoint: (timeMs, closed) =>
       signer.sign(checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed })),
     keep: (size, note) => void insertCheckpoint.run(size, note),
+    erase: dataKeys.erase,
     close: () => {
+      dataKeys.close();
       db.close();
       lock.close();
     },

@@ -1,5 +1,6 @@
 export { AuditLogDamaged } from './chain.ts';
 export type { Finding } from './check.ts';
+export { DataKeyDestroyed, type Erasure } from './data-keys.ts';
 export { type Durability, type DurabilityRules, defaultDurability } from './durability.ts';
 export { exportEvidence, type Span, verifyEvidence } from './evidence.ts';
 export { type ExportFormat, exportFormats } from './formats.ts';

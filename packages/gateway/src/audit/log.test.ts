@@ -39,7 +39,10 @@ describe('the audit log', () => {
     await log.append(record);
     const [row] = searchAudit(place.path, { callId: record.callId });
     expect(row?.record).toMatchObject({ callId: record.callId, subject: 'ada', tool: record.tool });
-    expect(openSealed(row!, keys)).toEqual({ request: record.request, argumentsText: record.argumentsText });
+    expect(openSealed(row!, { ...keys, path: place.path })).toEqual({
+      request: record.request,
+      argumentsText: record.argumentsText,
+    });
     expect(log.stats()).toMatchObject({ state: 'up', seq: 1, queuedRecords: 0, queuedBytes: 0 });
   });
 
@@ -49,7 +52,9 @@ describe('the audit log', () => {
     await Promise.all(records.map((record) => log.append(record)));
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 300 });
     const rows = searchAudit(place.path, {}, { limit: 1000 }).reverse();
-    expect(rows.map((row) => openSealed(row, keys)?.argumentsText)).toEqual(records.map((each) => each.argumentsText));
+    expect(rows.map((row) => openSealed(row, { ...keys, path: place.path })?.argumentsText)).toEqual(
+      records.map((each) => each.argumentsText),
+    );
   });
 
   it('commits what comes in one tick together, in the order it came', async () => {

@@ -1,6 +1,8 @@
 import type { AuditLog } from '@sallyport/core';
 import type { Logger } from 'pino';
+import type { Erasure } from './data-keys.ts';
 import { asyncBound, type DurabilityRules, defaultDurability, durabilityOf } from './durability.ts';
+import { createErasures, type Erasures } from './erasures.ts';
 import { createQueue, type Queue } from './queue.ts';
 import type { Loggable } from './row.ts';
 import { type AuditKeys, createArgumentsHash } from './seal.ts';
@@ -40,6 +42,13 @@ export interface AuditStats {
 /** The log as the gateway holds it. */
 export interface OpenAuditLog extends AuditLog {
   stats(): AuditStats;
+  /**
+   * Destroys data keys, and so what was sealed with them of all records that are in the log: for good, and without a change
+   * to the rows. Says how many.
+   *
+   * @throws AuditLogUnavailable or Error when there is no writer or the disk refuses; it may be asked for again.
+   */
+  erase(erasure: Erasure): Promise<number>;
 }
 
 /** Why a record could not be written. `backlog` and `closed` are certain: it is not in the log and never will be. */
@@ -99,7 +108,8 @@ async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAudit
     if (!ticking) flush();
     settled();
   };
-  const writer = await start(writerEvents({ queue, log, counts, onSettled }));
+  const erasures = createErasures();
+  const writer = await start(writerEvents({ queue, log, counts, onSettled, erasures }));
 
   const lost = (err: unknown): void => {
     counts.lost++;
@@ -134,7 +144,7 @@ async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAudit
     const queued = { queuedRecords: queue.records(), queuedBytes: queue.bytes() };
     return { ...counts, ...queued, state, restarts: writer.restarts() };
   };
-  return { append, close, stats };
+  return { append, close, stats, erase: (erasure) => erasures.ask(erasure, writer) };
 }
 
 type Counts = { -readonly [Name in 'seq' | 'commits' | 'rejected' | 'lost']: AuditStats[Name] };
@@ -142,9 +152,10 @@ type Counts = { -readonly [Name in 'seq' | 'commits' | 'rejected' | 'lost']: Aud
 interface Told extends Pick<Parts, 'queue' | 'log'> {
   readonly counts: Counts;
   readonly onSettled: () => void;
+  readonly erasures: Erasures;
 }
 
-function writerEvents({ queue, log, counts, onSettled }: Told): WriterEvents {
+function writerEvents({ queue, log, counts, onSettled, erasures }: Told): WriterEvents {
   return {
     onDone: ({ done, seq, failed }) => {
       const error = failed === undefined ? undefined : new AuditLogUnavailable('failed', failed);
@@ -156,7 +167,9 @@ function writerEvents({ queue, log, counts, onSettled }: Told): WriterEvents {
       queue.settle(done, error);
       onSettled();
     },
+    onErased: erasures.settle,
     onLost: () => {
+      erasures.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
       counts.rejected += queue.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
       onSettled();
     },

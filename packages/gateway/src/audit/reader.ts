@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { pathToFileURL } from 'node:url';
 import type { AccessRequest } from '@sallyport/core';
+import { readDataKey } from './data-keys.ts';
 import { readPlainText } from './entry.ts';
 import { createSigner } from './note.ts';
 import type { Row, StoredRecord } from './row.ts';
@@ -45,18 +46,19 @@ export function toAuditRow({ seq, record, sealed, hash }: Row): AuditRow {
 }
 
 /**
- * Opens the confidential part of a row: the complete access request and the arguments as they were received. `undefined`
- * when the row has none.
+ * Opens the confidential part of a row of the log at `path`: the complete access request and the arguments as they were
+ * received. `undefined` when the row has none.
  *
- * @throws Error when the key is not the one it was sealed with, or the bytes are not this row's.
+ * @throws DataKeyDestroyed when it was erased; Error when the data key is not beside the log, the sealing key is another, or
+ * the bytes are not this row's.
  */
 export function openSealed(
   { record, sealed }: AuditRow,
-  keys: Pick<AuditKeys, 'seal'>,
+  from: Pick<AuditKeys, 'seal'> & { readonly path: string },
 ): { readonly request?: AccessRequest; readonly argumentsText?: string } | undefined {
   if (sealed === undefined || record.kind === 'refusals') return undefined;
   const { callId, tenant, timeMs } = record;
-  return readPlainText(unseal(keys.seal, sealed, { callId, tenant, timeMs }));
+  return readPlainText(unseal((id, owner) => readDataKey(from, id, owner), sealed, { callId, tenant, timeMs }));
 }
 
 /**

@@ -7,6 +7,7 @@ import type { FromWriter, ToWriter } from './writer.ts';
 /** Who is told what the writer does. */
 export interface WriterEvents {
   readonly onDone: (message: Extract<FromWriter, { kind: 'done' }>) => void;
+  readonly onErased: (message: Extract<FromWriter, { kind: 'erased' }>) => void;
   /** Everything sent and not yet done is lost, as far as anybody knows. */
   readonly onLost: () => void;
 }
@@ -33,7 +34,7 @@ const mostBackoffMs = 10_000;
  */
 export async function startWriter(
   settings: ChainSettings,
-  { onDone, onLost }: WriterEvents,
+  { onDone, onErased, onLost }: WriterEvents,
   log: Logger,
 ): Promise<WriterThread> {
   let worker: Worker | undefined;
@@ -44,6 +45,7 @@ export async function startWriter(
   const hear = (message: FromWriter): void => {
     if (message.kind === 'checkpoint-failed')
       log.error({ detail: message.message }, 'an audit checkpoint could not be written');
+    if (message.kind === 'erased') onErased(message);
     if (message.kind !== 'done') return;
     inARow = 0;
     onDone(message);

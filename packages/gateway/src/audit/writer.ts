@@ -4,13 +4,15 @@ import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_thread
 import { AuditLogDamaged, type Chain, type ChainSettings, openChain } from './chain.ts';
 import type { Finding } from './check.ts';
 import { appendToWitness, writeCheckpointFile } from './checkpoint-file.ts';
+import type { Erasure } from './data-keys.ts';
 import type { Cell } from './entry.ts';
 import type { LaneNumber, PerLane } from './queue.ts';
 import { createSync, type Sync, syncFolder } from './sync.ts';
 
-/** What the request thread sends: entries of one lane, or the wish to close after what was sent before. */
+/** What the request thread sends: entries of one lane, keys to destroy, or the wish to close after what was sent before. */
 export type ToWriter =
   | { readonly kind: 'append'; readonly lane: LaneNumber; readonly count: number; readonly cells: readonly Cell[] }
+  | { readonly kind: 'erase'; readonly id: number; readonly erasure: Erasure }
   | { readonly kind: 'close' };
 
 /** What the writer answers. `done` counts entries per lane, in the order they were sent. */
@@ -18,6 +20,7 @@ export type FromWriter =
   | { readonly kind: 'ready'; readonly seq: number }
   | { readonly kind: 'unready'; readonly message: string; readonly findings?: readonly Finding[] }
   | { readonly kind: 'done'; readonly done: PerLane; readonly seq: number; readonly failed?: string }
+  | { readonly kind: 'erased'; readonly id: number; readonly keys: number; readonly failed?: string }
   | { readonly kind: 'checkpoint-failed'; readonly message: string }
   | { readonly kind: 'closed' };
 
@@ -126,6 +129,15 @@ function commit(chain: Chain, sync: Sync, appends: readonly Append[]): void {
     );
 }
 
+/** Destroys keys: what has been acknowledged is sealed with them, and what comes gets others. */
+function erase(chain: Chain, { id, erasure }: Extract<ToWriter, { kind: 'erase' }>): void {
+  try {
+    say({ kind: 'erased', id, keys: chain.erase(erasure, Date.now()) });
+  } catch (error) {
+    say({ kind: 'erased', id, keys: 0, failed: String(error) });
+  }
+}
+
 async function serve(settings: ChainSettings): Promise<void> {
   const chain = openChain(settings);
   const sync = createSync(settings.path);
@@ -142,6 +154,7 @@ async function serve(settings: ChainSettings): Promise<void> {
     const messages = gather(first);
     const appends = messages.filter((message) => message.kind === 'append');
     if (appends.length > 0) commit(chain, sync, appends);
+    for (const message of messages) if (message.kind === 'erase') erase(chain, message);
     if (messages.at(-1)?.kind === 'close') void finish();
     else checkpoints.touch();
   });

@@ -49,6 +49,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     ...{ intents, auditPath: parts.auditPath, credentials: parts.credentials },
     openMessage: (id, sealed) => openMessage(messageSealer, id, sealed),
     pepper: stores.pepper,
+    eraseAudit: stores.auditLog.erase,
     nowMs,
     maxTokenLifeMs,
     catalog,
