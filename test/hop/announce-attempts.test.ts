@@ -241,11 +241,11 @@ describe('a credential', () => {
     await Promise.all([old.announced, young.announced]);
     const instances = () =>
       world.registry.registrations().find(({ manifest }) => manifest.service === 'thief')?.instances;
-    await vi.waitFor(() => expect(instances()).toBe(2));
+    await vi.waitFor(() => expect(instances()).toBe(2), 15_000);
     world.credentials = [world.bank, next];
     world.registry.dropRevoked();
     await old.closed;
-    await vi.waitFor(() => expect(instances()).toBe(1));
+    await vi.waitFor(() => expect(instances()).toBe(1), 15_000);
     await expect(world.fake(world.thief).announced).rejects.toThrow();
     world.credentials = [world.bank];
     world.registry.dropRevoked();
@@ -261,13 +261,13 @@ describe('a credential', () => {
     socket
       .setEncoding('utf8')
       .on('data', (text: string) => heard.push(...text.split('\n').filter((line) => line !== '')));
-    await vi.waitFor(() => expect(heard).toHaveLength(1));
+    await vi.waitFor(() => expect(heard).toHaveLength(1), 15_000);
     socket.write(String(dialer.answer(heard[0] ?? '')));
-    await vi.waitFor(() => expect(heard).toHaveLength(2));
+    await vi.waitFor(() => expect(heard).toHaveLength(2), 15_000);
     world.credentials = [world.bank];
     world.registry.dropRevoked();
     socket.write(`${announce(fakeManifest('thief'))}\n`);
-    await vi.waitFor(() => expect(heard[2]).toContain('not good any more'));
+    await vi.waitFor(() => expect(heard[2]).toContain('not good any more'), 15_000);
     world.credentials = [world.bank, world.thief];
   });
 

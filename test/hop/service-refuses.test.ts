@@ -92,7 +92,7 @@ async function call(tool: string, input: object, token: string) {
     const found = records.find(({ callId }) => callId === id);
     if (found === undefined) throw new Error('not recorded yet');
     return found;
-  });
+  }, 15_000);
   return { status: response.status, error, record, headers: response.headers };
 }
 

@@ -173,7 +173,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
   const drivers = new Map<string, Driver>();
   let hook: (() => void) | undefined;
   const makers = driverMakers({ url, deps, onAsked: () => hook?.() });
-  const checked = new Set<string>();
+  /** How many of those that were authenticated, in their order, are known to be on record. */
+  let checked = 0;
   let patient = true;
 
   return {
@@ -197,13 +198,14 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     closeRefusalWindow: record.close,
     async settled() {
       const isRecorded = (id: string): boolean => audit.outcomes().some(({ callId }) => callId === id);
-      let missing = [...witness.seen.authenticated.keys()].filter((id) => !checked.has(id) && !isRecorded(id));
+      const latest = [...witness.seen.authenticated.keys()].slice(checked);
+      let missing = latest.filter((id) => !isRecorded(id));
       for (let turn = 0; turn < 100 && missing.length > 0 && patient; turn++) {
         await new Promise((resolve) => setTimeout(resolve, 10));
         missing = missing.filter((id) => !isRecorded(id));
       }
       if (missing.length > 0) patient = false;
-      for (const id of witness.seen.authenticated.keys()) checked.add(id);
+      checked += latest.length;
     },
     async close() {
       await Promise.all([...drivers.values()].map((driver) => driver.close()));

@@ -247,7 +247,7 @@ test('whoever asked to be told of a resource is told, on both faces', async () =
   await vi.waitFor(() => {
     library.resourceUpdated('library://rules');
     expect(new Set(heard)).toEqual(new Set(['legacy library://rules', 'modern library://rules']));
-  });
+  }, 15_000);
   expect(await onHop).toMatchObject({ params: { uri: 'library://rules' } });
   await legacy.unsubscribeResource({ uri: 'library://rules' });
   await subscription.close();
@@ -290,13 +290,13 @@ test('tasks can be made and asked about on both faces, whichever made them', asy
   await vi.waitFor(async () => {
     const { result } = await post('tasks/get', { taskId });
     expect(result).toMatchObject({ resultType: 'complete', status: 'input_required' });
-  });
+  }, 15_000);
   const { result: ack } = await post('tasks/update', { taskId, inputResponses: { q1: accept } });
   expect(ack).toMatchObject({ resultType: 'complete' });
   await vi.waitFor(async () => {
     const { result } = await post('tasks/get', { taskId });
     expect(result).toMatchObject({ status: 'completed', result: { structuredContent: { content: { name: 'Ada' } } } });
-  });
+  }, 15_000);
   expect(await post('tasks/get', { taskId }, { headers: { 'Mcp-Name': 'other' } })).toMatchObject({
     error: { code: -32020 },
   });
@@ -314,7 +314,7 @@ test('tasks can be made and asked about on both faces, whichever made them', asy
   await vi.waitFor(async () => {
     const got = await gateway.call('Desk.Must', { taskId: onHop.taskId }, { method: 'tasks/get', ...knowing });
     expect(got.kind === 'result' && JSON.parse(got.resultText)).toMatchObject({ status: 'completed' });
-  });
+  }, 15_000);
   const other = await gateway.call('Desk.Long', { taskId: onHop.taskId }, { method: 'tasks/get', ...knowing });
   expect(other).toMatchObject({ error: { data: { reason: 'unknown_task' } } });
 });

@@ -216,6 +216,6 @@ describe('calls', () => {
     expect(reasons).toEqual(['TimeoutError']);
     await expect(tasks.invoke('A.B', { title: 'a' })).rejects.toMatchObject({ reason: 'overloaded' });
     end.resolve();
-    await vi.waitFor(async () => expect(await tasks.invoke('A.B', { title: 'a' })).toBeNull());
+    await vi.waitFor(async () => expect(await tasks.invoke('A.B', { title: 'a' })).toBeNull(), 15_000);
   });
 });

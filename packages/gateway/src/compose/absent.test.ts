@@ -39,7 +39,7 @@ beforeEach(async () => {
     audit: callbackAuditLog(() => undefined),
   });
   cleanups.push(registry.close, gateway.close);
-  await vi.waitFor(() => expect(registry.settling).toBe(false));
+  await vi.waitFor(() => expect(registry.settling).toBe(false), 15_000);
   mcp = await gateway.listen({ port: 0 });
 });
 

@@ -51,14 +51,14 @@ describe('dispatch', () => {
     const stage: Upstream = { ...slow, open: dispatch };
     const [one, two] = [fateOf(callUpstream(stage, { tool })), fateOf(callUpstream(stage, { tool }))];
     expect(await fateOf(callUpstream(stage, { tool }))).toBe('rate_limited');
-    await vi.waitFor(() => expect(waiting).toHaveLength(2));
+    await vi.waitFor(() => expect(waiting).toHaveLength(2), 15_000);
     const other = contractTool('others', 'Task.Create');
     const elsewhere = fateOf(callUpstream(stage, { tool: other }));
-    await vi.waitFor(() => expect(waiting).toHaveLength(3));
+    await vi.waitFor(() => expect(waiting).toHaveLength(3), 15_000);
     for (const answer of waiting.splice(0)) answer();
     expect(await Promise.all([one, two, elsewhere])).toEqual(Array(3).fill('{"content":[]}'));
     const again = fateOf(callUpstream(stage, { tool }));
-    await vi.waitFor(() => expect(waiting).toHaveLength(1));
+    await vi.waitFor(() => expect(waiting).toHaveLength(1), 15_000);
     waiting[0]?.();
     expect(await again).toBe('{"content":[]}');
   });

@@ -192,7 +192,7 @@ test('progress is told while a call runs, and cancel ends it', async () => {
   const overloaded: any = await gateway.call('TaskService.Who', {});
   expect(overloaded.error.data.reason).toBe('overloaded');
   for (const id of [1, 2, 3, 4]) gateway.send(`{"jsonrpc":"2.0","method":"cancel","params":{"id":${id}}}\n`);
-  await vi.waitFor(async () => expect((await gateway.call('TaskService.Who', {})).kind).toBe('result'));
+  await vi.waitFor(async () => expect((await gateway.call('TaskService.Who', {})).kind).toBe('result'), 15_000);
   expect(more).toHaveLength(3);
 });
 
@@ -265,7 +265,7 @@ test('draining says so, takes what crossed that notice, refuses what comes later
   await vi.waitFor(async () => {
     const late: any = await gateway.call('TaskService.Who', {});
     expect(late.error?.data.reason).toBe('draining');
-  });
+  }, 15_000);
   expect(((await running) as any).error.data.reason).toBe('expired');
   await closed;
   await gateway.closed;

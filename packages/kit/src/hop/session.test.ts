@@ -32,12 +32,12 @@ test('a gateway that falls silent is left, one that pings is not', async () => {
   for (let second = 0; second < 10; second += 1) {
     const { heard } = wire;
     far.write('{"jsonrpc":"2.0","id":"p","method":"ping"}\n');
-    await vi.waitFor(() => expect(wire.heard).toBeGreaterThan(heard));
+    await vi.waitFor(() => expect(wire.heard).toBeGreaterThan(heard), 15_000);
     vi.advanceTimersByTime(1_000);
   }
   vi.advanceTimersByTime(4_000);
   far.write('{"jsonrpc":"2.0","id":"p","method":"ping"}\n');
-  await vi.waitFor(() => expect(wire.heard).toBe(12));
+  await vi.waitFor(() => expect(wire.heard).toBe(12), 15_000);
   vi.advanceTimersByTime(1_000);
   vi.advanceTimersByTime(4_000);
   vi.advanceTimersByTime(1_000);
@@ -59,7 +59,7 @@ test('unknown methods get an answer, unknown notifications and answers nobody wa
   far.write('{"jsonrpc":"2.0","method":"nope"}\n{"jsonrpc":"2.0","id":"s9","result":{}}\n');
   far.write('{"jsonrpc":"2.0","method":"cancel"}\n{"jsonrpc":"2.0","method":"cancel","params":{"id":"x"}}\n');
   far.write('{"jsonrpc":"2.0","id":9,"method":"nope"}\n');
-  await vi.waitFor(() => expect(sent.join('')).toContain('{"jsonrpc":"2.0","id":9,"error":'));
+  await vi.waitFor(() => expect(sent.join('')).toContain('{"jsonrpc":"2.0","id":9,"error":'), 15_000);
   expect(sent.join('').trim().split('\n')).toHaveLength(2);
   session.close();
 });

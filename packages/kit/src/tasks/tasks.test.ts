@@ -47,7 +47,7 @@ function create(options: { limit?: number; ttlMs?: number } = {}) {
       const task = await about2('tasks/get', { taskId });
       expect(task.status).toBe(status);
       return task;
-    });
+    }, 15_000);
   return { jobs, run, task: about2, until, end, seen };
 }
 
@@ -64,7 +64,7 @@ test('a call of a caller that knows tasks goes on in the background, and its res
     pollIntervalMs: 1_000,
   });
   const { taskId } = made;
-  await vi.waitFor(async () => expect((await task('tasks/get', { taskId })).statusMessage).toBe('half way'));
+  await vi.waitFor(async () => expect((await task('tasks/get', { taskId })).statusMessage).toBe('half way'), 15_000);
   end.resolve();
   expect(await until(taskId, 'completed')).toMatchObject({
     resultType: 'complete',
@@ -117,7 +117,7 @@ test('a task asks through its status, and takes answers one by one', async () =>
 test('a cancelled task stays cancelled, and its handler hears of it', async () => {
   const { run, task, seen, end } = create();
   const { taskId } = await run('Job.Run');
-  await vi.waitFor(async () => expect((await task('tasks/get', { taskId })).statusMessage).toBe('half way'));
+  await vi.waitFor(async () => expect((await task('tasks/get', { taskId })).statusMessage).toBe('half way'), 15_000);
   expect(await task('tasks/cancel', { taskId })).toEqual({ resultType: 'complete' });
   expect(await task('tasks/cancel', { taskId })).toEqual({ resultType: 'complete' });
   expect(seen).toEqual(['AbortError']);
@@ -138,6 +138,6 @@ test('tasks are kept for a time and in a number; those that have ended give way'
 
   const short = create({ ttlMs: 5 });
   const { taskId } = await short.run('Job.Run');
-  await vi.waitFor(() => expect(short.task('tasks/get', { taskId })).rejects.toThrow('Unknown task.'));
-  await vi.waitFor(() => expect([...seen, ...short.seen]).toEqual(['TimeoutError']));
+  await vi.waitFor(() => expect(short.task('tasks/get', { taskId })).rejects.toThrow('Unknown task.'), 15_000);
+  await vi.waitFor(() => expect([...seen, ...short.seen]).toEqual(['TimeoutError']), 15_000);
 });

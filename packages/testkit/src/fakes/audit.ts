@@ -16,6 +16,9 @@ export interface RecordingAuditLog extends AuditLog {
 /** Makes an empty log. */
 export function recordingAuditLog(): RecordingAuditLog {
   const entries: (AuditRecord | RefusalCount)[] = [];
+  // Kept apart: whoever looks after every call would look through all of them every time.
+  const outcomes: AuditRecord[] = [];
+  const intents: AuditRecord[] = [];
   let failure: Error | undefined;
   let attempts = 0;
   return {
@@ -23,8 +26,8 @@ export function recordingAuditLog(): RecordingAuditLog {
     get attempts() {
       return attempts;
     },
-    outcomes: () => entries.filter(isCall).filter(({ kind }) => kind === 'outcome'),
-    intents: () => entries.filter(isCall).filter(({ kind }) => kind === 'intent'),
+    outcomes: () => [...outcomes],
+    intents: () => [...intents],
     counts: () => entries.filter((entry) => entry.kind === 'refusals'),
     failWith(error) {
       failure = error;
@@ -33,11 +36,9 @@ export function recordingAuditLog(): RecordingAuditLog {
       attempts++;
       if (failure) throw failure;
       entries.push(record);
+      if (record.kind === 'outcome') outcomes.push(record);
+      if (record.kind === 'intent') intents.push(record);
     },
     close: async () => undefined,
   };
-}
-
-function isCall(entry: AuditRecord | RefusalCount): entry is AuditRecord {
-  return entry.kind !== 'refusals';
 }

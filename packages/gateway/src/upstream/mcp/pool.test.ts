@@ -81,17 +81,17 @@ describe('the conversations with one server', () => {
     (await lease({ conversation: 'b' })).release();
     expect(listeners).toHaveLength(1);
     for (const listener of listeners) listener();
-    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce(), 15_000);
     expect(begun[1]?.close).not.toHaveBeenCalled();
     used.release();
-    await vi.waitFor(() => expect(begun[1]?.close).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(begun[1]?.close).toHaveBeenCalledOnce(), 15_000);
     expect(begun[2]?.close).not.toHaveBeenCalled();
   });
 
   it('end even if their client was gone before', async () => {
     const { begun, lease } = pooling();
     (await lease({ onEnd: (listener) => listener() })).release();
-    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce(), 15_000);
   });
 
   it('are one for each client in the modern era too where callers are kept apart', async () => {
@@ -121,12 +121,12 @@ describe('the conversations with one server', () => {
     const first = await lease({ conversation: 'a' });
     (await lease({ conversation: 'b' })).release();
     await lease({ conversation: 'c' });
-    await vi.waitFor(() => expect(begun[1]?.close).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(begun[1]?.close).toHaveBeenCalledOnce(), 15_000);
     await expect(lease({ conversation: 'd' })).rejects.toMatchObject({ reason: 'upstream_unavailable' });
     expect(begun).toHaveLength(3);
     first.release();
     await lease({ conversation: 'd' });
-    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(begun[0]?.close).toHaveBeenCalledOnce(), 15_000);
   });
 
   it('are closed when nobody used them for long', async () => {
@@ -150,7 +150,7 @@ describe('the conversations with one server', () => {
     begun[0]?.lose();
     const second = await lease({});
     second.discard();
-    await vi.waitFor(() => expect(begun[1]?.close).toHaveBeenCalledOnce());
+    await vi.waitFor(() => expect(begun[1]?.close).toHaveBeenCalledOnce(), 15_000);
     await lease({});
     expect(begun).toHaveLength(3);
   });
