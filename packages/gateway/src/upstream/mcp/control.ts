@@ -58,8 +58,7 @@ export function followServer(options: ControlOptions): Control {
   const server = createServerFeed({ credential });
   let manifest: ServiceManifest | undefined;
   let isAlive = false;
-  // Said once each time it goes, and once of a server that has not answered at all.
-  let isSilenceTold = false;
+  const silence = createSilence(log, service);
   const editions = createEditions(() => {
     if (editions.publish()) changes.tell();
   });
@@ -89,14 +88,11 @@ export function followServer(options: ControlOptions): Control {
       // What is the same stays the same object: others remember what they found out about it.
       if (!isSame(manifest ?? {}, listed)) manifest = listed;
       isAlive = true;
-      isSilenceTold = false;
+      silence.ended();
     } catch (error) {
       held.discard();
       isAlive = false;
-      if (!isSilenceTold && !closing.signal.aborted) {
-        log.error({ err: error, service, why: whyOf(error) }, 'the service does not answer');
-      }
-      isSilenceTold = true;
+      if (!closing.signal.aborted) silence.began(error);
     }
     const isNews = editions.publish() || !isSame(before, { manifest, isAlive });
     if (isNews && !closing.signal.aborted) changes.tell();
@@ -119,6 +115,20 @@ export function followServer(options: ControlOptions): Control {
       closing.abort();
       editions.close();
       held.letGo();
+    },
+  };
+}
+
+/** Tells of a server that does not answer: once each time it goes, and once of one that has not answered at all. */
+function createSilence(log: Logger, service: string) {
+  let isTold = false;
+  return {
+    began(error: unknown): void {
+      if (!isTold) log.error({ err: error, service, why: whyOf(error) }, 'the service does not answer');
+      isTold = true;
+    },
+    ended(): void {
+      isTold = false;
     },
   };
 }
