@@ -87,12 +87,11 @@ export function followServer(options: ControlOptions): Control {
       }
       // What is the same stays the same object: others remember what they found out about it.
       if (!isSame(manifest ?? {}, listed)) manifest = listed;
-      isAlive = true;
-      silence.ended();
+      isAlive = silence.end();
     } catch (error) {
       held.discard();
       isAlive = false;
-      if (!closing.signal.aborted) silence.began(error);
+      if (!closing.signal.aborted) silence.tell(error);
     }
     const isNews = editions.publish() || !isSame(before, { manifest, isAlive });
     if (isNews && !closing.signal.aborted) changes.tell();
@@ -123,12 +122,14 @@ export function followServer(options: ControlOptions): Control {
 function createSilence(log: Logger, service: string) {
   let isTold = false;
   return {
-    began(error: unknown): void {
+    tell(error: unknown): void {
       if (!isTold) log.error({ err: error, service, why: whyOf(error) }, 'the service does not answer');
       isTold = true;
     },
-    ended(): void {
+    /** It answers: `true`, which is what is known of it from now on. */
+    end(): true {
       isTold = false;
+      return true;
     },
   };
 }
