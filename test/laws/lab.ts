@@ -100,6 +100,13 @@ export const manifest: ServiceManifest = {
   ],
 };
 
+const waiting: (() => void)[] = [];
+
+/** Lets those calls of `Kept` end that were told to wait. */
+export function letGo(): void {
+  for (const go of waiting.splice(0)) go();
+}
+
 const behaviours: Readonly<Record<string, Handler>> = {
   'Tools.Broken': () => ({ ok: 'no' }),
   'Tools.Crash': () => {
@@ -112,7 +119,7 @@ const behaviours: Readonly<Record<string, Handler>> = {
   }),
   'Tools.KeptBroken': () => ({ ok: 'no' }),
   'Tools.Kept': async (args) => {
-    await new Promise((resolve) => setTimeout(resolve, args.wait === true ? 25 : 0));
+    await new Promise<void>((resolve) => void (args.wait === true ? waiting.push(resolve) : setTimeout(resolve, 0)));
     return args;
   },
   'Tools.Secret': () => ({ text: 'a SECRET-1234 and more', nested: { list: ['SECRET-77'] } }),

@@ -31,7 +31,7 @@ export async function startListening(driver: Driver, notifications: JsonObject):
   const done = driver.ask(
     'subscriptions/listen',
     { notifications },
-    { onMessage, signal: leaving.signal, timeoutMs: 2_000 },
+    { onMessage, signal: leaving.signal, timeoutMs: 10_000 },
   );
   void done.then((seen) => {
     ended = seen;

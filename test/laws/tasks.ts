@@ -1,6 +1,6 @@
 import { isJsonObject, type JsonObject, tasksExtension } from '@sallyport/protocol';
 import type { Seen } from '@sallyport/testkit';
-import { type Caller, callers } from './lab.ts';
+import { type Caller, callers, letGo } from './lab.ts';
 import { startListening } from './listening.ts';
 import { limitedBurst } from './offers.ts';
 import { mark, since } from './retry.ts';
@@ -139,8 +139,11 @@ export async function tasksTellNoSecret(world: World, way: Way): Promise<readonl
   const { result } = await driver.call('lab.Tools.Kept', { wait: true, text: 'SECRET-4711' }, knowing);
   const taskId = isJsonObject(result) ? String(result.taskId) : '';
   const listening = await startListening(driver, { taskIds: [taskId] });
-  for (let turn = 0; turn < 200 && listening.heard.length === 0; turn++)
+  for (let turn = 0; turn < 200 && listening.heard.length === 0; turn++) {
+    // Not before somebody listens.
+    letGo();
     await new Promise((resolve) => setTimeout(resolve, 5));
+  }
   const asked = await ask(world, { way, taskId }, 'alice', 'tasks/get');
   await listening.leave();
   const violations: string[] = [];

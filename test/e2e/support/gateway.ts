@@ -51,18 +51,23 @@ const main = join(repository, 'packages/cli/src/main.ts');
 /** Where the words of `sallyport` begin, for Node. */
 export const sallyport: readonly string[] = ['--disable-warning=ExperimentalWarning', main];
 
+const { NODE_COMPILE_CACHE } = process.env;
+/** Sources of services are compiled once for all tests. */
+const compileCache = NODE_COMPILE_CACHE ? `, env: { NODE_COMPILE_CACHE: ${JSON.stringify(NODE_COMPILE_CACHE)} }` : '';
+
 /** The blog's services, from a configuration that lies elsewhere. */
 export const blogServices = ['users', 'posts', 'comments']
   .map((name) => {
     const more = { users: '', posts: ', dependsOn: [users], scopes: [users:read]', comments: ', scopes: [posts:read]' };
-    return `  ${name}: { command: [node, ${name}.ts], cwd: ${repository}/examples/blog${more[name as keyof typeof more]} }`;
+    return `  ${name}: { command: [node, ${name}.ts], cwd: ${repository}/examples/blog${compileCache}${more[name as keyof typeof more]} }`;
   })
   .join('\n');
 
 /** One line of `services:` that runs the service of trials under a name. */
 export function trialService(name: string, { instances = 1, more = '' } = {}): string {
   const file = join(import.meta.dirname, 'trials.ts');
-  return `  ${name}: { command: [node, ${file}, ${name}], cwd: ${repository}, instances: ${instances}${more} }`;
+  const env = more.includes('env:') ? '' : compileCache;
+  return `  ${name}: { command: [node, ${file}, ${name}], cwd: ${repository}, instances: ${instances}${env}${more} }`;
 }
 
 /** Writes a configuration into a folder: what is always the same, and what is given. */
