@@ -95,8 +95,12 @@ async function verifyOwn(options: AdminOptions, given: Required<VerifyOptions>, 
   report(await verifyAudit(path, { keys, witnesses }), options, context);
 }
 
-function report({ ok, rows, findings, ...checked }: Verification, { json }: AdminOptions, context: Context): void {
-  if (json) printJson(context, { ok, records: rows, ...checked, findings });
+function report(
+  { ok, rows, expired, findings, ...checked }: Verification,
+  { json }: AdminOptions,
+  context: Context,
+): void {
+  if (json) printJson(context, { ok, records: rows, expired, ...checked, findings });
   if (!ok) {
     const lines = findings.map(({ seq, kind, detail }) => `record ${seq}: ${kind}: ${detail}`);
     throw new CliError('failure', `This is not as it was written: ${findings.length} findings in ${rows} records.`, {
@@ -106,6 +110,11 @@ function report({ ok, rows, findings, ...checked }: Verification, { json }: Admi
   }
   if (json) return;
   print(context, `${context.style.green('✓')} ${rows} records, one unbroken chain from the first to the last.`);
+  if (expired > 0)
+    say(
+      context,
+      `Of ${expired} only the hashes are left: retention, which is on record and signed for, took the rest.`,
+    );
   sayTrust(checked, context);
 }
 

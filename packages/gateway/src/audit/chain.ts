@@ -8,6 +8,7 @@ import { type DataKeys, type Erasure, openDataKeys } from './data-keys.ts';
 import { type Cell, cellsPerEntry, type Entry, plainText, unpack } from './entry.ts';
 import { createFrontier, type Frontier, frontierRoots, rootAt } from './merkle.ts';
 import { createSigner, readVerifierKey, type Signer } from './note.ts';
+import { createRetention, type Retention, type RetentionRules, retainedThrough } from './retention.ts';
 import { format, genesisHash, type Row, rowColumns, rowHash, tables } from './row.ts';
 import { type AuditKeys, createArgumentsHash, createSealer } from './seal.ts';
 import { levelsApart, nodesIn } from './tree.ts';
@@ -20,6 +21,8 @@ export interface ChainSettings {
   readonly origin?: string;
   /** A file outside the data folder that checkpoints are added to as well. */
   readonly witness?: string;
+  /** How long what is kept; default for ever. */
+  readonly retention?: RetentionRules;
 }
 
 /** The only writer of a log's table. Synchronous: for a thread of its own. */
@@ -34,6 +37,8 @@ export interface Chain {
   keep(size: number, note: string): void;
   /** Destroys data keys, and says how many. What is sealed later gets new ones. */
   erase(erasure: Erasure, nowMs: number): number;
+  /** Takes out what was kept long enough. */
+  readonly retention: Retention;
   /** Closes the database. The checkpoint file is not this one's business. */
   close(): void;
 }
@@ -68,13 +73,15 @@ export function openChain(settings: ChainSettings): Chain {
     db.exec('PRAGMA synchronous = NORMAL');
     // A checkpoint every 16 MB: often enough for readers, seldom enough that pages are not written over and over.
     db.exec('PRAGMA wal_autocheckpoint = 4000; PRAGMA cache_size = -16384');
+    // What retention takes out, and the copies that pages leave when they are split, are zeros then.
+    db.exec('PRAGMA secure_delete = ON');
     checkFormat(db);
     db.exec(tables);
     const identity = identityOf(db, settings);
     const signer = createSigner(identity.origin, keys.signing);
     const end = adoptTail(db, { ...identity, path, verifierKey: signer.verifierKey });
     const dataKeys = openDataKeys(path, keys.seal);
-    return createChain({ db, lock, keys, dataKeys, end, origin: identity.origin, signer });
+    return createChain({ ...settings, db, lock, dataKeys, end, origin: identity.origin, signer });
   } catch (error) {
     db.close();
     lock.close();
@@ -99,9 +106,10 @@ interface Parts {
   readonly end: End;
   readonly origin: string;
   readonly signer: Signer;
+  readonly retention?: RetentionRules;
 }
 
-function createChain({ db, lock, keys, dataKeys, end: start, origin, signer }: Parts): Chain {
+function createChain({ db, lock, keys, dataKeys, end: start, origin, signer, retention = {} }: Parts): Chain {
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const insert = db.prepare(`INSERT INTO audit (${rowColumns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
@@ -128,29 +136,31 @@ function createChain({ db, lock, keys, dataKeys, end: start, origin, signer }: P
     return { seq, hash };
   };
 
-  return {
-    commit: (groups) => {
-      begin.run();
-      try {
-        let last: Mark = end;
-        const tree = end.tree.copy();
-        for (const cells of groups) {
-          for (let at = 0; at < cells.length; at += cellsPerEntry) {
-            last = append(last, unpack(cells, at));
-            tree.append(last.hash, onNode);
-          }
+  const commitAll = (groups: readonly (readonly Cell[])[]): void => {
+    begin.run();
+    try {
+      let last: Mark = end;
+      const tree = end.tree.copy();
+      for (const cells of groups) {
+        for (let at = 0; at < cells.length; at += cellsPerEntry) {
+          last = append(last, unpack(cells, at));
+          tree.append(last.hash, onNode);
         }
-        // Before the rows that need them: a row whose key is lost could not be opened.
-        dataKeys.flush();
-        commit.run();
-        end = { ...last, tree };
-      } catch (error) {
-        // SQLite has rolled back by itself after some errors, a full disk among them.
-        if (db.isTransaction) db.exec('ROLLBACK');
-        dataKeys.discard();
-        throw error;
       }
-    },
+      // Before the rows that need them: a row whose key is lost could not be opened.
+      dataKeys.flush();
+      commit.run();
+      end = { ...last, tree };
+    } catch (error) {
+      // SQLite has rolled back by itself after some errors, a full disk among them.
+      if (db.isTransaction) db.exec('ROLLBACK');
+      dataKeys.discard();
+      throw error;
+    }
+  };
+  return {
+    commit: commitAll,
+    retention: createRetention({ db, dataKeys, rules: retention, commit: (cells) => commitAll([cells]) }),
     seq: () => end.seq,
     checkpoint: (timeMs, closed) =>
       signer.sign(checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed })),
@@ -208,7 +218,7 @@ function adoptTail(db: DatabaseSync, adopted: Adopted): End {
   const nodeOf = nodesIn(db);
   const note = readCheckpointFile(path);
   if (note !== undefined || mark.seq > 0) {
-    const findings = tailFindings(db, logId, mark.seq);
+    const findings = tailFindings(db, logId, { seq: mark.seq, through: retainedThrough(db, signedSize(note)) });
     const verifiers = [readVerifierKey(adopted.verifierKey)];
     const rootOf = ({ size }: Checkpoint) => rootAt(size, nodeOf);
     if (findings.length === 0) findings.push(...checkEnd({ note, verifiers, ...adopted, lastSeq: mark.seq, rootOf }));
@@ -243,9 +253,19 @@ function identityOf(db: DatabaseSync, { origin, keys }: ChainSettings): Identity
   return fresh;
 }
 
-function tailFindings(db: DatabaseSync, logId: string, seq: number): Finding[] {
+/** How many rows the newest checkpoint is about; whether it is right is for `checkEnd` to say. */
+function signedSize(note: string | undefined): number {
+  return Number(note?.split('\n')[1]) || 0;
+}
+
+interface Tail {
+  readonly seq: number;
+  readonly through: number;
+}
+
+function tailFindings(db: DatabaseSync, logId: string, { seq, through }: Tail): Finding[] {
   const from = Math.max(1, seq - tailRows + 1);
-  const checker = createRowChecker(from === 1 ? logId : undefined);
+  const checker = createRowChecker(from === 1 ? logId : undefined, through);
   const rows = db.prepare(`SELECT ${rowColumns} FROM audit WHERE seq >= ? ORDER BY seq`).iterate(from);
   const findings: Finding[] = [];
   for (const row of rows) findings.push(...checker.take(row as unknown as Row));

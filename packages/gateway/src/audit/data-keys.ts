@@ -32,6 +32,9 @@ export interface DataKeys {
   discard(): void;
   /** Destroys keys for good and says how many; what needs a key of theirs later gets a new one. */
   erase(erasure: Erasure, nowMs: number): number;
+  /** How many keys there are of all days (UTC, `YYYY-MM-DD`) before one, whoever's they are; and destroys these. */
+  countBefore(day: string): number;
+  eraseBefore(day: string, nowMs: number): number;
   close(): void;
 }
 
@@ -86,6 +89,7 @@ export function openDataKeys(path: string, seal: Uint8Array): DataKeys {
 function createDataKeys(db: DatabaseSync, journal: string, seal: Uint8Array): DataKeys {
   const find = db.prepare('SELECT id, wrapped FROM data_keys WHERE tenant = ? AND day = ? AND wrapped IS NOT NULL');
   const insert = db.prepare('INSERT INTO data_keys (id, day, tenant, wrapped) VALUES (?, ?, ?, ?)');
+  const count = db.prepare('SELECT count(*) AS keys FROM data_keys WHERE day < ? AND wrapped IS NOT NULL');
   const known = new Map<string, DataKey>();
 
   const make = (owner: KeyOwner): DataKey => {
@@ -106,6 +110,12 @@ function createDataKeys(db: DatabaseSync, journal: string, seal: Uint8Array): Da
     known.clear();
     if (db.isTransaction) db.exec('ROLLBACK');
   };
+  const erase = (which: Which, nowMs: number): number => {
+    discard();
+    const erased = destroy(db, which, nowMs);
+    overwrite(journal);
+    return erased;
+  };
   return {
     keyFor: (owner) => {
       const name = `${dayOf(owner)} ${tenantOf(owner)}`;
@@ -120,27 +130,31 @@ function createDataKeys(db: DatabaseSync, journal: string, seal: Uint8Array): Da
       if (db.isTransaction) db.exec('COMMIT');
     },
     discard,
-    erase: (erasure, nowMs) => {
-      discard();
-      const erased = destroy(db, erasure, nowMs);
-      overwrite(journal);
-      return erased;
+    erase: ({ tenant, day, before }, nowMs) => {
+      if ((day === undefined) === (before === undefined)) throw new Error('one of day and before says which keys');
+      return erase(
+        [`tenant = ? AND day ${day === undefined ? '<' : '='} ?`, JSON.stringify(tenant), day ?? before ?? ''],
+        nowMs,
+      );
     },
+    countBefore: (day) => Number(count.get(day)?.keys ?? 0),
+    eraseBefore: (day, nowMs) => erase(['day < ?', day], nowMs),
     close: () => db.close(),
   };
 }
 
+/** A condition on keys, and its values. */
+type Which = readonly [condition: string, ...values: string[]];
+
 /** In place first: then no page is left that could hold the bytes, whatever SQLite does with the room they took. */
-function destroy(db: DatabaseSync, { tenant, day, before }: Erasure, nowMs: number): number {
-  if ((day === undefined) === (before === undefined)) throw new Error('one of day and before says which keys');
-  const which = `tenant = ? AND day ${day === undefined ? '<' : '='} ? AND wrapped IS NOT NULL`;
-  const owner = [JSON.stringify(tenant), day ?? before ?? ''] as const;
+function destroy(db: DatabaseSync, [condition, ...values]: Which, nowMs: number): number {
+  const which = `${condition} AND wrapped IS NOT NULL`;
   db.exec('BEGIN IMMEDIATE');
   try {
-    db.prepare(`UPDATE data_keys SET wrapped = zeroblob(length(wrapped)) WHERE ${which}`).run(...owner);
+    db.prepare(`UPDATE data_keys SET wrapped = zeroblob(length(wrapped)) WHERE ${which}`).run(...values);
     const { changes } = db
       .prepare(`UPDATE data_keys SET wrapped = NULL, destroyed_ms = ? WHERE ${which}`)
-      .run(nowMs, ...owner);
+      .run(nowMs, ...values);
     db.exec('COMMIT');
     return Number(changes);
   } catch (error) {

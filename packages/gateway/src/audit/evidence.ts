@@ -68,6 +68,7 @@ function rangeOf(
 ): [number, number] {
   const found = db
     .prepare('SELECT min(seq) AS first, max(seq) AS last FROM audit WHERE time_ms >= ? AND time_ms < ?')
+    // Rows that retention has emptied are before all times.
     .get(sinceMs, untilMs);
   const last = Math.min(Number(found?.last ?? 0), size);
   return [Math.max(Math.min(Number(found?.first ?? 1), last), 1), last];
@@ -98,7 +99,15 @@ export async function verifyEvidence(
   const witnessed = compareWitnesses(reading, kept);
   const { findings, rows, checkpoints } = reading;
   findings.sort((a, b) => a.seq - b.seq);
-  return { ok: findings.length === 0, rows, findings, checkpoints, witnessed, isKeyTrusted: keys.length > 0 };
+  return {
+    ok: findings.length === 0,
+    rows,
+    expired: 0,
+    findings,
+    checkpoints,
+    witnessed,
+    isKeyTrusted: keys.length > 0,
+  };
 }
 
 /** What has been read so far. */

@@ -14,6 +14,7 @@ export {
   verifyProof,
 } from './proof.ts';
 export { type AuditRow, auditVerifierKey, openSealed } from './reader.ts';
+export type { RetentionRules } from './retention.ts';
 export type { StoredRecord } from './row.ts';
 export type { AuditKeys } from './seal.ts';
 export {

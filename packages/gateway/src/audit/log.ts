@@ -4,6 +4,7 @@ import type { Erasure } from './data-keys.ts';
 import { asyncBound, type DurabilityRules, defaultDurability, durabilityOf } from './durability.ts';
 import { createErasures, type Erasures } from './erasures.ts';
 import { createQueue, type Queue } from './queue.ts';
+import type { RetentionRules } from './retention.ts';
 import type { Loggable } from './row.ts';
 import { type AuditKeys, createArgumentsHash } from './seal.ts';
 import { startWriter, type WriterEvents, type WriterThread } from './thread.ts';
@@ -20,6 +21,8 @@ export interface AuditLogOptions {
   readonly origin?: string;
   /** A file elsewhere that checkpoints are added to: what shows, later, that the log was cut or rewritten. */
   readonly witness?: string;
+  /** How long what is kept; default for ever. Looked after when the log is opened, and every hour. */
+  readonly retention?: RetentionRules;
   /** Beyond these the log refuses records, and so the gateway calls. Defaults: 10,000 and 64 MiB. */
   readonly maxQueuedRecords?: number;
   readonly maxQueuedBytes?: number;
@@ -73,9 +76,15 @@ export class AuditLogUnavailable extends Error {
  * @throws AuditLogDamaged when the log is not as it was left; Error when another process writes it.
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditLog> {
-  const { path, keys, log, durability, origin, witness } = options;
+  const { path, keys, log, durability, origin, witness, retention } = options;
   const { maxQueuedRecords: maxRecords = 10_000, maxQueuedBytes: maxBytes = 64 * 1024 * 1024 } = options;
-  const settings = { path, keys, ...(origin && { origin }), ...(witness && { witness }) };
+  const settings = {
+    path,
+    keys,
+    ...(origin && { origin }),
+    ...(witness && { witness }),
+    ...(retention && { retention }),
+  };
   const queue = createQueue({ maxRecords, maxBytes, hashOutput: createArgumentsHash(keys.argumentHash) });
   const rules = { ...defaultDurability, ...durability };
   return createLog({ queue, log, rules, start: (events) => startWriter(settings, events, log) });

@@ -11,8 +11,19 @@ export type StoredRecord =
   | (Omit<AuditRecord, 'argumentsText' | 'outputText' | 'request'> & {
       readonly argumentsHash?: string;
       readonly outputHash?: string;
+      /** Only in records of the gateway's own retention, which no caller can make. */
+      readonly retention?: Retained;
     })
   | RefusalCount;
+
+/** What retention takes out of the log. */
+export interface Retained {
+  /** Rows up to this one lose everything but their hashes; 0 for none. */
+  readonly through: number;
+  /** So many keys of sealed parts are destroyed: those of all days (UTC) before `sealedBefore`. */
+  readonly keys: number;
+  readonly sealedBefore?: string;
+}
 
 /** The columns a log is searched by. Derived from the record, and checked against it by `verifyAudit`. */
 export interface Columns {

@@ -33,7 +33,7 @@ const conditions: Readonly<Record<keyof AuditFilter, string>> = {
   reason: 'reason = ?',
   traceId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE trace_id = ?)',
   callId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE call_id = ?)',
-  intent: "json_extract(record, '$.intent.id') = ?",
+  intent: "json_extract(nullif(record, ''), '$.intent.id') = ?",
   sinceMs: 'time_ms >= ?',
   untilMs: 'time_ms < ?',
 };
@@ -44,7 +44,7 @@ interface Query {
 }
 
 function toQuery(filter: AuditFilter, bound?: readonly [condition: string, value: number]): Query {
-  const parts: string[] = bound ? [bound[0]] : [];
+  const parts: string[] = ["record <> ''", ...(bound ? [bound[0]] : [])];
   const values: (string | number)[] = bound ? [bound[1]] : [];
   for (const [name, condition] of Object.entries(conditions)) {
     const value = filter[name as keyof AuditFilter];
@@ -52,7 +52,7 @@ function toQuery(filter: AuditFilter, bound?: readonly [condition: string, value
     parts.push(condition);
     values.push(value);
   }
-  return { where: parts.length > 0 ? `WHERE ${parts.join(' AND ')}` : '', values };
+  return { where: `WHERE ${parts.join(' AND ')}`, values };
 }
 
 /** Finds rows, newest first. */

@@ -45,6 +45,7 @@ export async function startWriter(
   const hear = (message: FromWriter): void => {
     if (message.kind === 'checkpoint-failed')
       log.error({ detail: message.message }, 'an audit checkpoint could not be written');
+    if (message.kind === 'retention-failed') log.error({ detail: message.message }, 'audit retention failed');
     if (message.kind === 'erased') onErased(message);
     if (message.kind !== 'done') return;
     inARow = 0;

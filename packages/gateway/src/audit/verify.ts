@@ -1,11 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTick } from 'node:timers/promises';
-import { checkAgainst, checkEnd, createRowChecker, type Finding } from './check.ts';
+import { checkAgainst, checkEnd, createRowChecker, type Finding, isExpired } from './check.ts';
 import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
 import { readCheckpointFile, readWitness } from './checkpoint-file.ts';
 import { createFrontier } from './merkle.ts';
 import { NoteRefused, readVerifierKey, type Verifier } from './note.ts';
 import { openForReading } from './reader.ts';
+import { retainedThrough } from './retention.ts';
 import { type Row, rowColumns } from './row.ts';
 import { levelsApart } from './tree.ts';
 
@@ -25,6 +26,8 @@ export interface Verification {
   readonly ok: boolean;
   /** How many rows were read. */
   readonly rows: number;
+  /** Of how many only the hashes are left, as retention has put on record. */
+  readonly expired: number;
   /** In the order of rows; at most `maxFindings`. */
   readonly findings: readonly Finding[];
   /** Checkpoints that agree with the log: of its own, and of witnesses. */
@@ -56,13 +59,18 @@ export async function verifyAudit(path: string, options: VerifyOptions = {}): Pr
   );
   const db = openForReading(path);
   try {
+    // One state of it, from the first look on.
+    db.exec('BEGIN');
     const { origin, logId, ownKey } = identityIn(db);
     const verifiers = (keys.length > 0 ? keys : ownKey === undefined ? [] : [ownKey]).map(readVerifierKey);
     const kept = db.prepare('SELECT note FROM checkpoints ORDER BY size').all();
     const own = kept.map((row) => ({ text: String(row.note), from: 'a checkpoint in the log' }));
     const signed = readSigned([...own, ...witnessed], origin, verifiers);
     const sizes = new Set([...signed.good.map(({ checkpoint }) => checkpoint.size), ...sizeIn(note)]);
-    const read = await readRows(db, logId, sizes);
+    // Once more: retention may have been signed between the two, and only since then be seen in the rows.
+    const newest = readSigned([{ text: readCheckpointFile(path) ?? '', from: '' }], origin, verifiers).good;
+    const signedSize = Math.max(0, ...[...signed.good, ...newest].map(({ checkpoint }) => checkpoint.size));
+    const read = await readRows(db, { logId, sizes, through: retainedThrough(db, signedSize) });
     const findings = [...read.findings, ...signed.findings, ...compare(signed.good, read)];
     const rootOf = ({ size }: Checkpoint) => read.roots.get(size);
     findings.push(...checkEnd({ note, verifiers, origin, lastSeq: read.lastSeq, rootOf }).filter(newsAfter(findings)));
@@ -71,6 +79,7 @@ export async function verifyAudit(path: string, options: VerifyOptions = {}): Pr
     return {
       ok: all.length === 0,
       rows: read.rows,
+      expired: read.expired,
       findings: all.slice(0, maxFindings),
       checkpoints: signed.good.filter((each) => !isWitness(each)).length,
       witnessed: signed.good.filter(isWitness).length,
@@ -118,16 +127,25 @@ function sizeIn(note: string | undefined): number[] {
   return Number.isSafeInteger(size) ? [size] : [];
 }
 
+interface Wanted {
+  readonly logId: string;
+  /** Sizes of the tree whose roots are asked for. */
+  readonly sizes: ReadonlySet<number>;
+  /** Retention may have emptied rows up to this one. */
+  readonly through: number;
+}
+
 interface Read {
   readonly rows: number;
+  readonly expired: number;
   readonly lastSeq: number;
   readonly findings: readonly Finding[];
   /** Roots of the tree at the sizes asked for. */
   readonly roots: ReadonlyMap<number, Uint8Array>;
 }
 
-async function readRows(db: DatabaseSync, logId: string, sizes: ReadonlySet<number>): Promise<Read> {
-  const checker = createRowChecker(logId);
+async function readRows(db: DatabaseSync, { logId, sizes, through }: Wanted): Promise<Read> {
+  const checker = createRowChecker(logId, through);
   const tree = createFrontier();
   const roots = new Map<number, Uint8Array>();
   const findings: Finding[] = [];
@@ -144,6 +162,7 @@ async function readRows(db: DatabaseSync, logId: string, sizes: ReadonlySet<numb
     });
   };
   let rows = 0;
+  let expired = 0;
   let lastSeq = 0;
   if (sizes.has(0)) roots.set(0, tree.root());
   for (const found of db.prepare(`SELECT ${rowColumns} FROM audit NOT INDEXED ORDER BY seq`).iterate()) {
@@ -153,10 +172,11 @@ async function readRows(db: DatabaseSync, logId: string, sizes: ReadonlySet<numb
     tree.append(row.hash instanceof Uint8Array ? row.hash : new Uint8Array(32), onNode);
     lastSeq = row.seq;
     rows++;
+    if (isExpired(row)) expired++;
     if (sizes.has(rows)) roots.set(rows, tree.root());
     if (rows % rowsPerTurn === 0) await nextTick();
   }
-  return { rows, lastSeq, findings, roots };
+  return { rows, expired, lastSeq, findings, roots };
 }
 
 /** Holds each checkpoint against the rows, smallest first, up to the first that does not fit. */

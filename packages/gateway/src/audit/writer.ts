@@ -21,7 +21,7 @@ export type FromWriter =
   | { readonly kind: 'unready'; readonly message: string; readonly findings?: readonly Finding[] }
   | { readonly kind: 'done'; readonly done: PerLane; readonly seq: number; readonly failed?: string }
   | { readonly kind: 'erased'; readonly id: number; readonly keys: number; readonly failed?: string }
-  | { readonly kind: 'checkpoint-failed'; readonly message: string }
+  | { readonly kind: 'checkpoint-failed' | 'retention-failed'; readonly message: string }
   | { readonly kind: 'closed' };
 
 /** At most so many messages in one transaction, so that acknowledgements keep flowing. */
@@ -32,6 +32,10 @@ const checkpointEveryMs = 200;
 
 /** How often a checkpoint is kept for good, in the log and at its witness, at most. */
 const keepEveryMs = 10_000;
+
+/** When to look for what has been kept long enough: again, and when there was more than one look can do. */
+const retentionEveryMs = 3_600_000;
+const retentionSoonMs = 50;
 
 type Append = Extract<ToWriter, { kind: 'append' }>;
 
@@ -74,6 +78,8 @@ function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, 
     );
   };
   return {
+    /** How many rows the last one is about. */
+    signed: () => written,
     /** The first one, which also says that a log which had been closed goes on. */
     open: () => write(false),
     touch,
@@ -129,6 +135,23 @@ function commit(chain: Chain, sync: Sync, appends: readonly Append[]): void {
     );
 }
 
+/** Looks after retention now and then, beginning at once, until it is stopped. */
+function keepRetention(chain: Chain, checkpoints: ReturnType<typeof createCheckpointKeeper>): () => void {
+  let timer: NodeJS.Timeout;
+  const look = (): void => {
+    let isMore = false;
+    try {
+      isMore = chain.retention.run(Date.now(), checkpoints.signed());
+      checkpoints.touch();
+    } catch (error) {
+      say({ kind: 'retention-failed', message: String(error) });
+    }
+    timer = setTimeout(look, isMore ? retentionSoonMs : retentionEveryMs).unref();
+  };
+  look();
+  return () => clearTimeout(timer);
+}
+
 /** Destroys keys: what has been acknowledged is sealed with them, and what comes gets others. */
 function erase(chain: Chain, { id, erasure }: Extract<ToWriter, { kind: 'erase' }>): void {
   try {
@@ -144,7 +167,9 @@ async function serve(settings: ChainSettings): Promise<void> {
   const checkpoints = createCheckpointKeeper(chain, settings, sync);
   await syncFolder(settings.path);
   await checkpoints.open();
+  const stopRetention = keepRetention(chain, checkpoints);
   const finish = async (): Promise<void> => {
+    stopRetention();
     await checkpoints.close().catch(sayFailed);
     chain.close();
     say({ kind: 'closed' });

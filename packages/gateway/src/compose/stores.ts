@@ -48,6 +48,7 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
       log,
       witness: witnessPath(config),
       durability: config.audit.durability,
+      retention: config.audit.retention,
     });
     return {
       state,

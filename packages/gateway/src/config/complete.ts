@@ -48,6 +48,10 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
       refusalsPerPeer: file.audit.refusalsPerPeer,
       refusalWindowMs: file.audit.refusalWindow,
       durability: file.audit.durability,
+      retention: {
+        ...(file.audit.retention.sealed !== undefined && { sealedMs: file.audit.retention.sealed }),
+        ...(file.audit.retention.records !== undefined && { recordsMs: file.audit.retention.records }),
+      },
       ...(file.audit.witness !== undefined && { witness: resolve(folder, file.audit.witness) }),
     },
   };

@@ -194,6 +194,8 @@ export interface GatewayConfig {
     readonly refusalWindowMs: number;
     /** What a record has to outlive before its answer goes out. */
     readonly durability: Readonly<Record<'reads' | 'writes', 'async' | 'process' | 'disk'>>;
+    /** How long what is kept; for ever where there is nothing. */
+    readonly retention: { readonly sealedMs?: number; readonly recordsMs?: number };
     /** Where checkpoints are kept a second time, if not beside the master key. Absolute. */
     readonly witness?: string;
   };

@@ -299,6 +299,17 @@ export const configSchema = z
             .describe(
               'What a record outlives before its answer goes out: `process` the death of the gateway, `disk` the loss of power, `async` nothing (up to 1,000 records can be lost).',
             ),
+          retention: z
+            .strictObject({
+              sealed: field.duration
+                .optional()
+                .describe('Arguments and access requests: then their keys are destroyed.'),
+              records: field.duration
+                .optional()
+                .describe('Records: then only their hashes stay. Whole days, by the time of calls.'),
+            })
+            .prefault({})
+            .describe('How long what is kept at least; without these, for ever.'),
           witness: field.path
             .optional()
             .describe(

@@ -1,0 +1,121 @@
+import { randomBytes, randomUUID } from 'node:crypto';
+import type { DatabaseSync } from 'node:sqlite';
+import { auditSchemaVersion, type CallId } from '@sallyport/core';
+import type { DataKeys } from './data-keys.ts';
+import { type Cell, cellsPerEntry } from './entry.ts';
+import { columnsOf, type Retained, type StoredRecord } from './row.ts';
+
+/** How long what is kept, in milliseconds. Absent: for ever. */
+export interface RetentionRules {
+  /** Arguments and access requests: then the keys of the day are destroyed. */
+  readonly sealedMs?: number;
+  /** Records: then the rows lose everything but their hashes. */
+  readonly recordsMs?: number;
+}
+
+/** Takes out of a log what has been kept long enough. For its only writer. */
+export interface Retention {
+  /**
+   * Puts on record what ends now, and takes a batch of it out: of rows only what was signed for, with `signed` rows, so that
+   * nobody can say it was retention who cannot sign. Returns whether there is more to do.
+   */
+  run(nowMs: number, signed: number): boolean;
+}
+
+/** What retention leans on. */
+export interface RetentionParts {
+  readonly db: DatabaseSync;
+  readonly dataKeys: Pick<DataKeys, 'countBefore' | 'eraseBefore'>;
+  readonly rules: RetentionRules;
+  readonly commit: (cells: readonly Cell[]) => void;
+}
+
+/** The tool that retention is on record as. */
+const retentionName = 'sallyport.retention';
+
+/** So many rows at most are looked at, or emptied, while records wait. */
+const rowsAtOnce = 1000;
+
+/** Through which row a log is allowed to be empty, by what is on record in its first `signed` rows; 0 for none. */
+export function retainedThrough(db: DatabaseSync, signed: number): number {
+  // By the tool, for there is an index. What callers ask for by this name has no such member.
+  const sql =
+    "SELECT max(iif(json_valid(record), json_extract(record, '$.retention.through'), 0)) AS through FROM audit";
+  const found = db.prepare(`${sql} WHERE tool = ? AND seq <= ?`).get(retentionName, signed);
+  return Number(found?.through ?? 0);
+}
+
+/** Makes what `Retention` says. */
+export function createRetention({ db, dataKeys, rules, commit }: RetentionParts): Retention {
+  const dueRows = db.prepare('SELECT seq, time_ms FROM audit WHERE seq > ? ORDER BY seq LIMIT ?');
+  let announced = retainedThrough(db, Number.MAX_SAFE_INTEGER);
+  let emptied = lastEmpty(db);
+
+  const dueThrough = (nowMs: number): number => {
+    if (rules.recordsMs === undefined) return announced;
+    const fromMs = Date.parse(dayOf(nowMs - rules.recordsMs));
+    const rows = dueRows.all(announced, rowsAtOnce);
+    const firstKept = rows.find(({ time_ms }) => Number(time_ms) >= fromMs);
+    return firstKept === undefined ? Number(rows.at(-1)?.seq ?? announced) : Number(firstKept.seq) - 1;
+  };
+  const announce = (nowMs: number): boolean => {
+    const sealedBefore = rules.sealedMs === undefined ? undefined : dayOf(nowMs - rules.sealedMs);
+    const keys = sealedBefore === undefined ? 0 : dataKeys.countBefore(sealedBefore);
+    const through = dueThrough(nowMs);
+    if (keys === 0 && through === announced) return false;
+    commit(cellsOf(nowMs, { through, keys, ...(sealedBefore !== undefined && keys > 0 && { sealedBefore }) }));
+    if (sealedBefore !== undefined && keys > 0) dataKeys.eraseBefore(sealedBefore, nowMs);
+    const isMore = through > announced;
+    announced = through;
+    return isMore;
+  };
+  return {
+    run: (nowMs, signed) => {
+      const isMore = announce(nowMs);
+      const to = Math.min(announced, emptied + rowsAtOnce);
+      if (to > emptied && retainedThrough(db, signed) >= to) {
+        empty(db, emptied, to);
+        emptied = to;
+      }
+      return isMore || emptied < announced;
+    },
+  };
+}
+
+/** A row keeps its number, its link and its hash: what chain and tree are made of. */
+function empty(db: DatabaseSync, after: number, to: number): void {
+  db.prepare(
+    `UPDATE audit SET call_id = NULL, time_ms = -1, kind = 'expired', outcome = 'expired', reason = NULL, subject = NULL,
+     tool = NULL, trace_id = NULL, record = '', sealed = NULL WHERE seq > ? AND seq <= ? AND record <> ''`,
+  ).run(after, to);
+}
+
+/** Rows are emptied from the first on, so the last empty one can be found by halving. */
+function lastEmpty(db: DatabaseSync): number {
+  const at = db.prepare("SELECT record = '' AS empty FROM audit WHERE seq = ?");
+  let [low, high] = [0, Number(db.prepare('SELECT max(seq) AS seq FROM audit').get()?.seq ?? 0)];
+  while (low < high) {
+    const middle = Math.ceil((low + high) / 2);
+    if (at.get(middle)?.empty === 1) low = middle;
+    else high = middle - 1;
+  }
+  return low;
+}
+
+/** On record as a call that the gateway made itself. */
+function cellsOf(timeMs: number, retention: Retained): Cell[] {
+  const record: StoredRecord = {
+    ...{ schema: auditSchemaVersion, kind: 'outcome', callId: randomUUID() as CallId },
+    ...{ traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') },
+    ...{ timeMs, durationMs: 0, verb: 'invoke', origin: { transport: 'admin', peer: 'local', era: 'none' } },
+    ...{ subject: 'sallyport', tool: retentionName, sideEffect: 'destructive', outcome: 'answered', toolError: false },
+    ...{ inputBytes: 0, outputBytes: 0, retention },
+  };
+  const { call_id, time_ms, kind, outcome, reason, subject, tool, trace_id } = columnsOf(record);
+  const cells: Cell[] = [JSON.stringify(record), call_id, time_ms, kind, outcome, reason, subject, tool, trace_id];
+  return [...cells, ...Array.from({ length: cellsPerEntry - cells.length }, () => null)];
+}
+
+function dayOf(ms: number): string {
+  return new Date(ms).toISOString().slice(0, 10);
+}
