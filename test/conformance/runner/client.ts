@@ -32,21 +32,30 @@ export async function runAuthScenarios(run: Omit<ClientRun, 'viaGateway'>): Prom
   return rows.map((row) => (row.status === 'WARNING' ? { ...row, status: 'FAILURE' as const } : row));
 }
 
+/** So many scenarios run beside each other: each has servers of its own, and mostly waits. */
+const atOnce = 4;
+
 async function runAll(all: readonly ClientScenario[], run: ClientRun): Promise<readonly Row[]> {
-  const { scenarios, viaGateway, folder, onScenario, signal } = run;
-  const rows: Row[] = [];
-  for (const { name, revision } of all) {
-    if (scenarios.length > 0 && !scenarios.includes(name)) continue;
-    const checks = await runSuite({
-      subject: { command: commandOf(viaGateway) },
-      select: ['--scenario', name, '--spec-version', revision, '--force'],
-      folder: join(folder, `${name}-${revision}`),
-      onScenario,
-      signal,
-    });
-    rows.push(...judgements(checks).map((row) => ({ ...row, scenario: `${name} ${revision}` })));
-  }
-  return rows;
+  const chosen = all.filter(({ name }) => run.scenarios.length === 0 || run.scenarios.includes(name));
+  const found: (readonly Row[])[] = [];
+  const waiting = chosen.entries();
+  const work = async (): Promise<void> => {
+    for (const [at, scenario] of waiting) found[at] = await runOne(scenario, run);
+  };
+  await Promise.all(Array.from({ length: atOnce }, work));
+  return found.flat();
+}
+
+async function runOne({ name, revision }: ClientScenario, run: ClientRun): Promise<readonly Row[]> {
+  const { viaGateway, folder, onScenario, signal } = run;
+  const checks = await runSuite({
+    subject: { command: commandOf(viaGateway) },
+    select: ['--scenario', name, '--spec-version', revision, '--force'],
+    folder: join(folder, `${name}-${revision}`),
+    onScenario,
+    signal,
+  });
+  return judgements(checks).map((row) => ({ ...row, scenario: `${name} ${revision}` }));
 }
 
 function commandOf(viaGateway: boolean): string {
