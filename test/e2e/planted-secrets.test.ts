@@ -9,12 +9,14 @@ import {
 import { sallyport, startGateway, type TestGateway, writeConfig } from './support/gateway.ts';
 import { createPlants } from './support/plants.ts';
 import { atEnd, endAll, startNode, temporaryFolder, until } from './support/program.ts';
+import { type Collector, startCollector } from './support/spans.ts';
 
 const { plant, foundIn, count } = createPlants();
 const asGithubToken = (secret: string) => `ghp_${secret}`;
 
 let server: FakeHttpServer;
 let gateway: TestGateway;
+let collector: Collector;
 let folder: string;
 /** Everything that callers were answered. */
 const answers: string[] = [];
@@ -78,7 +80,10 @@ announce: { credentials: [{ file: ${announce} }] }
     FOR_A_SERVER: plant('a secret for a server, in the environment'),
     UNRELATED: plant('something in the environment'),
   };
-  gateway = await startGateway('serve', config, { env: { ...env, DEBUG: 'sallyport' } });
+  collector = await startCollector();
+  atEnd(collector.close);
+  const traced = { OTEL_EXPORTER_OTLP_TRACES_ENDPOINT: `${collector.url}/v1/traces`, OTEL_BSP_SCHEDULE_DELAY: '50' };
+  gateway = await startGateway('serve', config, { env: { ...env, ...traced, DEBUG: 'sallyport' } });
   await until(
     async () => (await gateway.services()).filter(({ instances }) => instances > 0).length === 3,
     'all are there',
@@ -276,6 +281,12 @@ describe('of all secrets that were handed to a gateway', () => {
       expect(exported.stdout().split('\n').length, format).toBeGreaterThan(20);
       expect(alsoTokens(exported.stdout()), format).toEqual([]);
     }
+  });
+
+  test('none is in its spans', async () => {
+    const servers = () => collector.spans.filter(({ kind }) => kind === 'server').length;
+    await until(async () => servers() > 15, 'all are sent');
+    expect(alsoTokens(collector.text())).toEqual([]);
   });
 
   test('its child has the one that was meant for it, and nothing else', () => {

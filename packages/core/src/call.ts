@@ -205,6 +205,19 @@ export interface UnreadableRequest {
 /** Everything a transport can hand to the pipeline. */
 export type AnyRequest = InvokeRequest | ListRequest | ListenRequest | ReplyRequest | UnreadableRequest;
 
+/** What an MCP message says of itself and no stage needs: for traces. */
+export interface WireFacts {
+  /** A method that the gateway knows. */
+  readonly method?: string;
+  /** The JSON-RPC id. */
+  readonly requestId?: string;
+  /** The id of the legacy session; proves nothing. */
+  readonly sessionId?: string;
+  readonly protocolVersion?: string;
+  /** The `traceparent` of the HTTP request, where the message has brought one of its own, which is the call's parent. */
+  readonly httpTraceparent?: string;
+}
+
 /**
  * One call, as received. Immutable: what is learnt on the way is passed as parameters, never written here.
  */
@@ -218,6 +231,8 @@ export interface Call<Request extends AnyRequest = AnyRequest> {
   readonly session?: { readonly admits: (principal: Principal) => boolean };
   /** The caller's W3C trace context with a new span id for this call, or a new trace. */
   readonly trace: TraceContext;
+  /** What else the message said of itself. Absent: it came in by something that has no such things. */
+  readonly wire?: WireFacts;
   /** Milliseconds since the epoch. */
   readonly receivedAtMs: number;
   /** Fires when the caller goes away or cancels. */

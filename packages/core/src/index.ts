@@ -4,6 +4,7 @@ export * from './decision.ts';
 export * from './error.ts';
 export * from './intent.ts';
 export { findTarget, listTargets, nameOf, unknown } from './listing.ts';
+export type { Observation } from './observation.ts';
 export * from './outcome.ts';
 export { compilePattern } from './pattern.ts';
 export { Permit, spendPermit } from './permit.ts';

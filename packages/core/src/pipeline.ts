@@ -183,18 +183,24 @@ async function recorded<Content>(
   call: Call<AnyRequest>,
   body: (trail: Trail) => Promise<Outcome<Content>>,
 ): Promise<Outcome<Content>> {
-  const trail = new Trail(call);
+  const observation = stages.observe?.(call);
+  const trail = new Trail(call, observation);
   let outcome: Outcome<Content>;
   try {
     outcome = await body(trail);
   } catch (thrown) {
     outcome = { kind: 'refused', error: await refusalFor(stages, trail, thrown) };
   }
+  const record = trail.outcome(outcome, stages.nowMs());
+  observation?.stage('record');
   try {
-    await stages.record(trail.outcome(outcome, stages.nowMs()));
+    await stages.record(record);
+    observation?.end(record);
     return outcome;
   } catch (thrown) {
-    return { kind: 'refused', error: new GatewayError('audit_unavailable', {}, { cause: thrown, stage: 'record' }) };
+    const error = new GatewayError('audit_unavailable', {}, { cause: thrown, stage: 'record' });
+    observation?.end({ ...record, outcome: 'refused', code: error.code, reason: error.reason, stage: 'record' });
+    return { kind: 'refused', error };
   }
 }
 

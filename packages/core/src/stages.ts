@@ -2,6 +2,7 @@ import type { AuditRecord } from './audit-record.ts';
 import type { AnyRequest, Call, Input, InvokeRequest, JsonText } from './call.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import type { GatewayError } from './error.ts';
+import type { Observation } from './observation.ts';
 import type { Answer, Suspended } from './outcome.ts';
 import type { Permit } from './permit.ts';
 import type { Hold } from './ports/hold.ts';
@@ -42,6 +43,8 @@ export interface Stages {
   readonly filterNotification?: (target: Target, text: JsonText) => Cleaned;
   /** Resolves when the record is as durable as it must be for the answer to be sent. */
   readonly record: (record: AuditRecord) => Promise<void>;
+  /** Watches a call from its beginning. Absent, and undefined: nobody does. Never throws. */
+  readonly observe?: (call: Call) => Observation | undefined;
   /** Tells the listener of every change of the catalog, until the returned function is called. */
   readonly onCatalogChange: (listener: (changes: ListChanges) => void) => () => void;
   /** Says when it is time to look whether those who are told of changes may still be, until the returned function is called. */

@@ -2,6 +2,7 @@ import { type AuditRecord, auditSchemaVersion } from './audit-record.ts';
 import type { Call, Input, Origin } from './call.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import type { StageName } from './error.ts';
+import type { Observation } from './observation.ts';
 import type { Answer, Outcome, Redactions } from './outcome.ts';
 import type { Fate } from './ports/hold.ts';
 import type { Principal } from './principal.ts';
@@ -12,7 +13,6 @@ import type { Target } from './tool.ts';
  * they get what they need as parameters.
  */
 export class Trail {
-  stage: StageName = 'admit';
   /** Whether anything left for the service: what was held for the call is settled by it. */
   fate: Fate = 'unsent';
   principal: Principal | undefined;
@@ -26,9 +26,21 @@ export class Trail {
   /** For lists and other answers that are not a service's. */
   outputBytes = 0;
   readonly call: Call;
+  readonly #observation: Observation | undefined;
+  #stage: StageName = 'admit';
 
-  constructor(call: Call) {
+  constructor(call: Call, observation?: Observation) {
     this.call = call;
+    this.#observation = observation;
+  }
+
+  get stage(): StageName {
+    return this.#stage;
+  }
+
+  set stage(name: StageName) {
+    this.#stage = name;
+    this.#observation?.stage(name);
   }
 
   /** Adds to what was taken out. */

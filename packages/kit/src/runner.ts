@@ -2,6 +2,7 @@ import { type Answer, failure } from './answer.ts';
 import { createParkedCalls } from './asking/parked-calls.ts';
 import type { ContextShared, IncomingCall } from './call-context.ts';
 import { type Cancel, type Done, type Guard, ownerOf, RunningCall } from './running-call.ts';
+import { isTraced, serveInSpan } from './span.ts';
 import type { Tasks } from './tasks/tasks.ts';
 import type { ReadyTable } from './tool-table.ts';
 
@@ -63,12 +64,18 @@ export function createRunner(options: RunnerOptions): Runner {
     return begin(incoming, done);
   };
 
+  const serve = (incoming: IncomingCall, done: Done): Cancel => {
+    const started = route(incoming, done);
+    if (typeof started === 'function') return started;
+    done(started);
+    return ignore;
+  };
+
   return {
     start(incoming, done) {
-      const started = route(incoming, done);
-      if (typeof started === 'function') return started;
-      done(started);
-      return ignore;
+      if (!isTraced()) return serve(incoming, done);
+      const isKnown = !('kind' in table.find(incoming));
+      return serveInSpan({ service, isKnown, incoming, done }, serve);
     },
     async drain() {
       parked.clear();

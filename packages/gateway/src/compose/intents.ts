@@ -16,7 +16,7 @@ import {
 } from '../intents/index.ts';
 import { fixedRegistry, inProcessService } from '../registry/in-process.ts';
 import type { Sealer } from '../secrets/index.ts';
-import { newCallId, newTrace } from '../telemetry/index.ts';
+import { newCallId, newTrace, type Tracing } from '../telemetry/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
 import { endpointAt } from '../transport/http-endpoint.ts';
 import type { Sealing } from '../upstream/sealing.ts';
@@ -30,6 +30,7 @@ export interface IntentParts {
   readonly sealer: Sealer;
   readonly authenticators: readonly Authenticator[];
   readonly record: Stages['record'];
+  readonly tracing?: Tracing;
   readonly sealing: Sealing;
   readonly config: () => GatewayConfig;
   readonly publicUrl: () => string | undefined;
@@ -84,6 +85,7 @@ export function createIntentExchange(parts: IntentParts, settings: PlaneSettings
   const plane = createPlane(
     {
       ...{ record: parts.record, sealing: parts.sealing, nowMs, log: parts.log },
+      ...(parts.tracing && { tracing: parts.tracing }),
       registry: fixedRegistry([service]),
       authenticators: parts.authenticators.map(exchanges.judging),
       intents: state.intents,
@@ -97,7 +99,8 @@ export function createIntentExchange(parts: IntentParts, settings: PlaneSettings
   return {
     plane,
     exchangeToken: createTokenExchange({
-      ...{ pipeline: plane.pipeline, exchanges, resourceAt, newCallId, newTrace, nowMs },
+      ...{ pipeline: plane.pipeline, exchanges, resourceAt, newCallId, nowMs },
+      newTrace: parts.tracing?.newTrace ?? newTrace,
     }),
   };
 }

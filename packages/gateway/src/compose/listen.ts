@@ -22,11 +22,12 @@ export interface AgentListener {
   readonly sealer: Sealer;
   readonly nameStyle: TransportDeps['nameStyle'];
   readonly identity: IdentityFacts;
+  readonly newTrace: TransportDeps['newTrace'];
 }
 
 /** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
 export async function listenForAgents(listener: AgentListener): Promise<URL> {
-  const { config, plane, registry, nowMs, log, life, sealer, nameStyle, identity } = listener;
+  const { config, plane, registry, nowMs, log, life, sealer, nameStyle, identity, newTrace } = listener;
   const { limits, listen, trustedProxies, publicUrl } = config;
   const { serverCards } = config.catalog;
   const { maxRequestBytes } = limits;
@@ -42,7 +43,7 @@ export async function listenForAgents(listener: AgentListener): Promise<URL> {
       nameStyle,
       publicUrl,
       serverCards,
-      identity,
+      ...{ identity, newTrace },
     }),
     {
       maxConnections: limits.maxConnections,

@@ -9,7 +9,7 @@ import {
 } from '../admin/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createSealer } from '../secrets/index.ts';
-import { newCallId, newTrace } from '../telemetry/index.ts';
+import { newCallId, type Tracing } from '../telemetry/index.ts';
 import { openMessage } from './intents.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { dataPaths, type Stores } from './stores.ts';
@@ -64,10 +64,11 @@ interface OwnerListener {
   readonly plane: Plane;
   readonly isReady: () => boolean;
   readonly nowMs: () => number;
+  readonly newTrace: Tracing['newTrace'];
 }
 
 /** Listens for the owner on the Unix socket, and for administrators' tokens on loopback. */
-export function listenForOwner({ config, plane, isReady, nowMs }: OwnerListener): Promise<AdminListener> {
+export function listenForOwner({ config, plane, isReady, nowMs, newTrace }: OwnerListener): Promise<AdminListener> {
   return listenForAdmin(
     { pipeline: plane.pipeline, newCallId, nowMs, newTrace, isReady },
     { tcp: config.admin, socketPath: dataPaths(config.data).adminSocket, user: userInfo().username },

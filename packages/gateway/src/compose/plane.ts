@@ -14,7 +14,7 @@ import type { Logger } from 'pino';
 import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
 import type { Rules, ToolOverride } from '../catalog/targets.ts';
 import type { RedactionSettings } from '../output/index.ts';
-import { logFor } from '../telemetry/index.ts';
+import { logFor, type Tracing } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createTaskKeeper } from '../upstream/task-keeper.ts';
 import type { OnRecheck } from './recheck.ts';
@@ -48,6 +48,8 @@ export interface PlaneParts extends ExtraKinds {
   readonly authenticators: readonly Authenticator[];
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
+  /** Makes spans of calls. Absent: nobody asked for traces. */
+  readonly tracing?: Tracing;
   /** Counts calls under intents. Absent: there are none under any. */
   readonly intents?: Intents;
   /** Whether intents limit what may be called here. Default: they do. */

@@ -20,6 +20,8 @@ export interface ServingOptions {
   readonly sealer: Sealer;
   /** How endpoints name things. Default: mounted alone a service uses its own names, everywhere else in full. */
   readonly nameStyle?: TransportDeps['nameStyle'];
+  /** Default: every trace goes on as its caller has it, and none is kept here. */
+  readonly newTrace?: TransportDeps['newTrace'] | undefined;
   readonly publicUrl?: string | undefined;
   readonly serverCards?: boolean;
   /** Default: nobody is told of authorization servers, and certificates say nothing. */
@@ -36,7 +38,7 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
   return {
     pipeline: plane.pipeline,
     newCallId,
-    newTrace,
+    newTrace: options.newTrace ?? newTrace,
     nowMs,
     serverInfo: { name: 'sallyport', version },
     log,

@@ -29,6 +29,7 @@ import { createBudget } from '../limits/budget.ts';
 import { createIntentCalls } from '../limits/intent-calls.ts';
 import { defaultRedaction, outputFilters, type RedactionSettings } from '../output/index.ts';
 import { createFilter, createFilterNotification } from '../output/stage.ts';
+import type { Tracing } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createDispatch } from '../upstream/stage.ts';
 import { createTaskKeeper, type TaskKeeper } from '../upstream/task-keeper.ts';
@@ -65,6 +66,8 @@ export interface Parts extends ExtraKinds {
   readonly redaction?: RedactionSettings;
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
+  /** Makes spans of calls. Absent: nobody asked for traces. */
+  readonly tracing?: Pick<Tracing, 'observe' | 'dispatching'>;
   /** States what was permitted, where a service is to check that. */
   readonly assertion?: (permit: Permit, hop: Hop) => Hop['assertion'];
   readonly nowMs: () => number;
@@ -81,6 +84,11 @@ export function composeStages(parts: Parts): Stages {
   const output = { redaction: parts.redaction ?? defaultRedaction };
   const filters = [...outputFilters.map((create) => create(output)), ...(parts.outputFilters ?? [])];
   const tasks = parts.tasks ?? createTaskKeeper({ nowMs: parts.nowMs });
+  const dispatch = createDispatch({
+    find: parts.catalog.find,
+    isCurrent: (target) => isCurrent(parts.catalog.current(), target),
+    ...{ sealing: parts.sealing, tasks, assertion: parts.assertion },
+  });
   return {
     admit: parts.admit,
     authenticate: createAuthenticate(parts.authenticators),
@@ -98,17 +106,14 @@ export function composeStages(parts: Parts): Stages {
     approve: createApprove([...approvers, ...(parts.approvers ?? [])]),
     budget: createBudget([...counting, ...(parts.quotas ?? [])]),
     credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
-    dispatch: createDispatch({
-      find: parts.catalog.find,
-      isCurrent: (target) => isCurrent(parts.catalog.current(), target),
-      ...{ sealing: parts.sealing, tasks, assertion: parts.assertion },
-    }),
+    dispatch: parts.tracing?.dispatching(dispatch) ?? dispatch,
     toolOfTask: (principal, taskId) => parts.sealing.openTask(principal, taskId)?.tool,
     watch: createWatch({ feedOf: parts.catalog.feedOf, sealing: parts.sealing, tasks }),
     filter: createFilter(schemas.check, filters),
     filterNotification: createFilterNotification(filters),
     record: parts.record,
     onCatalogChange: parts.catalog.onChange,
+    ...(parts.tracing && { observe: parts.tracing.observe }),
     ...(parts.onRecheck && { onRecheck: parts.onRecheck }),
     nowMs: parts.nowMs,
   };

@@ -9,7 +9,7 @@ import type { GatewayConfig } from '../config/index.ts';
 import type { GuardedConnectorOptions } from '../egress/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
 import { createSealer, type Sealer } from '../secrets/index.ts';
-import { newCallId, newTrace } from '../telemetry/index.ts';
+import { newCallId, newTrace, openTracing, type Tracing } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
@@ -130,7 +130,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
 
   const nameStyle = (endpoint: Endpoint) => nameStyleOf(live.config)(endpoint);
   const url = await listenForAgents({
-    ...{ config, registry, nowMs, log, life, sealer, nameStyle },
+    ...{ config, registry, nowMs, log, life, sealer, nameStyle, ...tracesOf(shared) },
     plane: agents,
     identity: {
       ...identity.facts,
@@ -142,7 +142,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   live.url = url;
   await builtIn?.start(agents);
   live.boundHosts = boundHostsOf(config.listen.host);
-  const admin = await listenForOwner({ config, plane: owner, isReady, nowMs });
+  const admin = await listenForOwner({ config, plane: owner, isReady, nowMs, ...tracesOf(shared) });
   life.onClose(admin.close);
 
   return toRunning({
@@ -162,15 +162,26 @@ interface SharedParts {
 function openShared({ options, facts, identity, sealer }: SharedParts) {
   const { stores, life, log } = facts;
   const metrics = createMetrics({ ...facts, auditLog: stores.auditLog });
+  const tracing = openTracing({
+    ...{ version, env: process.env },
+    onTrouble: (trouble) => log.warn(trouble, 'spans cannot be sent'),
+  });
+  if (tracing) life.onClose(tracing.close);
   const shared = {
     authenticators: identity.authenticators,
     onRecheck: createRecheck(stores.state.tokens.version, life),
+    ...(tracing && { tracing }),
     record: countingRefused({ ...facts, record: metrics.counting(openRecord(options, stores, life)) }),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
     intents: stores.state.intents,
     ...{ nowMs, log },
   };
   return { shared, metrics };
+}
+
+/** Where nobody asked for traces, they go on as their callers have them. */
+function tracesOf({ tracing }: Pick<PlaneParts, 'tracing'>): Pick<Tracing, 'newTrace'> {
+  return { newTrace: tracing?.newTrace ?? newTrace };
 }
 
 interface AgentsParts {
@@ -191,7 +202,10 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
     origin: () => new URL(publicUrlOf(facts) ?? listening() ?? 'http://localhost').origin,
   });
   const planned = Promise.withResolvers<Plane>();
-  const open = await openServices({ ...options, stateOwn: assertions.stateOwn, credentials }, planned.promise);
+  const open = await openServices(
+    { ...options, ...tracesOf(shared), stateOwn: assertions.stateOwn, credentials },
+    planned.promise,
+  );
   const { registry } = open;
   life.onClose(registry.close);
   const agents = createPlane(
@@ -292,10 +306,11 @@ function openRecord({ config, log, onRecord }: StartOptions, { auditLog }: Store
 
 interface ServiceOptions extends StartOptions, Pick<Assertions, 'stateOwn'> {
   readonly credentials: GatewayCredentials;
+  readonly newTrace: Tracing['newTrace'];
 }
 
 function openServices(
-  { config, log, runCredentials = [], stateOwn, credentials }: ServiceOptions,
+  { config, log, runCredentials = [], stateOwn, credentials, newTrace }: ServiceOptions,
   plane: Promise<Plane>,
 ): Promise<OpenRegistry> {
   const pipeline = plane.then((planned) => planned.pipeline);

@@ -5,3 +5,4 @@ export { exportMetrics, type MetricsExport } from './open-telemetry.ts';
 export { formatLine } from './pretty.ts';
 export { addProcessMetrics } from './process-metrics.ts';
 export { newCallId, newTrace } from './trace.ts';
+export { createTracing, openTracing, type Tracing } from './tracing.ts';

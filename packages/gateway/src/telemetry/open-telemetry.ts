@@ -52,7 +52,8 @@ async function startSending(meters: Meters, facts: ExportFacts): Promise<() => P
   return () => provider.shutdown();
 }
 
-async function resourceOf({ version, env }: ExportFacts) {
+/** What sends, by `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`. */
+export async function resourceOf({ version, env }: ExportFacts) {
   const { resourceFromAttributes } = await import('@opentelemetry/resources');
   const given = (env.OTEL_RESOURCE_ATTRIBUTES ?? '').split(',').flatMap((pair) => {
     const at = pair.indexOf('=');

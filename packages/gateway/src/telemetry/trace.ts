@@ -19,6 +19,11 @@ export function newTrace(traceparent?: string, tracestate?: string): TraceContex
   return { traceId, spanId, parentSpanId, sampled, ...(traceState !== undefined && { traceState }) };
 }
 
+/** A random id of a span: 16 lower-case hex digits. */
+export function newSpanId(): string {
+  return randomId(8);
+}
+
 /** A random UUID (version 4). */
 export function newCallId(): CallId {
   return randomUUID() as CallId;

@@ -1,9 +1,13 @@
-import { everything, GatewayError, type Presented } from '@sallyport/core';
+import { everything, GatewayError, type Presented, type WireFacts } from '@sallyport/core';
 import {
   createResultStamp,
   type Era,
   errorMessage,
   formatTraceparent,
+  isJsonObject,
+  legacyRevisions,
+  metaKeys,
+  modernRevisions,
   type ResultStamp,
   resultMessage,
   splitParams,
@@ -14,7 +18,13 @@ import { answerDiscover, answerInitialize, answerPing, answerSetLevel } from './
 import { answerList } from './mcp-list.ts';
 import { answerListen } from './mcp-listen.ts';
 import { takeNotification, takeReply } from './mcp-notified.ts';
-import { type ReadableMessage, type ReadableRequest, traceOf, type UnreadableMessage } from './mcp-read.ts';
+import {
+  type ReadableMessage,
+  type ReadableRequest,
+  type SentTrace,
+  traceOf,
+  type UnreadableMessage,
+} from './mcp-read.ts';
 import type { McpAnswer, McpExchange, McpReceived, McpRequest } from './mcp-request.ts';
 import { answerSubscribe, answerUnsubscribe } from './mcp-subscribe.ts';
 import { type Reception, toCall } from './reception.ts';
@@ -88,7 +98,8 @@ function receive(deps: TransportDeps, exchange: McpExchange, read: ReadableMessa
   const { era } = read;
   // A trace context in the message is closer to the caller than one in the headers, which a proxy may have put there.
   const trace = 'message' in read && read.message.kind !== 'response' ? traceOf(read.message) : undefined;
-  const reception: Reception = { ...exchange, ...trace, origin: { ...exchange.origin, era } };
+  const wire = 'message' in read ? wireFacts(exchange, read, trace) : {};
+  const reception: Reception = { ...exchange, ...trace, wire, origin: { ...exchange.origin, era } };
   const idText = 'error' in read ? read.idText : read.message.kind === 'request' ? read.message.idText : undefined;
   return {
     ...{ deps, exchange, reception },
@@ -97,6 +108,30 @@ function receive(deps: TransportDeps, exchange: McpExchange, read: ReadableMessa
     refuse: (error) => refusal({ deps, exchange, era, idText }, error),
   };
 }
+
+/** What is of interest to whoever reads the call's trace. */
+function wireFacts(
+  { session, traceparent }: McpExchange,
+  read: ReadableMessage,
+  own: SentTrace | undefined,
+): WireFacts {
+  const { era, message } = read;
+  if (message.kind === 'response') return {};
+  const { method, params } = message;
+  const meta = params?._meta;
+  const stated = isJsonObject(meta) ? meta[metaKeys.protocolVersion] : params?.protocolVersion;
+  const protocolVersion = session?.version ?? revisions.find((revision) => revision === stated);
+  return {
+    ...(methods[era].has(method) && { method }),
+    ...(message.kind === 'request' && { requestId: String(message.id).slice(0, longestId) }),
+    ...(session && { sessionId: session.id }),
+    ...(protocolVersion !== undefined && { protocolVersion }),
+    ...(own && traceparent !== undefined && { httpTraceparent: traceparent }),
+  };
+}
+
+const revisions = [...legacyRevisions, ...modernRevisions];
+const longestId = 100;
 
 /** Whoever sent what cannot be served is authenticated and recorded first, like everybody. */
 async function decline(received: Received, error: GatewayError): Promise<McpAnswer> {

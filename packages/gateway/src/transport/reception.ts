@@ -6,6 +6,7 @@ import {
   everything,
   type Origin,
   type Presented,
+  type WireFacts,
 } from '@sallyport/core';
 import type { TransportDeps } from './deps.ts';
 
@@ -23,6 +24,7 @@ export interface Reception {
   readonly receivedBytes: number;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
+  readonly wire?: WireFacts;
 }
 
 /** Makes the call of a request that was received like this. */
@@ -32,7 +34,7 @@ export function toCall<Request extends AnyRequest>(
   request: Request,
 ): Call<Request> {
   const { callId, presented, origin, endpoint = everything, session } = reception;
-  const { signal, receivedBytes, traceparent, tracestate } = reception;
+  const { signal, receivedBytes, traceparent, tracestate, wire } = reception;
   return {
     id: callId,
     request,
@@ -40,6 +42,7 @@ export function toCall<Request extends AnyRequest>(
     origin,
     endpoint,
     ...(session && { session }),
+    ...(wire && { wire }),
     trace: deps.newTrace(traceparent, tracestate),
     receivedAtMs: deps.nowMs(),
     signal,
