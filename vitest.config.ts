@@ -1,3 +1,4 @@
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
@@ -20,5 +21,7 @@ export default defineConfig({
     // Child processes and worker threads started by tests resolve workspaces to their sources too.
     execArgv: ['--conditions=sallyport-source'],
     pool: 'forks',
+    // Most tests wait for programs, sockets and clocks: one file more than there are processors keeps them busy.
+    maxWorkers: availableParallelism() + 1,
   },
 });
