@@ -38,9 +38,9 @@ export function endUncertainIntents(database: DatabaseSync, nowMs: number): void
   const startedMs = nowMs - uptime() * 1000;
   database
     .prepare(
-      'UPDATE intents SET revoked_at_ms = ?1 WHERE created_at_ms < ?2 AND expires_at_ms > ?1 AND revoked_at_ms IS NULL',
+      'UPDATE intents SET revoked_at_ms = ? WHERE created_at_ms < ? AND expires_at_ms > ? AND revoked_at_ms IS NULL',
     )
-    .run(nowMs, startedMs);
+    .run(nowMs, startedMs, nowMs);
 }
 
 /**
@@ -58,7 +58,7 @@ export function createIntentStore({ database, counter, tokens }: IntentDatabases
     `SELECT ${columns}, sealed_message FROM intents ORDER BY created_at_ms DESC, id LIMIT ?`,
   );
   const descendants = database.prepare(
-    `SELECT ${columns} FROM intents WHERE id <> ?1 AND EXISTS (SELECT 1 FROM json_each(lineage) WHERE value = ?1)
+    `SELECT ${columns} FROM intents WHERE id <> ? AND EXISTS (SELECT 1 FROM json_each(lineage) WHERE value = ?)
      ORDER BY created_at_ms, id`,
   );
   const insert = database.prepare(
@@ -78,7 +78,7 @@ export function createIntentStore({ database, counter, tokens }: IntentDatabases
     find: (id) => optional(byId.get(id), toStored),
     look: (id) => optional(look.get(id), toListing),
     list: (limit) => newestFirst.all(limit).map(toListing),
-    madeFrom: (id) => descendants.all(id).map(toStored),
+    madeFrom: (id) => descendants.all(id, id).map(toStored),
     add({ sealedMessage, ...intent }) {
       const { id, allows, expiresAtMs } = intent.intent;
       const lineage = JSON.stringify(allows.map((allowance) => allowance.intent));
@@ -95,14 +95,14 @@ export function createIntentStore({ database, counter, tokens }: IntentDatabases
 
 /** Each of these is one transaction that writes from its beginning: two processes cannot take the same call. */
 function createCounting(database: DatabaseSync): Pick<Intents, 'take' | 'giveBack' | 'asked'> {
-  const isAlive = 'expires_at_ms > ?2 AND revoked_at_ms IS NULL';
+  const isAlive = 'expires_at_ms > ? AND revoked_at_ms IS NULL';
   const takeCall = database.prepare(
-    `UPDATE intents SET calls_left = calls_left - 1 WHERE id = ?1 AND calls_left > 0 AND ${isAlive}`,
+    `UPDATE intents SET calls_left = calls_left - 1 WHERE id = ? AND calls_left > 0 AND ${isAlive}`,
   );
-  const takeAsked = database.prepare(`UPDATE intents SET asked = asked - 1 WHERE id = ?1 AND asked > 0 AND ${isAlive}`);
+  const takeAsked = database.prepare(`UPDATE intents SET asked = asked - 1 WHERE id = ? AND asked > 0 AND ${isAlive}`);
   const giveCall = database.prepare('UPDATE intents SET calls_left = calls_left + 1 WHERE id = ?');
   const giveAsked = database.prepare('UPDATE intents SET asked = asked + 1 WHERE id = ?');
-  const alive = database.prepare(`SELECT 1 FROM intents WHERE id = ?1 AND ${isAlive}`);
+  const alive = database.prepare(`SELECT 1 FROM intents WHERE id = ? AND ${isAlive}`);
 
   const takeFrom = (ids: readonly string[], nowMs: number, take: typeof takeCall): string | undefined => {
     database.exec('BEGIN IMMEDIATE');

@@ -78,8 +78,8 @@ export function createOAuthStore(database: DatabaseSync): OAuthStore {
   const removeByGrant = database.prepare('DELETE FROM oauth_records WHERE grant_id = ?');
   const count = database.prepare('SELECT count(*) AS count FROM oauth_records WHERE model = ?');
   const removeFirst = database.prepare(
-    `DELETE FROM oauth_records WHERE model = ?1 AND id =
-       (SELECT id FROM oauth_records WHERE model = ?1 AND expires_at_ms <= ?2 ORDER BY expires_at_ms LIMIT 1)`,
+    `DELETE FROM oauth_records WHERE model = ? AND id =
+       (SELECT id FROM oauth_records WHERE model = ? AND expires_at_ms <= ? ORDER BY expires_at_ms LIMIT 1)`,
   );
   const prune = database.prepare('DELETE FROM oauth_records WHERE expires_at_ms < ?');
   const keys = database.prepare('SELECT kid, sealed, created_at_ms FROM oauth_keys ORDER BY created_at_ms DESC, kid');
@@ -98,7 +98,7 @@ export function createOAuthStore(database: DatabaseSync): OAuthStore {
     consume: (model, id, atMs) => consume.run(atMs, model, id).changes === 1,
     remove: (model, id) => void remove.run(model, id),
     removeByGrant: (grantId) => Number(removeByGrant.run(grantId).changes),
-    removeFirstToEnd: (model, byMs) => removeFirst.run(model, byMs).changes === 1,
+    removeFirstToEnd: (model, byMs) => removeFirst.run(model, model, byMs).changes === 1,
     count: (model) => Number(count.get(model)?.count),
     prune: (beforeMs) => Number(prune.run(beforeMs).changes),
     keys: () => keys.all().map(toKey),
