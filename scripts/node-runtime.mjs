@@ -12,10 +12,10 @@ const pinned = {
   },
 };
 
-/** True for 22.19 and later of 22, and for 24 and later: they run TypeScript sources as they are. */
+/** True for 24.9 and later: they run TypeScript sources as they are, and let a server choose which requests to upgrade. */
 export function isNewEnough(version) {
   const [major = 0, minor = 0] = version.replace(/^v/, '').split('.').map(Number);
-  return (major === 22 && minor >= 19) || major >= 24;
+  return (major === 24 && minor >= 9) || major > 24;
 }
 
 /** Where the Node to use is, or `undefined` if it has to be fetched first. */
@@ -35,7 +35,7 @@ export function fetchNode(tools) {
   const integrity = pinned.packages[platform];
   if (integrity === undefined) {
     throw new Error(
-      `Sallyport needs Node 22.19 or newer; this is ${process.version}, and there is no pinned Node for ${platform}. ` +
+      `Sallyport needs Node 24.9 or newer; this is ${process.version}, and there is no pinned Node for ${platform}. ` +
         'Install a newer one from https://nodejs.org and run this again.',
     );
   }

@@ -3,7 +3,7 @@ import { connect, createServer } from 'node:net';
 import { systemCode } from '../exit.ts';
 import { bad, type Finding, good, unknown } from './finding.ts';
 
-const floor = [22, 19] as const;
+const floor = [24, 9] as const;
 /** A clock before this is certainly wrong: tokens would be refused or live too long. */
 const notBefore = Date.UTC(2026, 0, 1);
 const connectTimeoutMs = 2_000;
@@ -13,7 +13,7 @@ export function checkNode(version: string): Finding {
   const [major = 0, minor = 0] = version.split('.').map(Number);
   const isEnough = major > floor[0] || (major === floor[0] && minor >= floor[1]);
   if (isEnough) return good('Node.js', version);
-  return bad('Node.js', version, `Install ${floor.join('.')} or newer; 24 is recommended.`);
+  return bad('Node.js', version, `Install ${floor.join('.')} or newer.`);
 }
 
 /** Whether the clock is plausible: expiry of tokens and the order of records depend on it. */
