@@ -12,6 +12,14 @@ export interface Progress {
 /** How often each rule took something out of a text, by the rule's id. */
 export type Redactions = Readonly<Record<string, number>>;
 
+/** Both together; `undefined` where nothing was taken out at all. */
+export function addRedactions(before: Redactions | undefined, more: Redactions | undefined): Redactions | undefined {
+  if (before === undefined || more === undefined) return before ?? more;
+  const sum = new Map(Object.entries(before));
+  for (const [rule, count] of Object.entries(more)) sum.set(rule, (sum.get(rule) ?? 0) + count);
+  return Object.fromEntries(sum);
+}
+
 /** What an upstream answered: the result of its method as text (an MCP `CallToolResult`, say), or its protocol error. */
 export interface Answer {
   readonly text: JsonText;

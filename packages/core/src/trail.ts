@@ -3,7 +3,7 @@ import type { Call, Input, Origin } from './call.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import type { StageName } from './error.ts';
 import type { Observation } from './observation.ts';
-import type { Answer, Outcome, Redactions } from './outcome.ts';
+import { type Answer, addRedactions, type Outcome, type Redactions } from './outcome.ts';
 import type { Fate } from './ports/hold.ts';
 import type { Principal } from './principal.ts';
 import type { Target } from './tool.ts';
@@ -45,10 +45,7 @@ export class Trail {
 
   /** Adds to what was taken out. */
   addRedacted(more: Redactions | undefined): void {
-    if (more === undefined) return;
-    const sum = new Map(Object.entries(this.redacted ?? {}));
-    for (const [rule, count] of Object.entries(more)) sum.set(rule, (sum.get(rule) ?? 0) + count);
-    this.redacted = Object.fromEntries(sum);
+    this.redacted = addRedactions(this.redacted, more);
   }
 
   /** The record of how the call ended. */

@@ -1,10 +1,10 @@
 import {
   type Answer,
+  addRedactions,
   type Cleaned,
   GatewayError,
   type OutputFilter,
   type Permit,
-  type Redactions,
   type Stages,
 } from '@sallyport/core';
 import { isJsonObject, type JsonObject, type JsonValue } from '@sallyport/protocol';
@@ -29,17 +29,12 @@ export function createFilterNotification(filters: readonly OutputFilter[]): NonN
     let cleaned: Cleaned = { text };
     for (const filter of filters) {
       const next = filter.notification?.(target, cleaned.text);
-      if (next !== undefined) cleaned = { text: next.text, ...addedTo(cleaned.redacted, next.redacted) };
+      if (next === undefined) continue;
+      const redacted = addRedactions(cleaned.redacted, next.redacted);
+      cleaned = { text: next.text, ...(redacted && { redacted }) };
     }
     return cleaned;
   };
-}
-
-function addedTo(before: Redactions | undefined, more: Redactions | undefined): Pick<Cleaned, 'redacted'> {
-  if (before === undefined) return more === undefined ? {} : { redacted: more };
-  const sum = { ...before };
-  for (const [rule, count] of Object.entries(more ?? {})) sum[rule] = (sum[rule] ?? 0) + count;
-  return { redacted: sum };
 }
 
 /** Questions, tasks that go on and errors are no output yet. */
