@@ -1,4 +1,5 @@
 export type { ErrorCode } from './error-code.ts';
+export * from './gathering.ts';
 export * from './header-value.ts';
 export * from './hop/index.ts';
 export * from './json.ts';

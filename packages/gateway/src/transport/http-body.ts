@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer';
 import type { IncomingMessage } from 'node:http';
+import { createGathering } from '@sallyport/protocol';
 
 /** Bytes of bodies that are being received, over all connections. Bounds what callers that nobody knows yet can make us hold. */
 export interface BodyBudget {
@@ -65,33 +66,12 @@ export function readBody(request: IncomingMessage, { maxBytes, budget }: BodyLim
   });
 }
 
-function decode(whole: Buffer): Body {
+function decode(whole: Uint8Array): Body {
   const bytes = whole.length;
   if (!isUtf8(whole)) return { kind: 'not-utf8', bytes };
-  return { kind: 'text', text: whole.toString('utf8'), bytes };
+  return { kind: 'text', text: textOf(whole), bytes };
 }
 
-/** The bytes that came so far. However small the pieces, it holds no more than twice their bytes: never one object for each. */
-function createGathering() {
-  // Nearly every body comes in one piece, which needs no copy.
-  let whole: Buffer = Buffer.alloc(0);
-  let length = 0;
-  return {
-    add(piece: Buffer): void {
-      const before = length;
-      length += piece.length;
-      if (before === 0) whole = piece;
-      else {
-        if (whole.length < length) whole = grown(whole, before, length);
-        piece.copy(whole, before);
-      }
-    },
-    bytes: () => whole.subarray(0, length),
-  };
-}
-
-function grown(buffer: Buffer, used: number, needed: number): Buffer {
-  const larger = Buffer.allocUnsafe(Math.max(needed, used * 2));
-  buffer.copy(larger, 0, 0, used);
-  return larger;
+function textOf({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('utf8');
 }

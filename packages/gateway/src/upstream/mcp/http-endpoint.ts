@@ -2,7 +2,7 @@ import { isUtf8 } from 'node:buffer';
 import { performance } from 'node:perf_hooks';
 import { StringDecoder } from 'node:string_decoder';
 import { GatewayError, type Hop, type OutboundCredential } from '@sallyport/core';
-import { createEventReader } from '@sallyport/protocol';
+import { createEventReader, createGathering } from '@sallyport/protocol';
 import type { Dispatcher } from 'undici';
 import { createFairShare } from './fair-share.ts';
 
@@ -238,35 +238,11 @@ function createReading({ onEvent }: HttpRequest, wire: Wire, onReply: (reply: Ht
       if (head === undefined) return;
       if (isStream) onReply({ ...head, body: '', stream: how });
       else if (how === 'closed') {
-        const bytes = gathering.bytes();
+        const { buffer, byteOffset, byteLength } = gathering.bytes();
+        const bytes = Buffer.from(buffer, byteOffset, byteLength);
         // What is no text is not made one: nobody knows what it was meant to say.
         onReply({ ...head, body: isUtf8(bytes) ? bytes.toString('utf8') : '' });
       }
     },
   };
-}
-
-/** The bytes that came so far. However small the pieces, it holds no more than twice their bytes: never one object for each. */
-function createGathering() {
-  // Nearly every body comes in one piece, which needs no copy.
-  let whole: Buffer = Buffer.alloc(0);
-  let length = 0;
-  return {
-    add(piece: Buffer): void {
-      const before = length;
-      length += piece.length;
-      if (before === 0) whole = piece;
-      else {
-        if (whole.length < length) whole = grown(whole, before, length);
-        piece.copy(whole, before);
-      }
-    },
-    bytes: () => whole.subarray(0, length),
-  };
-}
-
-function grown(buffer: Buffer, used: number, needed: number): Buffer {
-  const larger = Buffer.allocUnsafe(Math.max(needed, used * 2));
-  buffer.copy(larger, 0, 0, used);
-  return larger;
 }
