@@ -1,6 +1,6 @@
 import type { Classification, SideEffect } from '@sallyport/protocol';
 import type { CallId, JsonText, Origin, ServiceMethod } from './call.ts';
-import type { AccessRequest } from './decision.ts';
+import type { AccessRequest, Obligation, Shadow } from './decision.ts';
 import type { Code, Reason, StageName } from './error.ts';
 import type { Redactions } from './outcome.ts';
 import type { Actor } from './principal.ts';
@@ -51,6 +51,14 @@ export interface AuditRecord {
   readonly scopesRequired?: readonly string[];
   readonly policies?: readonly string[];
   readonly policyRevision?: string;
+  /** Kinds of what policies asked for besides. */
+  readonly obligations?: readonly Obligation['kind'][];
+  /** Policies that could not be evaluated. */
+  readonly policyErrors?: readonly string[];
+  /** What policies that are only tried would have made of it, where that differs. */
+  readonly shadow?: Shadow;
+  /** The approval that the call waits for, or went by. */
+  readonly approval?: string;
   readonly outcome: 'answered' | 'suspended' | 'refused' | 'intended';
   /** For answered calls: the tool itself said it failed. */
   readonly toolError?: boolean;

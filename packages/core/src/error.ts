@@ -67,6 +67,11 @@ export const reasons = {
   intent_exceeded: row('permission_denied', [403, 403], 'This is not what the token was given for.'),
   intent_spent: row('permission_denied', [403, 403], 'All calls that the token was given for were made.'),
   approval_rejected: row('permission_denied', [403, 403], 'A person rejected this call.'),
+  second_factor_required: row('unauthenticated', [401, 401], 'This call takes a sign-in with a second factor.'),
+  policy_unavailable: row('unavailable', [503, 503], 'The policy decision point does not answer.'),
+  approval_expired: row('permission_denied', [403, 403], 'Nobody approved this call in time.'),
+  approval_withdrawn: row('aborted', [409, 409], 'What was approved has changed since: ask again.'),
+  approvals_exhausted: row('resource_exhausted', [429, 429], 'Too many calls wait for an approval.'),
   approval_unavailable: row('unavailable', [503, 503], 'The call needs an approval and nobody can be asked.'),
   quota_exhausted: row('resource_exhausted', [429, 429], 'The quota is used up.'),
   credential_unavailable: row('unavailable', [503, 503], 'No credential for the service could be had.'),
@@ -112,6 +117,10 @@ export interface ErrorDetails {
   readonly intent?: string;
   /** For `insufficient_scope`: any one of these is enough. */
   readonly scopes?: readonly string[];
+  /** For what policy denies: names the decision, for the people who own the policy. */
+  readonly decision?: string;
+  /** For what policy denies: what those people want the caller to be told. */
+  readonly reasons?: readonly string[];
   /** For limits: when to try again. */
   readonly retryAfterMs?: number;
   /** For bad input: what to fix, one sentence each, with JSON pointers into the arguments. */

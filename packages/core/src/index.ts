@@ -10,6 +10,7 @@ export { compilePattern } from './pattern.ts';
 export { Permit, spendPermit } from './permit.ts';
 export { accessResource, accessSubject, createPipeline, type Pipeline, principalKey } from './pipeline.ts';
 export * from './ports/approver.ts';
+export * from './ports/attribute-source.ts';
 export * from './ports/audit-log.ts';
 export * from './ports/authenticator.ts';
 export * from './ports/credential-source.ts';

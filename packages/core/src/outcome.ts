@@ -1,4 +1,4 @@
-import type { JsonText } from './call.ts';
+import type { CancelSignal, JsonText } from './call.ts';
 import type { GatewayError } from './error.ts';
 import type { ServiceStatus, Target } from './tool.ts';
 
@@ -96,8 +96,14 @@ export interface Answered<Content> {
 /** The call waits for somebody; asking again with the same arguments, or replying to the question, continues it. */
 export interface Suspended {
   readonly kind: 'suspended';
+  /** Names what it waits for: the id of an approval. */
   readonly question: string;
+  /** One sentence for the caller. */
   readonly reason: string;
+  /** After this nobody waits any more, in milliseconds since the epoch. */
+  readonly expiresAtMs?: number;
+  /** Resolves when it is time to make the same call again: it was granted, or nothing comes of it. Absent: nobody knows when. */
+  readonly settled?: (signal: CancelSignal) => Promise<void>;
 }
 
 /** The call did not go through, and why. */

@@ -1,5 +1,5 @@
 import type { Call, CallId, Input, InvokeRequest, JsonText, Retry, ServiceMethod } from './call.ts';
-import type { Decision } from './decision.ts';
+import type { Decision, Obligation } from './decision.ts';
 import type { Principal } from './principal.ts';
 import type { Target } from './tool.ts';
 
@@ -16,6 +16,8 @@ interface PermitFacts {
   /** The only answers to earlier questions that may leave. */
   readonly retry: Retry | undefined;
   readonly policyRevision: string;
+  /** What has to happen before it leaves, or to its answer. */
+  readonly obligations: readonly Obligation[];
 }
 
 const grantKey = Symbol('grant');
@@ -34,6 +36,7 @@ export class Permit implements PermitFacts {
   readonly restText: JsonText | undefined;
   readonly retry: Retry | undefined;
   readonly policyRevision: string;
+  readonly obligations: readonly Obligation[];
   readonly #granted = true;
 
   /** Throws for everybody but the pipeline: the key never leaves this module. */
@@ -47,6 +50,7 @@ export class Permit implements PermitFacts {
     this.restText = facts.restText;
     this.retry = facts.retry;
     this.policyRevision = facts.policyRevision;
+    this.obligations = Object.freeze(facts.obligations);
     Object.freeze(this);
   }
 
@@ -85,6 +89,7 @@ export function grantPermit({ call, principal, target, input, decision }: Ground
     ...{ callId: call.id, principal, target, method, restText, retry },
     argumentsText: input.text,
     policyRevision: decision.revision,
+    obligations: decision.obligations ?? [],
   });
   unspent.add(permit);
   return permit;

@@ -1,6 +1,6 @@
 import type { JsonObject } from '@sallyport/protocol';
 import type { AnyRequest, Call, JsonText } from './call.ts';
-import type { AccessRequest } from './decision.ts';
+import type { AccessRequest, Decision } from './decision.ts';
 import { GatewayError } from './error.ts';
 import { identify } from './identify.ts';
 import { listen } from './listen.ts';
@@ -56,15 +56,17 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   trail.input = input;
 
   trail.stage = 'authorize';
-  const request = accessRequest({ call, principal, target, input });
+  const plain = accessRequest({ call, principal, target, input });
+  const request = stages.enrich === undefined ? plain : await stages.enrich(plain);
   trail.request = request;
   const decision = await stages.authorize(request);
   trail.decision = decision;
-  if (decision.effect !== 'permit') throw decision.refusal ?? new GatewayError('policy_denied');
+  if (decision.effect !== 'permit') throw decision.refusal ?? denied(call, decision);
   const permit = grantPermit({ call, principal, target, input, decision });
 
   trail.stage = 'approve';
   const approval = await stages.approve(permit);
+  trail.approval = 'kind' in approval ? approval.question : approval.approval;
   if ('kind' in approval) return approval;
 
   return held(approval, trail, async () => {
@@ -78,6 +80,11 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   });
 }
 
+/** The same shape whatever denied: what the caller may know beyond that is for the owners of the policies to say. */
+function denied({ id }: Call, { reasons = [] }: Decision): GatewayError {
+  return new GatewayError('policy_denied', { decision: id, ...(reasons.length > 0 && { reasons }) });
+}
+
 interface Departure {
   readonly call: CallOf<'invoke'>;
   readonly permit: Permit;
@@ -87,7 +94,7 @@ interface Departure {
 async function send(stages: Stages, { call, permit, trail }: Departure): Promise<Answer> {
   trail.stage = 'credential';
   const credential = await stages.credential(permit);
-  if (permit.target.auditRequired) {
+  if (permit.target.auditRequired || permit.obligations.some(({ kind }) => kind === 'audit')) {
     trail.stage = 'record';
     await stages.record(trail.intent(stages.nowMs()));
   }

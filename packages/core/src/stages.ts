@@ -32,6 +32,8 @@ export interface Stages {
   /** Charges a refusal at `resolve` or `entitle` to a budget of its own; returns what to refuse with. */
   readonly rateDenied: (principal: Principal, refusal: GatewayError) => Awaitable<GatewayError>;
   readonly validate: (call: Call<InvokeRequest>, target: Target) => Awaitable<Input>;
+  /** Adds to a request what the gateway knows. Absent: nothing. */
+  readonly enrich?: (request: AccessRequest) => Awaitable<AccessRequest>;
   readonly authorize: (request: AccessRequest) => Awaitable<Decision>;
   readonly approve: (permit: Permit) => Awaitable<Suspended | Hold>;
   readonly budget: (permit: Permit) => Awaitable<Hold>;

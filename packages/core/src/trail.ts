@@ -21,6 +21,8 @@ export class Trail {
   request: AccessRequest | undefined;
   decision: Decision | undefined;
   answer: Answer | undefined;
+  /** The approval that it waits for, or went by. */
+  approval: string | undefined;
   /** What was taken out of what the service said, so far. */
   redacted: Redactions | undefined;
   /** For lists and other answers that are not a service's. */
@@ -89,7 +91,8 @@ export class Trail {
         ...(request.method !== 'tools/call' && { operation: request.method }),
       }),
       ...(target && targetFacts(target)),
-      ...(decision && { policies: decision.policies, policyRevision: decision.revision }),
+      ...(decision && decisionFacts(decision)),
+      ...(this.approval !== undefined && { approval: this.approval }),
       ...(this.request && { request: this.request }),
     };
   }
@@ -112,6 +115,16 @@ function identityFacts(principal: Principal): Partial<AuditRecord> {
     ...(principal.session !== undefined && { session: principal.session }),
     ...(principal.tenant !== undefined && { tenant: principal.tenant }),
     ...(principal.app !== undefined && { app: principal.app }),
+  };
+}
+
+function decisionFacts({ policies, revision, obligations, errors, shadow }: Decision): Partial<AuditRecord> {
+  return {
+    policies,
+    policyRevision: revision,
+    ...(obligations && obligations.length > 0 && { obligations: [...new Set(obligations.map(({ kind }) => kind))] }),
+    ...(errors && errors.length > 0 && { policyErrors: errors }),
+    ...(shadow && { shadow }),
   };
 }
 

@@ -11,6 +11,8 @@ export type Fate =
 
 /** Something reserved for one call (an approval, a piece of quota), to be settled when it ends. */
 export interface Hold {
+  /** For a hold on an approval: its id, for the record. */
+  readonly approval?: string;
   settle(fate: Fate): void | Promise<void>;
 }
 
@@ -21,7 +23,9 @@ export function isHold(value: unknown): value is Hold {
 
 /** Several holds as one: each is settled, even if another one fails to. */
 export function joinHolds(holds: readonly Hold[]): Hold {
+  const approval = holds.find((hold) => hold.approval !== undefined)?.approval;
   return {
+    ...(approval !== undefined && { approval }),
     async settle(fate) {
       const settled = await Promise.allSettled(holds.map(async (hold) => hold.settle(fate)));
       const failures = settled.flatMap((one) => (one.status === 'rejected' ? [one.reason as unknown] : []));

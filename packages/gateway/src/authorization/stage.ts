@@ -21,13 +21,44 @@ function combine(verdicts: readonly Verdict[], revision: string): Decision {
   // Where another engine denies as well, its silence counts.
   const [refusal] = denies.every((verdict) => verdict.refusal !== undefined) ? denies.map((one) => one.refusal) : [];
   const explanation = denies.find((verdict) => verdict.explanation !== undefined)?.explanation;
+  const permits = denies.length === 0 && verdicts.every(isVerdict);
   return {
-    effect: denies.length === 0 && verdicts.every(isVerdict) ? 'permit' : 'deny',
+    effect: permits ? 'permit' : 'deny',
     policies: deciding.flatMap((verdict) => verdict.policies),
     revision,
     ...(explanation !== undefined && { explanation }),
     ...(refusal && { refusal }),
+    ...(permits
+      ? some(
+          'obligations',
+          verdicts.flatMap(({ obligations = [] }) => obligations),
+        )
+      : some(
+          'reasons',
+          denies.flatMap(({ reasons = [] }) => reasons),
+        )),
+    ...some(
+      'errors',
+      verdicts.flatMap(({ errors = [] }) => errors),
+    ),
+    ...shadowOf(verdicts),
   };
+}
+
+/** Nothing is not written down. */
+function some<Name extends string, Item>(
+  name: Name,
+  items: readonly Item[],
+): { readonly [Key in Name]?: readonly Item[] } {
+  return items.length === 0 ? {} : ({ [name]: items } as { readonly [Key in Name]: readonly Item[] });
+}
+
+/** The same combination, with what each engine would have said with the policies that are only tried. */
+function shadowOf(verdicts: readonly Verdict[]): Pick<Decision, 'shadow'> {
+  const shadows = verdicts.flatMap(({ shadow }) => (shadow === undefined ? [] : [shadow]));
+  if (shadows.length === 0) return {};
+  const denies = verdicts.some(({ shadow, effect }) => (shadow?.effect ?? effect) === 'deny');
+  return { shadow: { effect: denies ? 'deny' : 'permit', policies: shadows.flatMap(({ policies }) => policies) } };
 }
 
 function isVerdict(verdict: Verdict): boolean {
