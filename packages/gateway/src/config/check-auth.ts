@@ -1,8 +1,8 @@
+import { dotted } from '../text/findings.ts';
+import type { Finding } from '../text/source.ts';
+import { nearest } from '../text/suggest.ts';
 import { isLoopbackHost } from './fields.ts';
-import { dotted } from './findings.ts';
 import { configSchema } from './schema.ts';
-import type { Finding } from './source.ts';
-import { nearest } from './suggest.ts';
 
 /** What of `auth:` has to fit the rest of the file: a way in that nobody could take, or that leads nowhere, is a mistake. */
 export function checkAuth(data: Record<string, unknown>): readonly Finding[] {

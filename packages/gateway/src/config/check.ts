@@ -1,13 +1,13 @@
 import { stat } from 'node:fs/promises';
 import { resolve } from 'node:path';
 import type { z } from 'zod';
+import { dotted } from '../text/findings.ts';
+import type { Finding } from '../text/source.ts';
+import { nearest } from '../text/suggest.ts';
 import { checkAuth } from './check-auth.ts';
 import { isLoopbackHost } from './fields.ts';
-import { dotted } from './findings.ts';
 import { configSchema } from './schema.ts';
 import { serviceSchema } from './service-schema.ts';
-import type { Finding } from './source.ts';
-import { nearest } from './suggest.ts';
 
 type Service = z.output<typeof serviceSchema>;
 type Path = readonly PropertyKey[];

@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { SchemaNode } from '../text/schema-node.ts';
 import { configurationPage } from './docs.ts';
-import { configJsonSchema, configJsonSchemaText, type SchemaNode } from './json-schema.ts';
+import { configJsonSchema, configJsonSchemaText } from './json-schema.ts';
 
 const hint = 'run: node --conditions=sallyport-source packages/gateway/src/config/publish.ts';
 

@@ -1,4 +1,5 @@
-import { configJsonSchema, type SchemaNode } from './json-schema.ts';
+import type { SchemaNode } from '../text/schema-node.ts';
+import { configJsonSchema } from './json-schema.ts';
 
 const introduction = `<!-- Made from packages/gateway/src/config/schema.ts by packages/gateway/src/config/publish.ts. Do not edit. -->
 

@@ -2,23 +2,20 @@ import { BlockList, isIP } from 'node:net';
 import type { RateLimit } from '@sallyport/core';
 import { serviceNamePattern } from '@sallyport/protocol';
 import { z } from 'zod';
+import { unitMs } from '../text/fields.ts';
 
-const unitMs: Readonly<Record<string, number>> = { ms: 1, s: 1_000, m: 60_000, h: 3_600_000, d: 86_400_000 };
+export { duration, namePattern, scope } from '../text/fields.ts';
+
 const unitBytes: Readonly<Record<string, number>> = { B: 1, KiB: 1024, MiB: 1024 ** 2, GiB: 1024 ** 3 };
-const longestMs = 3_650 * 86_400_000;
 
 /** What the readers of the configuration accept and say, one word per type; also the type column of the reference. */
 const expected = {
-  duration: 'expected a duration like 500ms, 30s, 5m, 12h or 90d',
   size: 'expected a size: a number of bytes, or text like 64KiB or 4MiB',
   rate: 'expected a rate: text like 50/s or 600/m, or { rate: 50, burst: 100 }',
   port: 'expected a port, a whole number from 0 to 65535 (0: any free one)',
   path: 'expected a path',
   cidr: 'expected an address range like 10.0.0.0/8 or fd00::/8 (not everybody: /0 is refused)',
-  pattern:
-    'expected a name like posts.Get or posts.prompts/Digest, without spaces; "*" stands for any run of characters',
   method: 'expected a method of the service like acme/reindex; those of MCP itself need no permission',
-  scope: 'expected a scope like posts:write',
   origin: 'expected an origin like https://app.example.com, without a path',
   host: 'expected a host name or address, with or without :port',
   address: 'expected unix:/path, tls:host:port, mtls:host:port, or an http(s) URL without a password in it',
@@ -48,17 +45,6 @@ function checked(name: FieldName, holds: (value: string) => boolean) {
   const error = expected[name];
   return z.string({ error }).refine(holds, { error }).meta({ title: name });
 }
-
-/** `30s` → 30 000. Milliseconds; more than nothing and at most ten years. */
-export const duration = text('duration', /^\d{1,9}(\.\d{1,3})?(ms|s|m|h|d)$/)
-  .transform((value, context) => {
-    const [, amount, unit] = /^([\d.]+)([a-z]+)$/.exec(value) ?? [];
-    const ms = Math.round(Number(amount) * (unitMs[unit ?? ''] ?? Number.NaN));
-    if (ms >= 1 && ms <= longestMs) return ms;
-    context.addIssue({ code: 'custom', message: 'expected a duration between 1ms and 3650d' });
-    return z.NEVER;
-  })
-  .meta({ title: 'duration' });
 
 /** `4MiB` → 4 194 304. Bytes, from 1 to 1 GiB. */
 export const size = z
@@ -118,21 +104,11 @@ export const path = checked('path', (value) => value !== '' && !value.includes('
 /** An address range whose members are believed. One without a prefix length is a single address. */
 export const cidr = checked('cidr', isCidr);
 
-/**
- * The name of a tool, prompt, resource or template as the gateway knows it (`posts.Get`, `posts.prompts/Digest`,
- * `posts.resources/post://7`), with `*` for any run of characters. Digits alone name nothing (and would lose their place in
- * the order).
- */
-export const namePattern = checked('pattern', (value) => /^(?!\d+$)[^\s\p{C}]{1,2000}$/u.test(value));
-
 /** A method that a vendor added to MCP. */
 export const vendorMethod = checked('method', (value) => {
   const [prefix = ''] = value.split('/', 1);
   return /^[A-Za-z][\w.-]{0,99}(\/[\w.-]{1,99}){1,4}$/.test(value) && !methodsOfMcp.has(prefix);
 });
-
-/** An OAuth scope token (RFC 6749 §3.3). */
-export const scope = checked('scope', (value) => /^[\x21\x23-\x5b\x5d-\x7e]{1,200}$/.test(value));
 
 /** A web origin, exactly as browsers send it. */
 export const origin = checked('origin', (value) => {

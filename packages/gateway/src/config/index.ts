@@ -1,6 +1,6 @@
+export type { Problem } from '../text/source.ts';
 export * from './gateway-config.ts';
 export { ConfigError, formatProblem, type LoadedConfig, loadConfig } from './load.ts';
-export type { Problem } from './source.ts';
 export { loadTls, TlsError, type TlsMaterial, type WatchTlsOptions, watchTls } from './tls.ts';
 export { type WatchConfigOptions, watchConfig } from './watch.ts';
 export type { FileWatch } from './watch-files.ts';

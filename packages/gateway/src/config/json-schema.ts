@@ -1,20 +1,6 @@
 import { z } from 'zod';
+import type { SchemaNode } from '../text/schema-node.ts';
 import { configSchema } from './schema.ts';
-
-/** The part of JSON Schema that this project's own schema uses. */
-export interface SchemaNode {
-  readonly type?: string;
-  readonly title?: string;
-  readonly description?: string;
-  readonly default?: unknown;
-  readonly const?: unknown;
-  readonly enum?: readonly unknown[];
-  readonly properties?: Readonly<Record<string, SchemaNode>>;
-  readonly required?: readonly string[];
-  readonly additionalProperties?: SchemaNode | boolean;
-  readonly items?: SchemaNode;
-  readonly anyOf?: readonly SchemaNode[];
-}
 
 /** The JSON Schema of `sallyport.yaml` for editors, made from the schema that the gateway itself checks with. */
 export function configJsonSchema(): SchemaNode {
@@ -24,22 +10,4 @@ export function configJsonSchema(): SchemaNode {
 /** The text of the published `sallyport.schema.json`. */
 export function configJsonSchemaText(): string {
   return `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
-}
-
-/** The keys that may stand in the object at `path`; empty when any may, or when there is no object. */
-export function keysAt(root: SchemaNode, path: readonly PropertyKey[]): readonly string[] {
-  let nodes: readonly SchemaNode[] = branches(root);
-  for (const step of path) nodes = nodes.flatMap((node) => child(node, step)).flatMap(branches);
-  return nodes.flatMap((node) => Object.keys(node.properties ?? {}));
-}
-
-function branches(node: SchemaNode): readonly SchemaNode[] {
-  return node.anyOf ?? [node];
-}
-
-function child(node: SchemaNode, step: PropertyKey): readonly SchemaNode[] {
-  if (typeof step === 'number') return node.items ? [node.items] : [];
-  const named = Object.hasOwn(node.properties ?? {}, step) ? node.properties?.[String(step)] : undefined;
-  if (named) return [named];
-  return typeof node.additionalProperties === 'object' ? [node.additionalProperties] : [];
 }

@@ -1,12 +1,13 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, resolve } from 'node:path';
+import { toFindings } from '../text/findings.ts';
+import { type Problem, parseSource, type Source } from '../text/source.ts';
 import { checkConfig } from './check.ts';
 import { completeConfig } from './complete.ts';
-import { toFindings } from './findings.ts';
 import type { GatewayConfig } from './gateway-config.ts';
+import { configJsonSchema } from './json-schema.ts';
 import { configSchema } from './schema.ts';
-import { type Problem, parseSource, type Source } from './source.ts';
 
 /** A configuration that may be used. */
 export interface LoadedConfig {
@@ -46,7 +47,7 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
   const folder = dirname(file);
   const parsed = configSchema.safeParse(source.value);
   const findings = [
-    ...(parsed.success ? [] : toFindings(parsed.error.issues, source.value)),
+    ...(parsed.success ? [] : toFindings(parsed.error.issues, source.value, configJsonSchema)),
     ...(await checkConfig(source.value, folder)),
   ];
   if (!parsed.success || findings.length > 0)

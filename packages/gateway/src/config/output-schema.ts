@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import { customRule, ruleGroups } from '../output/index.ts';
-import { listOf, names } from './shapes.ts';
+import { listOf, names } from '../text/shapes.ts';
 
 const ruleName = z.string({ error: 'expected the name of a rule' }).regex(/^[a-z][a-z0-9-]{0,62}$/, {
   error: 'expected a name: lower-case letters, digits and "-", starting with a letter',

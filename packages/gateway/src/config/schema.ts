@@ -1,10 +1,10 @@
 import { z } from 'zod';
 import { authShape } from '../authentication/config.ts';
 import { authServerShape } from '../authserver/config.ts';
+import { count, flag, listOf, names } from '../text/shapes.ts';
 import * as field from './fields.ts';
 import { mayReturn, outputSection } from './output-schema.ts';
 import { serviceSchema } from './service-schema.ts';
-import { count, flag, listOf, names } from './shapes.ts';
 
 const tls = z
   .strictObject({

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 import { credentialShape, secretShape } from '../credentials/config.ts';
+import { count, flag, listOf, names } from '../text/shapes.ts';
 import * as field from './fields.ts';
-import { count, flag, listOf, names } from './shapes.ts';
 
 const processes = z
   .strictObject({

@@ -1,26 +1,40 @@
 import type { z } from 'zod';
-import { configJsonSchema, keysAt } from './json-schema.ts';
+import { keysAt, type SchemaNode } from './schema-node.ts';
 import { type Finding, isSecretKey } from './source.ts';
 import { nearest } from './suggest.ts';
 
 type Issue = z.core.$ZodIssue;
 
-/** Says what the schema found in the words of whoever writes the file: what is expected, and what was probably meant. */
-export function toFindings(issues: readonly Issue[], value: unknown): readonly Finding[] {
-  return issues.flatMap((issue) => fromIssue(issue, value));
+/**
+ * Says what the schema found in the words of whoever writes the file: what is expected, and what was probably meant.
+ *
+ * @param value what was read.
+ * @param schema the schema as JSON Schema, asked for where a key is not known: which are.
+ */
+export function toFindings(issues: readonly Issue[], value: unknown, schema: () => SchemaNode): readonly Finding[] {
+  return issues.flatMap((issue) => fromIssue(issue, { value, schema }));
 }
 
-function fromIssue(issue: Issue, root: unknown): readonly Finding[] {
+interface Root {
+  readonly value: unknown;
+  readonly schema: () => SchemaNode;
+}
+
+function fromIssue(issue: Issue, root: Root): readonly Finding[] {
   const { path } = issue;
   switch (issue.code) {
     case 'unrecognized_keys':
-      return issue.keys.map((key) => ({ path: [...path, key], part: 'key' as const, message: unknownKey(key, path) }));
+      return issue.keys.map((key) => ({
+        path: [...path, key],
+        part: 'key' as const,
+        message: unknownKey(key, path, root.schema()),
+      }));
     case 'invalid_key':
       return [{ path, part: 'key', message: issue.issues[0]?.message ?? issue.message }];
     case 'invalid_union':
       return fromUnion(issue, root);
     default: {
-      const found = valueAt(root, path);
+      const found = valueAt(root.value, path);
       const absent = found === undefined && path.length > 0;
       return [absent ? missing(path, issue.message) : wrong(path, issue.message, found)];
     }
@@ -28,12 +42,12 @@ function fromIssue(issue: Issue, root: unknown): readonly Finding[] {
 }
 
 /** Of a union, only the branch that was meant: the one that got past the outermost type. */
-function fromUnion(issue: Extract<Issue, { code: 'invalid_union' }>, root: unknown): readonly Finding[] {
+function fromUnion(issue: Extract<Issue, { code: 'invalid_union' }>, root: Root): readonly Finding[] {
   const meant = issue.errors.find((branch) =>
     branch.some((inner) => inner.path.length > 0 || inner.code === 'unrecognized_keys'),
   );
   if (!meant) {
-    const found = valueAt(root, issue.path);
+    const found = valueAt(root.value, issue.path);
     return [found === undefined ? missing(issue.path, issue.message) : wrong(issue.path, issue.message, found)];
   }
   return meant.flatMap((inner) => fromIssue({ ...inner, path: [...issue.path, ...inner.path] }, root));
@@ -49,8 +63,8 @@ function missing(path: readonly PropertyKey[], expected: string): Finding {
   return { path, part: 'key', message: `${dotted(path)} is missing: ${expected}` };
 }
 
-function unknownKey(key: string, path: readonly PropertyKey[]): string {
-  const known = keysAt(configJsonSchema(), path);
+function unknownKey(key: string, path: readonly PropertyKey[], schema: SchemaNode): string {
+  const known = keysAt(schema, path);
   const near = nearest(key, known);
   const where = path.length > 0 ? ` in ${dotted(path)}` : '';
   const hint = near === undefined ? `known here: ${known.join(', ')}` : `did you mean "${near}"?`;
