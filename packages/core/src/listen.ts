@@ -1,4 +1,3 @@
-import type { JsonText } from './call.ts';
 import { GatewayError } from './error.ts';
 import { identify } from './identify.ts';
 import { createListNews } from './list-news.ts';
@@ -7,6 +6,7 @@ import type { Answered, ListenEvent, Subscription } from './outcome.ts';
 import type { Topic } from './ports/registry.ts';
 import { accountKey, type Principal } from './principal.ts';
 import { taskTool } from './resolve.ts';
+import { cleanSaid } from './said.ts';
 import type { CallOf, Stages } from './stages.ts';
 import { isStillKnown } from './still-known.ts';
 import type { Target } from './tool.ts';
@@ -51,9 +51,10 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   );
   const watch = (one: Watched): readonly Told[] => {
     const { target, topic } = one;
-    const stop = stages.watch({ principal, target, topic }, (paramsText) =>
-      tell({ ...one.told, service: target.service, paramsText: cleaned(stages, target, paramsText) }, target),
-    );
+    const stop = stages.watch({ principal, target, topic }, (said) => {
+      const { text: paramsText } = cleanSaid(stages, target, said);
+      if (paramsText !== undefined) tell({ ...one.told, service: target.service, paramsText }, target);
+    });
     if (stop === undefined && call.request.isWhole) throw unknown('resource');
     if (stop !== undefined) stops.push(stop);
     return stop === undefined ? [] : [one.told];
@@ -63,10 +64,6 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
     told.flatMap((one) => (one.kind === kind ? [one.kind === 'resource' ? one.uri : one.taskId] : []));
   const account = accountKey(principal);
   return { kind: 'answered', content: { close, account, resourceUris: named('resource'), taskIds: named('task') } };
-}
-
-function cleaned({ filterNotification }: Stages, target: Target, text: JsonText): JsonText {
-  return filterNotification?.(target, text).text ?? text;
 }
 
 /** What was begun ends where it cannot be finished. */

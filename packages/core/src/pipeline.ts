@@ -11,6 +11,7 @@ import type { Hold } from './ports/hold.ts';
 import type { Hop } from './ports/upstream.ts';
 import { accountKey, type Principal } from './principal.ts';
 import { resolve } from './resolve.ts';
+import { cleanSaid } from './said.ts';
 import type { CallOf, Stages } from './stages.ts';
 import type { Target } from './tool.ts';
 import { Trail } from './trail.ts';
@@ -127,26 +128,39 @@ async function send(stages: Stages, { call, permit, trail }: Departure): Promise
 }
 
 /** What the service says before it answers goes through the filters, too, piece by piece. */
-function onTheWay({ filterNotification }: Stages, { call, permit, trail }: Departure): Partial<Hop> {
+function onTheWay(stages: Stages, { call, permit, trail }: Departure): Partial<Hop> {
   const { onProgress, onNotification } = call.request;
   const { target } = permit;
-  const clean = (text: JsonText): JsonText => {
-    const cleaned = filterNotification?.(target, text);
-    trail.addRedacted(cleaned?.redacted);
-    return cleaned?.text ?? text;
+  const clean = (text: JsonText): JsonText | undefined => {
+    const cleaned = cleanSaid(stages, target, text);
+    trail.addRedacted(cleaned.redacted);
+    return cleaned.text;
   };
   return {
     ...(onProgress && {
       onProgress: ({ message, ...progress }) => {
-        const cleaned = message === undefined ? undefined : JSON.parse(clean(JSON.stringify(message) as JsonText));
-        onProgress({ ...progress, ...(cleaned !== undefined && { message: String(cleaned) }) });
+        if (message === undefined) return onProgress(progress);
+        const cleaned = textIn(clean(JSON.stringify(message) as JsonText));
+        if (cleaned !== undefined) onProgress({ ...progress, message: cleaned });
       },
     }),
     ...(onNotification && {
-      onNotification: (method, paramsText) =>
-        onNotification({ service: target.service, method, paramsText: clean(paramsText) }),
+      onNotification: (method, paramsText) => {
+        const cleaned = clean(paramsText);
+        if (cleaned !== undefined) onNotification({ service: target.service, method, paramsText: cleaned });
+      },
     }),
   };
+}
+
+/** The text that a JSON string holds; `undefined` for what is none, whatever a filter made of it. */
+function textIn(json: JsonText | undefined): string | undefined {
+  if (json === undefined) return undefined;
+  try {
+    return String(JSON.parse(json));
+  } catch {
+    return undefined;
+  }
 }
 
 /** What was allowed until a deadline does not go on after it. In milliseconds. @throws GatewayError `credential_expired` */

@@ -28,8 +28,10 @@ export function createFilterNotification(filters: readonly OutputFilter[]): NonN
   return (target, text) => {
     let cleaned: Cleaned = { text };
     for (const filter of filters) {
-      const next = filter.notification?.(target, cleaned.text);
-      if (next === undefined) continue;
+      if (filter.notification === undefined) continue;
+      const next: Cleaned | undefined = filter.notification(target, cleaned.text);
+      // Nothing that an embedder's filter forgets to give back, or gives back later, may go out as it was.
+      if (typeof next?.text !== 'string') throw new Error('an output filter returned nothing for a notification');
       const redacted = addRedactions(cleaned.redacted, next.redacted);
       cleaned = { text: next.text, ...(redacted && { redacted }) };
     }
