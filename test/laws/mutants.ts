@@ -87,7 +87,7 @@ export const forgetful: readonly Mutant[] = [
     skipping(({ retry }) => retry !== undefined),
   ),
   without('approve, of what is no tool', ({ approve }) => ({
-    approve: (permit) => (permit.method === 'tools/call' ? approve(permit) : noHold),
+    approve: (permit, request) => (permit.method === 'tools/call' ? approve(permit, request) : noHold),
   })),
   without('budget, of intents', ({ budget }) => ({
     budget: (permit) => (permit.principal.intent === undefined ? budget(permit) : noHold),

@@ -121,6 +121,8 @@ export interface ErrorDetails {
   readonly decision?: string;
   /** For what policy denies: what those people want the caller to be told. */
   readonly reasons?: readonly string[];
+  /** For approvals: the id of the one that nothing came of. */
+  readonly approval?: string;
   /** For limits: when to try again. */
   readonly retryAfterMs?: number;
   /** For bad input: what to fix, one sentence each, with JSON pointers into the arguments. */

@@ -9,6 +9,7 @@ export * from './outcome.ts';
 export { compilePattern } from './pattern.ts';
 export { Permit, spendPermit } from './permit.ts';
 export { accessResource, accessSubject, createPipeline, type Pipeline, principalKey } from './pipeline.ts';
+export * from './ports/approvals.ts';
 export * from './ports/approver.ts';
 export * from './ports/attribute-source.ts';
 export * from './ports/audit-log.ts';

@@ -66,7 +66,7 @@ async function invoke(stages: Stages, call: CallOf<'invoke'>, trail: Trail): Pro
   const permit = grantPermit({ call, principal, target, input, decision });
 
   trail.stage = 'approve';
-  const approval = await stages.approve(permit);
+  const approval = await stages.approve(permit, request);
   trail.approval = 'kind' in approval ? approval.question : approval.approval;
   if ('kind' in approval) return approval;
 

@@ -35,7 +35,7 @@ export interface Stages {
   /** Adds to a request what the gateway knows. Absent: nothing. */
   readonly enrich?: (request: AccessRequest) => Awaitable<AccessRequest>;
   readonly authorize: (request: AccessRequest) => Awaitable<Decision>;
-  readonly approve: (permit: Permit) => Awaitable<Suspended | Hold>;
+  readonly approve: (permit: Permit, request: AccessRequest) => Awaitable<Suspended | Hold>;
   readonly budget: (permit: Permit) => Awaitable<Hold>;
   readonly credential: (permit: Permit) => Awaitable<OutboundCredential>;
   readonly dispatch: (permit: Permit, hop: Hop) => Promise<Answer>;

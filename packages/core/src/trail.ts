@@ -60,6 +60,7 @@ export class Trail {
       ...(this.answer && { toolError: this.answer.isError, instance: this.answer.instance }),
       ...(this.answer?.resultType !== undefined && { resultType: this.answer.resultType.slice(0, 100) }),
       ...(error && { code: error.code, reason: error.reason, stage: error.stage ?? this.stage }),
+      ...(error?.details.approval !== undefined && { approval: error.details.approval }),
       outputBytes: this.answer?.text.length ?? this.outputBytes,
       ...(this.answer && { outputText: this.answer.text }),
       ...(this.redacted && { redacted: this.redacted }),

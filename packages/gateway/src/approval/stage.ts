@@ -1,5 +1,7 @@
 import {
+  type AccessRequest,
   type Approver,
+  GatewayError,
   type Hold,
   isHold,
   joinHolds,
@@ -9,17 +11,43 @@ import {
   type Suspended,
 } from '@sallyport/core';
 
-/** Asks each approver in turn; the first that wants to wait suspends the call and what was reserved is given back. */
-export function createApprove(approvers: readonly Approver[]): Stages['approve'] {
-  if (approvers.length === 0) return () => noHold;
-  return (permit) => askAll(approvers, permit);
+/**
+ * Asks each approver in turn; the first that wants to wait suspends the call and what was reserved is given back.
+ *
+ * What policies want approved goes by an approval that has an id, or not at all: where no approver reserved one, the call is
+ * refused.
+ *
+ * @param desk is asked last, and only of what policies want approved, so other calls wait for nothing.
+ */
+export function createApprove(approvers: readonly Approver[], desk?: Approver): Stages['approve'] {
+  const forPolicies = desk === undefined ? approvers : [...approvers, desk];
+  return (permit, request) => {
+    const isWanted = permit.obligations.some(({ kind }) => kind === 'approve');
+    if (isWanted) return askForPolicies(forPolicies, permit, request);
+    return approvers.length === 0 ? noHold : askAll(approvers, permit, request);
+  };
 }
 
-async function askAll(approvers: readonly Approver[], permit: Permit): Promise<Suspended | Hold> {
+async function askForPolicies(
+  approvers: readonly Approver[],
+  permit: Permit,
+  request: AccessRequest,
+): Promise<Suspended | Hold> {
+  const answer = await askAll(approvers, permit, request);
+  if ('kind' in answer || answer.approval !== undefined) return answer;
+  await answer.settle('unsent');
+  throw new GatewayError('approval_unavailable', {}, { cause: 'no approver reserved an approval' });
+}
+
+async function askAll(
+  approvers: readonly Approver[],
+  permit: Permit,
+  request: AccessRequest,
+): Promise<Suspended | Hold> {
   const holds: Hold[] = [];
   try {
     for (const approver of approvers) {
-      const answer = await approver.approve(permit);
+      const answer = await approver.approve(permit, request);
       if ('kind' in answer) {
         await joinHolds(holds).settle('unsent');
         return answer;
