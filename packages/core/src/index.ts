@@ -14,6 +14,7 @@ export * from './ports/approver.ts';
 export * from './ports/attribute-source.ts';
 export * from './ports/audit-log.ts';
 export * from './ports/authenticator.ts';
+export * from './ports/containments.ts';
 export * from './ports/credential-source.ts';
 export * from './ports/hold.ts';
 export * from './ports/intents.ts';

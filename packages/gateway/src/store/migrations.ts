@@ -101,6 +101,27 @@ const steps: readonly string[] = [
    ${counted('INSERT ON revocations')}
    ${counted('UPDATE OF revoked_at_ms ON intents')}
    ${counted('DELETE ON intents')}`,
+  `CREATE TABLE containments (
+     id TEXT PRIMARY KEY,
+     kind TEXT NOT NULL,
+     value TEXT NOT NULL,
+     reason TEXT,
+     ordered_by TEXT NOT NULL,
+     at_ms INTEGER NOT NULL,
+     expires_at_ms INTEGER,
+     lifted_by TEXT,
+     lifted_at_ms INTEGER
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX containments_by_time ON containments (at_ms);
+   CREATE TABLE answered (
+     account TEXT NOT NULL,
+     tool TEXT NOT NULL,
+     at_ms INTEGER NOT NULL,
+     PRIMARY KEY (account, tool)
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX answered_by_time ON answered (at_ms);
+   ${counted('INSERT ON containments')}
+   ${counted('UPDATE ON containments')}`,
 ];
 
 /** Counts a kind of change after which a credential that was good may be none, whoever makes it. */

@@ -1,8 +1,10 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import type { Containments } from '@sallyport/core';
 import { type Accounts, createAccounts } from './accounts.ts';
 import { type AssertionKeys, createAssertionKeys } from './assertion-keys.ts';
+import { createContainments } from './containments.ts';
 import { createIntentStore, endUncertainIntents, type IntentStore } from './intents.ts';
 import { migrate } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
@@ -23,6 +25,8 @@ export interface State {
   /** What was granted at the authorization servers of upstreams. */
   readonly grants: UpstreamGrants;
   readonly intents: IntentStore;
+  /** What an operator blocked. */
+  readonly containments: Containments;
   /** What statements for services are signed with. */
   readonly assertionKeys: AssertionKeys;
   close(): void;
@@ -73,6 +77,7 @@ export function openState({ path, nowMs }: StateOptions): State {
       oauth: createOAuthStore(database),
       grants: createUpstreamGrants(database),
       intents: createIntentStore({ database, counter, tokens }),
+      containments: createContainments(database),
       assertionKeys: createAssertionKeys(database),
       close,
     };
