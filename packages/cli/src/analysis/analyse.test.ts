@@ -41,7 +41,7 @@ function parsed(text: string): readonly AnalysedPolicy[] {
     const answer = policyToJson(policy);
     if (answer.type !== 'success') throw new Error(JSON.stringify(answer.errors));
     const { annotations = {} } = answer.json;
-    return { id: annotations.id, json: answer.json as unknown as JsonObject, annotations };
+    return { id: String(annotations.id), json: answer.json as unknown as JsonObject, annotations };
   });
 }
 
