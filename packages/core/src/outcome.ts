@@ -104,6 +104,31 @@ export interface Suspended {
   readonly expiresAtMs?: number;
   /** Resolves when it is time to make the same call again: it was granted, or nothing comes of it. Absent: nobody knows when. */
   readonly settled?: (signal: CancelSignal) => Promise<void>;
+  /** How its caller may come back to it. The gateway adds it to what an approver said. */
+  readonly ticket?: Ticket;
+}
+
+/** The ways back to a call that waits. Both are bound to who made it, what was called and with which arguments. */
+export interface Ticket {
+  /** How often the caller was sent away so far: 0 where it has not come back yet. */
+  readonly round: number;
+  /** MCP `requestState`: the same call continues with it. Made when it is asked for. */
+  readonly requestState: () => string;
+  /**
+   * Lets the call wait, and then run, without its caller: answers with a task that is kept until then and for a while after.
+   *
+   * @param run resolves with the answer of the call that went through.
+   * @throws GatewayError `sessions_exhausted`
+   */
+  readonly begin: (run: (background: Background) => Promise<Answer>) => Answer;
+}
+
+/** What a call in the background is given in the place of its caller. */
+export interface Background {
+  /** Fires when the task is cancelled, or forgotten. */
+  readonly signal: CancelSignal;
+  /** Says how it stands, to whoever asks. `undefined`: nothing in particular. */
+  readonly tell: (message: string | undefined) => void;
 }
 
 /** The call did not go through, and why. */

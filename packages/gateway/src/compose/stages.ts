@@ -33,6 +33,7 @@ import type { Tracing } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createDispatch } from '../upstream/stage.ts';
 import { createTaskKeeper, type TaskKeeper } from '../upstream/task-keeper.ts';
+import { type WaitingParts, withTickets } from '../upstream/waiting.ts';
 import { createWatch } from '../upstream/watch.ts';
 import { createSchemas } from '../validation/schemas.ts';
 import { createValidate } from '../validation/stage.ts';
@@ -103,7 +104,7 @@ export function composeStages(parts: Parts): Stages {
     ...parts.rate,
     validate: createValidate(schemas),
     authorize,
-    approve: createApprove([...approvers, ...(parts.approvers ?? [])]),
+    approve: approveWith([...approvers, ...(parts.approvers ?? [])], { sealing: parts.sealing, tasks, nowMs }),
     budget: createBudget([...counting, ...(parts.quotas ?? [])]),
     credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
     dispatch: parts.tracing?.dispatching(dispatch) ?? dispatch,
@@ -117,6 +118,12 @@ export function composeStages(parts: Parts): Stages {
     ...(parts.onRecheck && { onRecheck: parts.onRecheck }),
     nowMs: parts.nowMs,
   };
+}
+
+/** Where nobody is ever asked, nothing ever waits. */
+function approveWith(asked: readonly Approver[], parts: WaitingParts): Stages['approve'] {
+  const approve = createApprove(asked);
+  return asked.length === 0 ? approve : withTickets(approve, parts);
 }
 
 function isCurrent({ byName, resourceAt }: Catalog, target: Target): boolean {

@@ -32,7 +32,9 @@ export interface SealingOptions {
 export interface Sealing {
   /** Puts sealed handles in the place of the service's own. */
   outgoing(permit: Permit, answer: Answer): Answer;
-  /** The service's own state again. @throws GatewayError when it was given to somebody else, or for another call. */
+  /** Seals a state of the gateway's own, bound like those of services and good until then, in milliseconds since the epoch. */
+  ownState(permit: Permit, state: string, expiresAtMs: number): string;
+  /** The service's own state again, or the gateway's. @throws GatewayError when it was given to somebody else, or for another call. */
   incoming(permit: Permit): Retry | undefined;
   /** The service's own id of the task that a call is about. @throws GatewayError `unknown_task` */
   taskOf(permit: Permit): string;
@@ -60,8 +62,8 @@ export function createSealing({ sealer, nowMs, gatewayId }: SealingOptions): Sea
     }
     return sealer.seal(kind, claims, nowMs() + lifeMs);
   };
-  const sealState = (permit: Permit, state: string): string =>
-    seal('state', { ...bindingOf(permit), gateway: gatewayId, state });
+  const bound = (permit: Permit, state: string): JsonObject => ({ ...bindingOf(permit), gateway: gatewayId, state });
+  const sealState = (permit: Permit, state: string): string => seal('state', bound(permit, state));
   const openTask: Sealing['openTask'] = (principal, text) => {
     const { owner, tool, taskId } = sealer.open('task', text) ?? {};
     if (owner !== ownerOf(principal) || typeof tool !== 'string' || typeof taskId !== 'string') return undefined;
@@ -82,6 +84,7 @@ export function createSealing({ sealer, nowMs, gatewayId }: SealingOptions): Sea
       const claims = { owner: ownerOf(permit.principal), tool: permit.target.name, taskId: String(taskId) };
       return withTask(answer, seal('task', claims));
     },
+    ownState: (permit, state, expiresAtMs) => sealer.seal('state', bound(permit, state), expiresAtMs),
     incoming({ retry, ...permit }) {
       if (retry?.requestState === undefined) return retry;
       const opened = sealer.open('state', retry.requestState);

@@ -14,6 +14,7 @@ import { isHarmless, undeclared } from './questions.ts';
 import type { Sealing } from './sealing.ts';
 import { createShares } from './shares.ts';
 import type { TaskKeeper } from './task-keeper.ts';
+import { afterWaiting, waitingPrefix } from './waiting.ts';
 
 /** What dispatch needs: the way to a service, as things are now. */
 export interface DispatchPorts {
@@ -60,7 +61,7 @@ export function createDispatch(ports: DispatchPorts): Stages['dispatch'] {
       return tasks.keeps(taskId) ? tasks.serve(permit, taskId) : openAlone(open, permit, { ...hop, taskId });
     }
     const { service } = permit.target;
-    return withConsent({ service, hop, retry: sealing.incoming(permit) }, async (ready, retry) => {
+    return withConsent({ service, hop, retry: afterWaiting(sealing.incoming(permit)) }, async (ready, retry) => {
       if (retry) return open(permit, { ...ready, retry });
       return tasks.takes(permit, ready)
         ? tasks.start(ready, (background) => openAlone(open, permit, background))
@@ -69,11 +70,13 @@ export function createDispatch(ports: DispatchPorts): Stages['dispatch'] {
   }
 }
 
+const ownStates = [consentPrefix, waitingPrefix];
+
 /** Whether a service has written the state of a question that only the gateway asks. */
 function isForged({ resultType, text }: Answer): boolean {
   if (resultType !== 'input_required') return false;
   const { requestState } = JSON.parse(text) as { readonly requestState?: unknown };
-  return typeof requestState === 'string' && requestState.startsWith(consentPrefix);
+  return typeof requestState === 'string' && ownStates.some((prefix) => requestState.startsWith(prefix));
 }
 
 /** Its caller is not there to be asked. What somebody else lacks is not his to hear of. */

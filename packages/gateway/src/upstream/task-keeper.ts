@@ -1,5 +1,6 @@
 import {
   type Answer,
+  type Background,
   GatewayError,
   type Hop,
   type JsonText,
@@ -8,7 +9,7 @@ import {
   type Topic,
 } from '@sallyport/core';
 import { isJsonObject, type JsonObject, type JsonValue, tasksExtension } from '@sallyport/protocol';
-import { createTaskTable, keptPrefix, type TaskState, type TaskTableOptions } from './task-table.ts';
+import { createTaskTable, keptPrefix, type Task, type TaskState, type TaskTableOptions } from './task-table.ts';
 
 /**
  * Lets calls to services that know no tasks go on in the background (MCP extension `io.modelcontextprotocol/tasks`), for
@@ -19,6 +20,8 @@ export interface TaskKeeper {
   takes(permit: Permit, hop: Hop): boolean;
   /** Starts it, and answers with the task. @throws GatewayError `sessions_exhausted` */
   start(hop: Hop, run: (hop: Hop) => Promise<Answer>): Answer;
+  /** Keeps a call that waits, and then runs, without its caller. @throws GatewayError `sessions_exhausted` */
+  wait(waiting: WaitingTask, run: (background: Background) => Promise<Answer>): Answer;
   /** Whether a task is kept here, and not at its service. */
   keeps(taskId: string): boolean;
   /** Answers `tasks/get`, `tasks/update` and `tasks/cancel`. @throws GatewayError `unknown_task` */
@@ -27,9 +30,26 @@ export interface TaskKeeper {
   close(): void;
 }
 
+/** A task that begins with waiting. */
+export interface WaitingTask {
+  /** Whose it is (`principalKey`). */
+  readonly caller: string;
+  /** What it waits for. */
+  readonly message: string;
+  /** How long it is kept, in milliseconds. */
+  readonly ttlMs: number;
+}
+
 /** Keeps tasks in the memory of this gateway. */
 export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
   const tasks = createTaskTable(options);
+  const keep = (task: Task, running: Promise<Answer>): Answer => {
+    running.then(
+      (came) => tasks.become(task, endOf(came)),
+      (thrown: unknown) => tasks.become(task, failed(GatewayError.from(thrown, 'dispatch'))),
+    );
+    return complete(`{"resultType":"task",${tasks.textOf(task).slice(1)}`, 'task');
+  };
   return {
     takes: ({ target, method }, { client }) =>
       target.capability === 'tool' &&
@@ -45,14 +65,16 @@ export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
         // Nobody waits any more who could be asked.
         client: { ...hop.client, capabilitiesText: '{}' as JsonText },
         onProgress: ({ message }) => {
-          if (message !== undefined) task.message = message.slice(0, 1_000);
+          if (message !== undefined) task.message = message.slice(0, longestMessage);
         },
       });
-      answer.then(
-        (came) => tasks.become(task, endOf(came)),
-        (thrown: unknown) => tasks.become(task, failed(GatewayError.from(thrown, 'dispatch'))),
-      );
-      return complete(`{"resultType":"task",${tasks.textOf(task).slice(1)}`, 'task');
+      return keep(task, answer);
+    },
+    wait({ caller, message, ttlMs }, run) {
+      const task = tasks.create(caller, ttlMs);
+      task.message = message.slice(0, longestMessage);
+      const tell: Background['tell'] = (said) => tasks.say(task, said?.slice(0, longestMessage));
+      return keep(task, run({ signal: task.ending.signal, tell }));
     },
     keeps: (taskId) => taskId.startsWith(keptPrefix),
     serve(permit, taskId) {
@@ -74,6 +96,8 @@ export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
     close: tasks.forgetAll,
   };
 }
+
+const longestMessage = 1_000;
 
 /** Whoever has not said that it knows tasks must not be given one. */
 function knowsTasks(capabilitiesText: string): boolean {

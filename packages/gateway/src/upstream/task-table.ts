@@ -12,6 +12,7 @@ export interface Task {
   readonly id: string;
   readonly caller: string;
   readonly createdAtMs: number;
+  readonly ttlMs: number;
   readonly ending: AbortController;
   readonly clock: NodeJS.Timeout;
   readonly listeners: Set<(paramsText: JsonText) => void>;
@@ -32,11 +33,13 @@ export interface TaskTableOptions {
 
 /** The tasks of one gateway. */
 export interface TaskTable {
-  /** @throws GatewayError `sessions_exhausted` */
-  create(caller: string): Task;
+  /** @param ttlMs how long it is kept, if not as long as all others. @throws GatewayError `sessions_exhausted` */
+  create(caller: string, ttlMs?: number): Task;
   get(id: string): Task | undefined;
   /** Changes a task that has not ended, and tells whoever watches it. */
   become(task: Task, state: TaskState): void;
+  /** Changes what a task that has not ended says of itself, and tells whoever watches it. */
+  say(task: Task, message: string | undefined): void;
   /** A `DetailedTask` of the extension, as JSON text. */
   textOf(task: Task): string;
   forgetAll(): void;
@@ -61,6 +64,11 @@ export function createTaskTable({
     task.ending.abort(new GatewayError('cancelled'));
     tasks.delete(task.id);
   };
+  const tellWatchers = (task: Task): void => {
+    task.updatedAtMs = nowMs();
+    const text = detailedTask(task) as JsonText;
+    for (const tell of [...task.listeners]) tell(text);
+  };
   const makeRoom = (caller: string): void => {
     const own = [...tasks.values()].filter((task) => task.caller === caller);
     const crowd = own.length >= perCaller ? own : tasks.size >= max ? [...tasks.values()] : [];
@@ -68,17 +76,16 @@ export function createTaskTable({
     if (crowd.length > 0 && ended === undefined) throw new GatewayError('sessions_exhausted', { retryAfterMs: 1_000 });
     if (ended) forget(ended);
   };
-  const textOf = (task: Task): string => detailedTask(task, ttlMs);
-
   return {
-    create(caller) {
+    create(caller, ownTtlMs = ttlMs) {
       makeRoom(caller);
       const id = `${keptPrefix}${randomBytes(24).toString('base64url')}`;
       const now = nowMs();
       const task: Task = {
         ...{ id, caller, createdAtMs: now, updatedAtMs: now, message: undefined, listeners: new Set() },
         ...{ ending: new AbortController(), state: { status: 'working' } },
-        clock: setTimeout(() => forget(task), ttlMs).unref(),
+        ttlMs: ownTtlMs,
+        clock: setTimeout(() => forget(task), ownTtlMs).unref(),
       };
       tasks.set(id, task);
       return task;
@@ -87,18 +94,21 @@ export function createTaskTable({
     become(task, state) {
       if (task.state.status !== 'working') return;
       task.state = state;
-      task.updatedAtMs = nowMs();
-      const text = textOf(task) as JsonText;
-      for (const tell of [...task.listeners]) tell(text);
+      tellWatchers(task);
     },
-    textOf,
+    say(task, message) {
+      if (task.state.status !== 'working' || task.message === message) return;
+      task.message = message;
+      tellWatchers(task);
+    },
+    textOf: detailedTask,
     forgetAll() {
       for (const task of [...tasks.values()]) forget(task);
     },
   };
 }
 
-function detailedTask({ id, message, createdAtMs, updatedAtMs, state }: Task, ttlMs: number): string {
+function detailedTask({ id, message, createdAtMs, updatedAtMs, ttlMs, state }: Task): string {
   const facts = JSON.stringify({
     ...{ taskId: id, status: state.status },
     ...(message !== undefined && { statusMessage: message }),

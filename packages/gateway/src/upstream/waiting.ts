@@ -1,0 +1,113 @@
+import {
+  type Answer,
+  type Background,
+  GatewayError,
+  type Hold,
+  noHold,
+  type Permit,
+  principalKey,
+  type Retry,
+  type Stages,
+  type Suspended,
+} from '@sallyport/core';
+import { isJsonObject, type JsonObject, type JsonValue } from '@sallyport/protocol';
+import type { Sealing } from './sealing.ts';
+import type { TaskKeeper } from './task-keeper.ts';
+
+/** What lets callers come back to a call that waits. */
+export interface WaitingParts {
+  readonly sealing: Pick<Sealing, 'ownState' | 'incoming' | 'outgoing'>;
+  readonly tasks: Pick<TaskKeeper, 'wait'>;
+  /** Milliseconds since the epoch. */
+  readonly nowMs: () => number;
+}
+
+/** What the state of a call that waits begins with. No service may give out one like it. */
+export const waitingPrefix = 'waiting:';
+
+/** The question of a call that waits, among those of an `InputRequiredResult`. */
+export const waitingKey = 'approval';
+
+/** Where nobody knows when it ends: so long is a state good, and a task kept, in milliseconds. */
+const plainLifeMs = 3_600_000;
+/** What came of a task is kept for so long after it can have begun to run at the latest. */
+const afterMs = 3_600_000;
+const longestLifeMs = 7 * 86_400_000;
+
+/** What the caller brings back. */
+interface Brought {
+  readonly round: number;
+  /** What it had brought before it was sent away. */
+  readonly retry: Retry | undefined;
+  /** Its person does not want to wait. */
+  readonly isDeclined: boolean;
+}
+
+/**
+ * Gives the calls that wait a ticket. What is asked about a task was let through when the task was made, so nobody is asked
+ * about it again.
+ */
+export function withTickets(approve: Stages['approve'], parts: WaitingParts): Stages['approve'] {
+  return async (permit, request) => {
+    if (permit.method.startsWith('tasks/')) return noHold;
+    const brought = permit.retry?.requestState === undefined ? undefined : readBrought(parts.sealing.incoming(permit));
+    if (brought?.isDeclined) throw new GatewayError('cancelled');
+    const approval: Suspended | Hold = await approve(permit, request);
+    if (!('kind' in approval)) return approval;
+    return { ...approval, ticket: ticketFor(parts, { permit, brought, waiting: approval }) };
+  };
+}
+
+/** What a call that waited brings for its service: what its caller had brought when it was sent away. */
+export function afterWaiting(retry: Retry | undefined): Retry | undefined {
+  const brought = readBrought(retry);
+  return brought === undefined ? retry : brought.retry;
+}
+
+interface Waiting {
+  readonly permit: Permit;
+  readonly brought: Brought | undefined;
+  readonly waiting: Suspended;
+}
+
+function ticketFor(parts: WaitingParts, { permit, brought, waiting }: Waiting): NonNullable<Suspended['ticket']> {
+  const { sealing, tasks, nowMs } = parts;
+  const round = brought === undefined ? 0 : brought.round + 1;
+  const lifeMs = (): number => {
+    const leftMs = waiting.expiresAtMs === undefined ? plainLifeMs : waiting.expiresAtMs - nowMs();
+    return Math.min(Math.max(leftMs, 0) + afterMs, longestLifeMs);
+  };
+  const serviceRetry = (): Retry | undefined =>
+    permit.retry === undefined ? undefined : afterWaiting(sealing.incoming(permit));
+  return {
+    round,
+    requestState: () => {
+      const state = `${waitingPrefix}${JSON.stringify({ round, retry: brought ? brought.retry : serviceRetry() })}`;
+      return sealing.ownState(permit, state, nowMs() + lifeMs());
+    },
+    begin: (run: (background: Background) => Promise<Answer>) => {
+      const caller = principalKey(permit.principal);
+      const task = tasks.wait({ caller, message: `This call waits: ${waiting.reason}`, ttlMs: lifeMs() }, run);
+      return { ...sealing.outgoing(permit, task), service: permit.target.service };
+    },
+  };
+}
+
+function readBrought(retry: Retry | undefined): Brought | undefined {
+  const { requestState, inputResponsesText } = retry ?? {};
+  if (!requestState?.startsWith(waitingPrefix)) return undefined;
+  const { round, retry: before } = JSON.parse(requestState.slice(waitingPrefix.length)) as {
+    readonly round: number;
+    readonly retry?: Retry;
+  };
+  const { action } = objectOf(objectOf(parse(inputResponsesText))[waitingKey]);
+  return { round, retry: before, isDeclined: action === 'decline' || action === 'cancel' };
+}
+
+function parse(text: string | undefined): JsonValue {
+  return text === undefined ? {} : (JSON.parse(text) as JsonValue);
+}
+
+function objectOf(value: JsonValue | undefined): JsonObject {
+  return isJsonObject(value) ? value : {};
+}
