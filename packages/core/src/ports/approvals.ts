@@ -194,3 +194,68 @@ export interface ApprovalChannel {
   /** Never waited for by a call; what it throws is logged. */
   tell(event: ApprovalEvent, signal: CancelSignal): void | Promise<void>;
 }
+
+/** For so long after it came to nothing, whoever asks for the same call again is told so once, in milliseconds. */
+export const approvalNewsMs = 3_600_000;
+
+/** What a vote makes of an approval. Every store counts by this, inside of its atomic operation. */
+export function countVote(approval: Approval, vote: ApprovalVote): Exclude<ApprovalVoted, { kind: 'unknown' }> {
+  const { state, needs, expiresAtMs } = { ...approval, ...approval.binding };
+  const isOpen = state === 'pending' || (state === 'granted' && vote.verdict === 'reject');
+  if (!isOpen || !(vote.atMs < expiresAtMs)) return { kind: 'over', approval };
+  const earlier = approval.votes.find(({ voter }) => voter === vote.voter);
+  if (earlier?.verdict === vote.verdict) return { kind: 'again', approval };
+  const votes = [...approval.votes.filter((one) => one !== earlier), vote];
+  const next = stateAfter(vote, needs, votes);
+  const changedAtMs = next === state ? approval.changedAtMs : vote.atMs;
+  return { kind: 'counted', approval: { ...approval, votes, state: next, changedAtMs } };
+}
+
+function stateAfter(
+  { verdict }: ApprovalVote,
+  needs: readonly ApprovalNeed[],
+  votes: readonly ApprovalVote[],
+): ApprovalState {
+  if (verdict === 'reject') return 'rejected';
+  // What nobody needs to agree to is not approved by nobody.
+  const isMet = needs.length > 0 && needs.every((need) => agreed(need, votes) >= need.approvals);
+  return isMet ? 'granted' : 'pending';
+}
+
+/** How many people with the scope of a need have agreed. */
+export function agreed({ scope }: ApprovalNeed, votes: readonly ApprovalVote[]): number {
+  return votes.filter(({ verdict, scopes }) => verdict === 'approve' && scopes.includes(scope)).length;
+}
+
+/** Which approval answers a request. `becomes`: it comes to nothing, or has; the caller is told now, once. */
+export interface ChosenApproval {
+  readonly approval: Approval;
+  readonly becomes?: ApprovalState;
+}
+
+/**
+ * Which of the approvals for the same call answers a request: every store chooses by this, inside of its atomic operation.
+ * `undefined`: a new one is needed.
+ *
+ * @param known those of the same `callKey` that are open or rejected, and those that came to nothing lately and nobody was told of.
+ */
+export function chooseApproval(
+  known: readonly Approval[],
+  { key }: Pick<NewApproval, 'key'>,
+  { nowMs, goesOn }: Pick<ApprovalTerms, 'nowMs' | 'goesOn'>,
+): ChosenApproval | undefined {
+  const open = known.filter(({ state }) => state === 'pending' || state === 'granted' || (goesOn && state === 'asked'));
+  const late = open.find(({ expiresAtMs }) => !(nowMs < expiresAtMs));
+  if (late !== undefined) return { approval: late, becomes: 'expired' };
+  const other = open.find((approval) => approval.key !== key);
+  if (other !== undefined) return { approval: other, becomes: 'withdrawn' };
+  const untold = known.find(({ state }) => state === 'expired' || state === 'withdrawn');
+  if (untold !== undefined) return { approval: untold, becomes: untold.state };
+  const rejected = known.find((one) => one.state === 'rejected' && one.key === key && nowMs < one.expiresAtMs);
+  const found = rejected ?? byState(open, 'asked') ?? byState(open, 'granted') ?? byState(open, 'pending');
+  return found && { approval: found };
+}
+
+function byState(approvals: readonly Approval[], wanted: ApprovalState): Approval | undefined {
+  return approvals.find(({ state }) => state === wanted);
+}

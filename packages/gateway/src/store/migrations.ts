@@ -122,6 +122,30 @@ const steps: readonly string[] = [
    CREATE INDEX answered_by_time ON answered (at_ms);
    ${counted('INSERT ON containments')}
    ${counted('UPDATE ON containments')}`,
+  `CREATE TABLE approvals (
+     id TEXT PRIMARY KEY,
+     call_key TEXT NOT NULL,
+     binding_key TEXT NOT NULL,
+     state TEXT NOT NULL CHECK (
+       state IN ('pending', 'granted', 'reserved', 'asked', 'spent', 'rejected', 'withdrawn', 'expired')),
+     reserved_from TEXT,
+     told INTEGER NOT NULL,
+     account TEXT NOT NULL,
+     tool TEXT NOT NULL,
+     tenant TEXT,
+     binding TEXT NOT NULL CHECK (json_type(binding) = 'object'),
+     policies TEXT NOT NULL CHECK (json_type(policies) = 'array'),
+     call_id TEXT NOT NULL,
+     votes TEXT NOT NULL CHECK (json_type(votes) = 'array'),
+     sealed TEXT NOT NULL,
+     created_at_ms INTEGER NOT NULL,
+     expires_at_ms INTEGER NOT NULL,
+     changed_at_ms INTEGER NOT NULL
+   ) STRICT, WITHOUT ROWID;
+   CREATE INDEX approvals_by_call ON approvals (call_key);
+   CREATE INDEX approvals_by_time ON approvals (created_at_ms);
+   CREATE INDEX approvals_by_end ON approvals (expires_at_ms) WHERE state IN ('pending', 'granted', 'asked');
+   CREATE INDEX approvals_pending ON approvals (account) WHERE state = 'pending';`,
 ];
 
 /** Counts a kind of change after which a credential that was good may be none, whoever makes it. */

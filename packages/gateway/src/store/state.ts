@@ -1,8 +1,9 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Containments } from '@sallyport/core';
+import type { Approvals, Containments } from '@sallyport/core';
 import { type Accounts, createAccounts } from './accounts.ts';
+import { createApprovalStore } from './approvals.ts';
 import { type AssertionKeys, createAssertionKeys } from './assertion-keys.ts';
 import { createContainments } from './containments.ts';
 import { createIntentStore, endUncertainIntents, type IntentStore } from './intents.ts';
@@ -25,6 +26,7 @@ export interface State {
   /** What was granted at the authorization servers of upstreams. */
   readonly grants: UpstreamGrants;
   readonly intents: IntentStore;
+  readonly approvals: Approvals;
   /** What an operator blocked. */
   readonly containments: Containments;
   /** What statements for services are signed with. */
@@ -77,6 +79,7 @@ export function openState({ path, nowMs }: StateOptions): State {
       oauth: createOAuthStore(database),
       grants: createUpstreamGrants(database),
       intents: createIntentStore({ database, counter, tokens }),
+      approvals: createApprovalStore(database),
       containments: createContainments(database),
       assertionKeys: createAssertionKeys(database),
       close,
