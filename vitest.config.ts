@@ -2,7 +2,8 @@ import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { defineConfig } from 'vitest/config';
 
-const conditions = ['sallyport-source', 'node', 'import', 'default'];
+// No `import`: it would hold for what CommonJS packages require, too.
+const conditions = ['sallyport-source', 'node'];
 
 // Tests start hundreds of programs: each source is compiled once for all of them.
 process.env.NODE_COMPILE_CACHE ??= join(import.meta.dirname, 'out/compile-cache');

@@ -81,6 +81,11 @@ export const reasons = {
   invalid_output: row('failed_precondition', [502, 502], 'The service answered with something its schema forbids.'),
   output_refused: row('failed_precondition', [502, 502], 'The answer may not be passed on.'),
   cancelled: row('cancelled', [499, 499], 'The caller cancelled.'),
+  store_unavailable: row(
+    'unavailable',
+    [503, 503],
+    'The gateway cannot look up or keep what this takes at the moment.',
+  ),
   audit_unavailable: row('unavailable', [503, 503], 'The call could not be recorded.'),
   conflict: row('aborted', [409, 409], 'Somebody changed this in the meantime, or it exists already.'),
   not_found: row('not_found', [404, -32602], 'No such thing.'),
