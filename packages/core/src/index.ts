@@ -23,6 +23,7 @@ export * from './ports/policy-engine.ts';
 export * from './ports/quota.ts';
 export * from './ports/rate-limiter.ts';
 export * from './ports/registry.ts';
+export * from './ports/revisions.ts';
 export * from './ports/tokens.ts';
 export * from './ports/upstream.ts';
 export * from './principal.ts';

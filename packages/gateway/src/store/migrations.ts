@@ -146,6 +146,21 @@ const steps: readonly string[] = [
    CREATE INDEX approvals_by_time ON approvals (created_at_ms);
    CREATE INDEX approvals_by_end ON approvals (expires_at_ms) WHERE state IN ('pending', 'granted', 'asked');
    CREATE INDEX approvals_pending ON approvals (account) WHERE state = 'pending';`,
+  `CREATE TABLE policy_revisions (
+     id TEXT PRIMARY KEY,
+     files TEXT NOT NULL CHECK (json_type(files) = 'array'),
+     settings TEXT NOT NULL,
+     retired INTEGER NOT NULL DEFAULT 0
+   ) STRICT, WITHOUT ROWID;
+   CREATE TABLE policy_changes (
+     seq INTEGER PRIMARY KEY AUTOINCREMENT,
+     revision TEXT NOT NULL REFERENCES policy_revisions (id),
+     before TEXT,
+     kind TEXT NOT NULL CHECK (kind IN ('load', 'rollback')),
+     changed_by TEXT NOT NULL,
+     at_ms INTEGER NOT NULL,
+     reason TEXT
+   ) STRICT;`,
 ];
 
 /** Counts a kind of change after which a credential that was good may be none, whoever makes it. */

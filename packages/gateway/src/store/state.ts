@@ -1,7 +1,7 @@
 import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
-import type { Approvals, Containments } from '@sallyport/core';
+import type { Approvals, Containments, Revisions } from '@sallyport/core';
 import { type Accounts, createAccounts } from './accounts.ts';
 import { createApprovalStore } from './approvals.ts';
 import { type AssertionKeys, createAssertionKeys } from './assertion-keys.ts';
@@ -9,6 +9,7 @@ import { createContainments } from './containments.ts';
 import { createIntentStore, endUncertainIntents, type IntentStore } from './intents.ts';
 import { migrate } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
+import { createRevisions } from './revisions.ts';
 import { createRevocations, type RevocationStore } from './revocations.ts';
 import { createTokenStore, createVersion, type TokenStore } from './tokens.ts';
 import { createUpstreamGrants, type UpstreamGrants } from './upstream-grants.ts';
@@ -29,6 +30,8 @@ export interface State {
   readonly approvals: Approvals;
   /** What an operator blocked. */
   readonly containments: Containments;
+  /** Policies as they were and are. */
+  readonly revisions: Revisions;
   /** What statements for services are signed with. */
   readonly assertionKeys: AssertionKeys;
   close(): void;
@@ -81,6 +84,7 @@ export function openState({ path, nowMs }: StateOptions): State {
       intents: createIntentStore({ database, counter, tokens }),
       approvals: createApprovalStore(database),
       containments: createContainments(database),
+      revisions: createRevisions(database),
       assertionKeys: createAssertionKeys(database),
       close,
     };
