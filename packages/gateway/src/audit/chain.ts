@@ -11,6 +11,7 @@ import { createSigner, readVerifierKey, type Signer } from './note.ts';
 import { createRetention, type Retention, type RetentionRules, retainedThrough } from './retention.ts';
 import { format, genesisHash, type Row, rowColumns, rowHash, tables } from './row.ts';
 import { type AuditKeys, createArgumentsHash, createSealer } from './seal.ts';
+import { createSearchIndex } from './sqlite-index.ts';
 import { levelsApart, nodesIn } from './tree.ts';
 
 /** Where a log is and what it takes to write it. */
@@ -39,6 +40,8 @@ export interface Chain {
   erase(erasure: Erasure, nowMs: number): number;
   /** Takes out what was kept long enough. */
   readonly retention: Retention;
+  /** Indexes a few rows for searching; says whether there are more. */
+  index(): boolean;
   /** Closes the database. The checkpoint file is not this one's business. */
   close(): void;
 }
@@ -81,7 +84,7 @@ export function openChain(settings: ChainSettings): Chain {
     const signer = createSigner(identity.origin, keys.signing);
     const end = adoptTail(db, { ...identity, path, verifierKey: signer.verifierKey });
     const dataKeys = openDataKeys(path, keys.seal);
-    return createChain({ ...settings, db, lock, dataKeys, end, origin: identity.origin, signer });
+    return createChain({ ...settings, ...identity, db, lock, dataKeys, end, signer });
   } catch (error) {
     db.close();
     lock.close();
@@ -98,18 +101,18 @@ interface End extends Mark {
   readonly tree: Frontier;
 }
 
-interface Parts {
+interface Parts extends Identity {
   readonly db: DatabaseSync;
   readonly lock: DatabaseSync;
   readonly keys: AuditKeys;
   readonly dataKeys: DataKeys;
   readonly end: End;
-  readonly origin: string;
   readonly signer: Signer;
   readonly retention?: RetentionRules;
 }
 
-function createChain({ db, lock, keys, dataKeys, end: start, origin, signer, retention = {} }: Parts): Chain {
+function createChain(parts: Parts): Chain {
+  const { db, lock, keys, dataKeys, origin, signer, retention = {} } = parts;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const insert = db.prepare(`INSERT INTO audit (${rowColumns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
@@ -117,7 +120,8 @@ function createChain({ db, lock, keys, dataKeys, end: start, origin, signer, ret
   const insertCheckpoint = db.prepare('INSERT OR REPLACE INTO checkpoints (size, note) VALUES (?, ?)');
   const seal = createSealer(dataKeys.keyFor);
   const hashArguments = createArgumentsHash(keys.argumentHash);
-  let end = start;
+  const index = createSearchIndex(db, parts.logId);
+  let end = parts.end;
 
   const onNode = (height: number, position: number, node: Uint8Array): void => {
     if (height % levelsApart === 0) insertNode.run(height, position, node);
@@ -160,7 +164,8 @@ function createChain({ db, lock, keys, dataKeys, end: start, origin, signer, ret
   };
   return {
     commit: commitAll,
-    retention: createRetention({ db, dataKeys, rules: retention, commit: (cells) => commitAll([cells]) }),
+    retention: createRetention({ db, dataKeys, index, rules: retention, commit: (cells) => commitAll([cells]) }),
+    index: () => index.run(end.seq),
     seq: () => end.seq,
     checkpoint: (timeMs, closed) =>
       signer.sign(checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed })),

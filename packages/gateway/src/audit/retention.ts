@@ -3,7 +3,8 @@ import type { DatabaseSync } from 'node:sqlite';
 import { auditSchemaVersion, type CallId } from '@sallyport/core';
 import type { DataKeys } from './data-keys.ts';
 import { type Cell, cellsPerEntry } from './entry.ts';
-import { columnsOf, type Retained, type StoredRecord } from './row.ts';
+import { columnsOf, type Retained, retentionName, type StoredRecord } from './row.ts';
+import type { SearchIndex } from './sqlite-index.ts';
 
 /** How long what is kept, in milliseconds. Absent: for ever. */
 export interface RetentionRules {
@@ -26,12 +27,11 @@ export interface Retention {
 export interface RetentionParts {
   readonly db: DatabaseSync;
   readonly dataKeys: Pick<DataKeys, 'countBefore' | 'eraseBefore'>;
+  /** Told before rows are emptied. */
+  readonly index: Pick<SearchIndex, 'forget'>;
   readonly rules: RetentionRules;
   readonly commit: (cells: readonly Cell[]) => void;
 }
-
-/** The tool that retention is on record as. */
-const retentionName = 'sallyport.retention';
 
 /** So many rows at most are looked at, or emptied, while records wait. */
 const rowsAtOnce = 1000;
@@ -41,12 +41,12 @@ export function retainedThrough(db: DatabaseSync, signed: number): number {
   // By the tool, for there is an index. What callers ask for by this name has no such member.
   const sql =
     "SELECT max(iif(json_valid(record), json_extract(record, '$.retention.through'), 0)) AS through FROM audit";
-  const found = db.prepare(`${sql} WHERE tool = ? AND seq <= ?`).get(retentionName, signed);
+  const found = db.prepare(`${sql} WHERE tool = '${retentionName}' AND seq <= ?`).get(signed);
   return Number(found?.through ?? 0);
 }
 
 /** Makes what `Retention` says. */
-export function createRetention({ db, dataKeys, rules, commit }: RetentionParts): Retention {
+export function createRetention({ db, dataKeys, index, rules, commit }: RetentionParts): Retention {
   const dueRows = db.prepare('SELECT seq, time_ms FROM audit WHERE seq > ? ORDER BY seq LIMIT ?');
   let announced = retainedThrough(db, Number.MAX_SAFE_INTEGER);
   let emptied = lastEmpty(db);
@@ -74,6 +74,7 @@ export function createRetention({ db, dataKeys, rules, commit }: RetentionParts)
       const isMore = announce(nowMs);
       const to = Math.min(announced, emptied + rowsAtOnce);
       if (to > emptied && retainedThrough(db, signed) >= to) {
+        index.forget(emptied, to);
         empty(db, emptied, to);
         emptied = to;
       }

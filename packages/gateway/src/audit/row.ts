@@ -1,7 +1,7 @@
 import { hash } from 'node:crypto';
 import type { AuditRecord, RefusalCount } from '@sallyport/core';
 import { leafHash } from './merkle.ts';
-import { treeTables } from './tree.ts';
+import { indexTables, treeTables } from './tree.ts';
 
 /** Everything the log can hold. */
 export type Loggable = AuditRecord | RefusalCount;
@@ -49,6 +49,9 @@ export interface Row extends Columns {
 /** What of the caller's own words is kept at most, in UTF-16 units: names and headers can be as long as a request. */
 export const maxNameLength = 256;
 
+/** The tool that retention is on record as. */
+export const retentionName = 'sallyport.retention';
+
 /** The version of the layout and of what is hashed. */
 export const format = 2;
 
@@ -56,8 +59,8 @@ export const format = 2;
  * The layout of the database. `meta` holds one row: the random id that ties the first row to this log, the name under which its
  * checkpoints are signed, and the public half of the key that signs them.
  *
- * Call and trace ids are random: indexes of their own would touch a page for each record and double the cost of
- * writing. They ride along in the index by time, which grows at its end, and are found by reading through that.
+ * Indexes are only what grows at its end: what records are otherwise searched by is in the search index (`segment.ts`), which
+ * is made of many records at once. Logs that were begun before there was one have indexes by subject and tool besides.
  */
 export const tables = `
 CREATE TABLE IF NOT EXISTS meta (
@@ -81,10 +84,9 @@ CREATE TABLE IF NOT EXISTS audit (
   prev_hash BLOB NOT NULL,
   hash BLOB NOT NULL
 ) STRICT;
-CREATE INDEX IF NOT EXISTS audit_time ON audit (time_ms, call_id, trace_id);
-CREATE INDEX IF NOT EXISTS audit_subject ON audit (subject, seq);
-CREATE INDEX IF NOT EXISTS audit_tool ON audit (tool, seq);
-${treeTables}`;
+CREATE INDEX IF NOT EXISTS audit_time ON audit (time_ms);
+CREATE INDEX IF NOT EXISTS audit_tool ON audit (seq) WHERE tool = '${retentionName}';
+${treeTables}${indexTables}`;
 
 /** All columns of a row, in the order of the table. */
 export const rowColumns =

@@ -46,6 +46,8 @@ export async function startWriter(
     if (message.kind === 'checkpoint-failed')
       log.error({ detail: message.message }, 'an audit checkpoint could not be written');
     if (message.kind === 'retention-failed') log.error({ detail: message.message }, 'audit retention failed');
+    if (message.kind === 'index-failed')
+      log.error({ detail: message.message }, 'audit records could not be indexed: searching them takes longer');
     if (message.kind === 'erased') onErased(message);
     if (message.kind !== 'done') return;
     inARow = 0;

@@ -18,6 +18,17 @@ CREATE TABLE IF NOT EXISTS nodes (
 CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT NULL) STRICT;
 `;
 
+/** Where the search index of a log is. */
+export const indexTables = `
+CREATE TABLE IF NOT EXISTS segments (
+  segment INTEGER PRIMARY KEY,
+  min_ms INTEGER NOT NULL,
+  max_ms INTEGER NOT NULL,
+  directory BLOB NOT NULL
+) STRICT;
+CREATE TABLE IF NOT EXISTS postings (chunk INTEGER PRIMARY KEY, postings BLOB NOT NULL) STRICT;
+`;
+
 /** Reads nodes of the log's tree. @throws Error for nodes that are not there (yet). */
 export function nodesIn(db: DatabaseSync): NodeOf {
   const leaf = db.prepare('SELECT hash FROM audit WHERE seq = ?');

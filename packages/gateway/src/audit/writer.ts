@@ -21,7 +21,7 @@ export type FromWriter =
   | { readonly kind: 'unready'; readonly message: string; readonly findings?: readonly Finding[] }
   | { readonly kind: 'done'; readonly done: PerLane; readonly seq: number; readonly failed?: string }
   | { readonly kind: 'erased'; readonly id: number; readonly keys: number; readonly failed?: string }
-  | { readonly kind: 'checkpoint-failed' | 'retention-failed'; readonly message: string }
+  | { readonly kind: 'checkpoint-failed' | 'retention-failed' | 'index-failed'; readonly message: string }
   | { readonly kind: 'closed' };
 
 /** At most so many messages in one transaction, so that acknowledgements keep flowing. */
@@ -152,6 +152,31 @@ function keepRetention(chain: Chain, checkpoints: ReturnType<typeof createCheckp
   return () => clearTimeout(timer);
 }
 
+/** Indexes what was written, a little at a time, whenever there is nothing to write. */
+function keepIndex(chain: Chain): { readonly touch: () => void; readonly stop: () => void } {
+  let timer: NodeJS.Immediate | undefined;
+  let stopped = false;
+  const look = (): void => {
+    timer = undefined;
+    try {
+      if (chain.index()) touch();
+    } catch (error) {
+      // It is tried again with the next records; without it searching takes longer.
+      say({ kind: 'index-failed', message: String(error) });
+    }
+  };
+  const touch = (): void => {
+    if (!stopped) timer ??= setImmediate(look);
+  };
+  return {
+    touch,
+    stop: () => {
+      stopped = true;
+      if (timer !== undefined) clearImmediate(timer);
+    },
+  };
+}
+
 /** Destroys keys: what has been acknowledged is sealed with them, and what comes gets others. */
 function erase(chain: Chain, { id, erasure }: Extract<ToWriter, { kind: 'erase' }>): void {
   try {
@@ -168,8 +193,10 @@ async function serve(settings: ChainSettings): Promise<void> {
   await syncFolder(settings.path);
   await checkpoints.open();
   const stopRetention = keepRetention(chain, checkpoints);
+  const index = keepIndex(chain);
   const finish = async (): Promise<void> => {
     stopRetention();
+    index.stop();
     await checkpoints.close().catch(sayFailed);
     chain.close();
     say({ kind: 'closed' });
@@ -181,8 +208,12 @@ async function serve(settings: ChainSettings): Promise<void> {
     if (appends.length > 0) commit(chain, sync, appends);
     for (const message of messages) if (message.kind === 'erase') erase(chain, message);
     if (messages.at(-1)?.kind === 'close') void finish();
-    else checkpoints.touch();
+    else {
+      checkpoints.touch();
+      index.touch();
+    }
   });
+  index.touch();
   say({ kind: 'ready', seq: chain.seq() });
 }
 
