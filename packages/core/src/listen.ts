@@ -15,6 +15,8 @@ import type { Trail } from './trail.ts';
 /** The verb `listen`: tells of changes until the caller, or what lets it in, is gone. */
 export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trail): Promise<Answered<Subscription>> {
   const principal = await identify(stages, call, trail);
+  trail.stage = 'entitle';
+  refuseContained(stages, principal);
   trail.stage = 'resolve';
   const watched = await watchable(stages, call, principal);
   const news = createListNews(stages, call);
@@ -27,6 +29,7 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
   const recheck = (allowed: (now: Principal) => void | Promise<void>): void => {
     Promise.resolve(call)
       .then(stages.authenticate)
+      .then((now) => refuseContained(stages, now))
       .then(allowed, (error: unknown) => {
         if (!isOver(error)) return;
         close();
@@ -64,6 +67,12 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
     told.flatMap((one) => (one.kind === kind ? [one.kind === 'resource' ? one.uri : one.taskId] : []));
   const account = accountKey(principal);
   return { kind: 'answered', content: { close, account, resourceUris: named('resource'), taskIds: named('task') } };
+}
+
+/** Whoever may be told nothing at all hears nothing, and its stream ends. */
+function refuseContained({ isContained }: Stages, principal: Principal): Principal {
+  if (isContained?.(principal) === true) throw new GatewayError('contained');
+  return principal;
 }
 
 /** What was begun ends where it cannot be finished. */

@@ -40,6 +40,8 @@ export interface Answer {
   readonly redacted?: Redactions;
   /** Whose answer it is; dispatch writes it down. */
   readonly service?: string;
+  /** Of `input_required`: fires when the call is contained while its caller is asked. Whoever asks stops asking then. */
+  readonly contained?: CancelSignal;
 }
 
 /** A page of a caller's view. */

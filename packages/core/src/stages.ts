@@ -28,6 +28,8 @@ export interface Stages {
   readonly toolOfTask: (principal: Principal, taskId: string) => string | undefined;
   /** Scopes and containment. Returns the refusal, so that lists and calls ask the same question. */
   readonly entitle: (principal: Principal, target: Target) => GatewayError | undefined;
+  /** Whether nothing at all is left for this principal to be told. Absent: there always is something. */
+  readonly isContained?: (principal: Principal) => boolean;
   readonly rate: (call: Call, principal: Principal, target: Target) => Awaitable<void>;
   /** Charges a refusal at `resolve` or `entitle` to a budget of its own; returns what to refuse with. */
   readonly rateDenied: (principal: Principal, refusal: GatewayError) => Awaitable<GatewayError>;

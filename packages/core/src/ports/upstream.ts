@@ -54,6 +54,8 @@ export interface Hop {
   readonly assertion?: (request: { readonly method: string; readonly body?: string | undefined }) => Promise<string>;
   readonly trace: TraceContext;
   readonly signal: CancelSignal;
+  /** Fires when the call is contained, also while its caller is asked something and nobody waits. Absent: it never is. */
+  readonly contained?: CancelSignal;
   readonly transport: Origin['transport'];
   readonly era: Origin['era'];
   /** Whom the service may ask, and what about; `conversation` is always there. */

@@ -25,17 +25,19 @@ export async function askClient(request: McpRequest, { call, outcome }: Asked): 
   const signal = AbortSignal.any([exchange.signal, AbortSignal.timeout(longestMs)]);
   let current = outcome;
   for (let round = 0; round < maxRounds && isQuestion(current); round++) {
-    const { requestState, questions } = readQuestions(request, current.content);
+    const { content } = current;
+    const standing = unlessContained(signal, content);
+    const { requestState, questions } = readQuestions(request, content);
     const state = requestState === undefined ? {} : { requestState };
     try {
-      const inputResponsesText = await answersTo(request, questions, signal);
+      const inputResponsesText = await answersTo(request, questions, standing);
       const retry = { ...state, ...(questions.length > 0 && { inputResponsesText }) };
       current = await deps.pipeline.invoke(request.callAfter(call, { ...call.request, retry }));
     } catch (thrown) {
       // Whatever waits for the answers at the service must hear that there will be none.
       const last = request.callAfter(call, { ...call.request, retry: state });
       if (requestState !== undefined) await deps.pipeline.invoke({ ...last, signal: AbortSignal.abort(cancelled()) });
-      return { kind: 'refused', error: unansweredBecause(thrown, exchange.signal) };
+      return { kind: 'refused', error: unansweredBecause(thrown, exchange.signal, content) };
     }
   }
   if (!isQuestion(current)) return current;
@@ -112,8 +114,18 @@ function cancelled(): GatewayError {
   return new GatewayError('cancelled');
 }
 
-function unansweredBecause(thrown: unknown, gone: AbortSignal): GatewayError {
+/** Nobody is asked for a call that is contained. */
+function unlessContained(signal: AbortSignal, { contained }: Answer): AbortSignal {
+  if (contained === undefined) return signal;
+  const ending = new AbortController();
+  contained.addEventListener('abort', () => ending.abort(contained.reason), { once: true });
+  if (contained.aborted) ending.abort(contained.reason);
+  return AbortSignal.any([signal, ending.signal]);
+}
+
+function unansweredBecause(thrown: unknown, gone: AbortSignal, { contained }: Answer): GatewayError {
   if (gone.aborted) return cancelled();
+  if (contained?.aborted === true) return new GatewayError('contained');
   if (thrown instanceof GatewayError) return thrown;
   const isLate = thrown instanceof Error && thrown.name === 'TimeoutError';
   return new GatewayError(isLate ? 'upstream_timeout' : 'client_cannot', {}, { cause: thrown });

@@ -88,6 +88,7 @@ async function callLegacy(departure: Leased, parking: Parking, waiting: Waiting)
   return parking.begin({
     owner,
     waiting,
+    contained: hop.contained,
     mayAsk(question) {
       const text = asResult(question);
       return undeclared(text, capabilitiesText) === undefined && isHarmless(text);

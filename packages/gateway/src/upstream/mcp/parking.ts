@@ -1,5 +1,5 @@
 import { randomBytes } from 'node:crypto';
-import { GatewayError, type JsonText } from '@sallyport/core';
+import { type CancelSignal, GatewayError, type JsonText } from '@sallyport/core';
 import { parkedPrefix } from '../sealing.ts';
 import type { Question, ServerAnswer } from './conversation.ts';
 import {
@@ -31,6 +31,8 @@ export interface AskingCall {
   /** Whether the client can be asked this. */
   readonly mayAsk: (question: Question) => boolean;
   readonly waiting: Waiting;
+  /** Ends the call also while nobody waits for it. */
+  readonly contained?: CancelSignal | undefined;
 }
 
 /** The caller's answers to what it was asked. */
@@ -98,6 +100,15 @@ export function createParking(options: ParkingOptions): Parking {
     return { kind: 'asks', text: questionsText(run, state) as JsonText };
   };
 
+  const forget = (run: Run, reason: unknown): void => {
+    for (const [state, each] of parked) {
+      if (each.run !== run) continue;
+      parked.delete(state);
+      clearTimeout(each.clock);
+    }
+    endRun(run, reason);
+  };
+
   const wait = async (run: Run, waiting: Waiting): Promise<Came> => {
     await untilSomething(run, waiting);
     const { outcome } = run;
@@ -107,8 +118,9 @@ export function createParking(options: ParkingOptions): Parking {
   };
 
   return {
-    begin({ owner, start, mayAsk, waiting }) {
+    begin({ owner, start, mayAsk, waiting, contained }) {
       const run = createRun(owner, nowMs() + longestMs);
+      contained?.addEventListener('abort', () => forget(run, contained.reason), { once: true });
       startRun(run, () => start(hooksOf(run, waiting, mayAsk)));
       return wait(run, waiting);
     },
