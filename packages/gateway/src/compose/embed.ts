@@ -48,6 +48,8 @@ export interface GatewayOptions extends ExtraKinds {
   readonly trustedProxies?: readonly string[];
   /** Default: 4 MiB. */
   readonly maxRequestBytes?: number;
+  /** The longest that a caller is kept while its call waits for an approval, in milliseconds. Default: 20 seconds. */
+  readonly approvalWaitMs?: number;
   /** Default: warnings and errors to standard error, as JSON lines. */
   readonly log?: Logger;
 }
@@ -62,6 +64,7 @@ export interface Gateway extends Embedded {
   close(): Promise<void>;
 }
 
+const defaultApprovalWaitMs = 20_000;
 const fourMebibytes = 4 * 1024 * 1024;
 
 /** Makes a gateway for a program to hold: the same stages, in the same order, as `sallyport serve`. */
@@ -77,6 +80,7 @@ export function createGateway(options: GatewayOptions): Gateway {
   const plane = createPlane({ ...options, record, sealing, nowMs, log }, settings);
   const deps = transportDeps(plane, {
     ...{ registry, log, nowMs, sealer },
+    waitMs: () => options.approvalWaitMs ?? defaultApprovalWaitMs,
     maxRequestBytes: options.maxRequestBytes ?? fourMebibytes,
     trustedProxies: options.trustedProxies ?? [],
   });

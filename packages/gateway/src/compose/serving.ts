@@ -5,6 +5,7 @@ import { entryText } from '../catalog/entry-text.ts';
 import type { Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
+import { createPatience } from '../transport/waiting.ts';
 import type { IdentityFacts } from './identity.ts';
 import type { Plane } from './plane.ts';
 import { version } from './version.ts';
@@ -24,6 +25,8 @@ export interface ServingOptions {
   readonly newTrace?: TransportDeps['newTrace'] | undefined;
   readonly publicUrl?: string | undefined;
   readonly serverCards?: boolean;
+  /** The longest that a caller is kept while its call waits for somebody, in milliseconds. Default: 20 seconds. */
+  readonly waitMs?: (() => number) | undefined;
   /** Default: nobody is told of authorization servers, and certificates say nothing. */
   readonly identity?: IdentityFacts;
 }
@@ -51,6 +54,7 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
     sealer,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     serverCards: options.serverCards ?? false,
+    ...(options.waitMs && { patience: createPatience(options.waitMs) }),
     ...options.identity,
   };
 }

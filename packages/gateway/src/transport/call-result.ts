@@ -2,6 +2,7 @@ import { type Answer, type Code, everything, type GatewayError, type JsonText, t
 import { isJsonObject, type JsonValue, metaKeys, rewriteResult } from '@sallyport/protocol';
 import { namingAt } from './mcp-naming.ts';
 import { refusalText } from './refusal.ts';
+import { comeBackText } from './waiting.ts';
 
 /** Services read one message per line, and outside strings white space is all a newline can be. */
 export function singleLine(json: string): JsonText {
@@ -20,7 +21,7 @@ export function namedInFull<Named extends Outcome<Answer>>(outcome: Named, metho
 export function callResult(outcome: Outcome<Pick<Answer, 'text' | 'shape' | 'resultType'>>): string {
   if (outcome.kind === 'answered') return answerResult(outcome.content);
   if (outcome.kind === 'suspended') {
-    return errorResult(`This call waits: ${outcome.reason}`, { [metaKeys.question]: outcome.question });
+    return errorResult(comeBackText(outcome), { [metaKeys.question]: outcome.question });
   }
   const { error } = outcome;
   const { intent, issues = [] } = error.details;

@@ -12,6 +12,7 @@ import type {
 } from '@sallyport/core';
 import type { JsonObject, JsonValue, ServerInfo, TraceContext } from '@sallyport/protocol';
 import type { Logger } from 'pino';
+import type { Patience } from './waiting.ts';
 
 /** Whether the gateway can serve, and what else is worth telling to whoever asks. */
 export interface Readiness {
@@ -95,6 +96,8 @@ export interface TransportDeps {
   readonly publicUrl?: string;
   /** Exchanges tokens at `/oauth/token` (RFC 8693). Absent: there is no such path. */
   readonly exchangeToken?: (request: TokenRequest) => Promise<TokenAnswer>;
+  /** How long callers are kept waiting for what their calls wait for. Default: 20 seconds at a time. */
+  readonly patience?: Patience;
   /** Whether server cards and the AI catalog are served (experimental). Default: not. */
   readonly serverCards?: boolean;
 }

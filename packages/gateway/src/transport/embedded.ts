@@ -11,6 +11,7 @@ import {
   type Progress,
   type Prompt,
   type Resource,
+  type Suspended,
   type Target,
   type Tool,
   toolCall,
@@ -20,8 +21,9 @@ import { callResult, namedInFull } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
 import { remoteUri } from './mcp-naming.ts';
 import { unreadable } from './mcp-read.ts';
-import { type Reception, toCall } from './reception.ts';
+import { callAgain, type Reception, toCall } from './reception.ts';
 import { readToolResult } from './tool-result.ts';
+import { hold } from './waiting.ts';
 
 /** Whose call it is: a token like any caller's, or what the program that embeds the gateway vouches for. */
 export type EmbeddedCaller =
@@ -44,8 +46,10 @@ export interface EmbeddedResult {
   readonly isError: boolean;
   /** What kind of failure. */
   readonly code?: Code;
-  /** The call waits for somebody: what to ask about it by. */
+  /** The call waits for somebody: what to ask about it by. The same call, made again, goes through once it is granted. */
   readonly question?: string;
+  /** What else is known of that. */
+  readonly waiting?: Pick<Suspended, 'reason' | 'expiresAtMs' | 'settled'>;
   readonly traceId: string;
 }
 
@@ -53,6 +57,8 @@ export interface EmbeddedResult {
 export interface EmbeddedOptions {
   readonly signal?: AbortSignal;
   readonly timeoutMs?: number;
+  /** How long a call that waits for somebody is kept, and made again when it is time. Default: not at all. */
+  readonly waitMs?: number;
   readonly traceparent?: string;
 }
 
@@ -151,9 +157,14 @@ async function invoke(
   if (argumentsText instanceof GatewayError) {
     throw (await deps.pipeline.decline(toCall(deps, reception, { verb: 'unreadable', error: argumentsText }))).error;
   }
-  const { timeoutMs } = caller;
+  const { timeoutMs, waitMs } = caller;
   const asked = { ...request(argumentsText), ...(timeoutMs !== undefined && { timeoutMs }) };
-  const outcome = await deps.pipeline.invoke(toCall(deps, reception, asked));
+  const call = toCall(deps, reception, asked);
+  const first = await deps.pipeline.invoke(call);
+  const again = () => deps.pipeline.invoke(callAgain(deps, reception, call));
+  const { signal } = reception;
+  const isKept = first.kind === 'suspended' && waitMs !== undefined;
+  const outcome = isKept ? await hold({ waiting: first, again, ms: waitMs, signal }) : first;
   if (outcome.kind === 'refused') throw outcome.error;
   return { outcome: namedInFull(outcome, asked.method), traceId: reception.callId };
 }
@@ -185,8 +196,16 @@ function resultOf({ outcome, traceId }: Invoked, { text, code, message }: Read):
     result: isError ? message : JSON.parse(text),
     isError,
     ...(code !== undefined && { code }),
-    ...(outcome.kind === 'suspended' && { code: 'failed_precondition' as const, question: outcome.question }),
+    ...(outcome.kind === 'suspended' && waitingFacts(outcome)),
     traceId,
+  };
+}
+
+function waitingFacts({ question, reason, expiresAtMs, settled }: Suspended) {
+  return {
+    code: 'failed_precondition' as const,
+    question,
+    waiting: { reason, ...(expiresAtMs !== undefined && { expiresAtMs }), ...(settled && { settled }) },
   };
 }
 

@@ -6,6 +6,7 @@ import { remoteUri } from './mcp-naming.ts';
 import { answerOutcome } from './mcp-outcome.ts';
 import type { McpAnswer, McpRequest } from './mcp-request.ts';
 import { tellingOf } from './mcp-tell.ts';
+import { waitForCall } from './mcp-wait.ts';
 
 /** What a request is for, in the pipeline's words. */
 type Named = Pick<InvokeRequest, 'method' | 'capability' | 'name' | 'argumentsText'>;
@@ -77,7 +78,8 @@ async function answerInvoke(request: McpRequest, named: Named): Promise<McpAnswe
     client: clientOf(request),
   });
   try {
-    const outcome = await deps.pipeline.invoke(call);
+    const came = await deps.pipeline.invoke(call);
+    const outcome = came.kind === 'suspended' ? await waitForCall(request, { call, waiting: came }) : came;
     const isAsking = era === 'legacy' && outcome.kind === 'answered' && outcome.content.resultType === 'input_required';
     return answerOutcome(request, isAsking ? await askClient(request, { call, outcome }) : outcome);
   } finally {

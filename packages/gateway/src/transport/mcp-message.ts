@@ -3,7 +3,6 @@ import {
   createResultStamp,
   type Era,
   errorMessage,
-  formatTraceparent,
   isJsonObject,
   legacyRevisions,
   metaKeys,
@@ -27,7 +26,7 @@ import {
 } from './mcp-read.ts';
 import type { McpAnswer, McpExchange, McpReceived, McpRequest } from './mcp-request.ts';
 import { answerSubscribe, answerUnsubscribe } from './mcp-subscribe.ts';
-import { type Reception, toCall } from './reception.ts';
+import { callAgain, type Reception, toCall } from './reception.ts';
 import { refusalCode, refusalData, refusalHeaders, refusalStatus, refusalText, traceIdHeader } from './refusal.ts';
 import { maxCapabilitiesLength } from './session-state.ts';
 
@@ -156,11 +155,7 @@ async function serve(received: Received, read: ReadableRequest, stamp: ResultSta
   return serveMethod({
     ...received,
     ...{ era, request: message, json, params, paramHeaders, stamp },
-    callAfter: ({ trace }, request) => {
-      const { tracestate } = reception;
-      const again = { ...reception, callId: deps.newCallId(), traceparent: formatTraceparent(trace), tracestate };
-      return toCall(deps, again, request);
-    },
+    callAfter: (earlier, request) => callAgain(deps, reception, { ...earlier, request }),
     answer: (resultText, more) => ({
       status: 200,
       headers: more === undefined ? headers : { ...headers, ...more },

@@ -15,6 +15,7 @@ import { callResult } from './call-result.ts';
 import { isListedWrapped } from './mcp-list.ts';
 import { namingAt } from './mcp-naming.ts';
 import type { McpAnswer, McpRequest, WireError } from './mcp-request.ts';
+import { comeBackText } from './waiting.ts';
 
 /** Turns how a call ended into what its caller's protocol has for that. */
 export function answerOutcome(request: McpRequest, outcome: Outcome<Answer>): McpAnswer {
@@ -98,9 +99,11 @@ function serverError({ era, endpoint }: McpRequest, { text, status, service }: A
 
 const internalError = -32603;
 
-function suspendedError({ reason, question }: Suspended, traceId: string): WireError {
-  const data = { code: 'failed_precondition', reason: 'suspended', retryable: true, traceId, question };
-  return { status: 409, text: JSON.stringify({ code: 409, message: `This call waits: ${reason}`, data }) };
+function suspendedError(waiting: Suspended, traceId: string): WireError {
+  const { question, expiresAtMs } = waiting;
+  const expiresAt = expiresAtMs === undefined ? {} : { expiresAt: new Date(expiresAtMs).toISOString() };
+  const data = { code: 'failed_precondition', reason: 'suspended', retryable: true, traceId, question, ...expiresAt };
+  return { status: 409, text: JSON.stringify({ code: 409, message: comeBackText(waiting), data }) };
 }
 
 function objectOf(value: JsonValue): JsonObject {

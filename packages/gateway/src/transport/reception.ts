@@ -8,6 +8,7 @@ import {
   type Presented,
   type WireFacts,
 } from '@sallyport/core';
+import { formatTraceparent } from '@sallyport/protocol';
 import type { TransportDeps } from './deps.ts';
 
 /** How one message came in: the facts of a call that are the transport's to know. */
@@ -48,4 +49,15 @@ export function toCall<Request extends AnyRequest>(
     signal,
     receivedBytes,
   };
+}
+
+/** The call of a request that goes on where an earlier one of the same reception ended: another call in the same trace. */
+export function callAgain<Request extends AnyRequest>(
+  deps: TransportDeps,
+  reception: Reception,
+  { trace, request }: Call<Request>,
+): Call<Request> {
+  const { tracestate } = reception;
+  const again = { ...reception, callId: deps.newCallId(), traceparent: formatTraceparent(trace), tracestate };
+  return toCall(deps, again, request);
 }

@@ -7,7 +7,7 @@ export const traceIdHeader = 'Mcp-Trace-Id';
 
 /** What programs need of a refusal beside its message. Nothing in it depends on what exists. */
 export function refusalData(error: GatewayError, callId: string): JsonObject {
-  const { scopes, intent, retryAfterMs, issues, supported, requested, requiredCapabilities } = error.details;
+  const { scopes, intent, approval, retryAfterMs, issues, supported, requested, requiredCapabilities } = error.details;
   return {
     code: error.code,
     reason: error.reason,
@@ -15,6 +15,7 @@ export function refusalData(error: GatewayError, callId: string): JsonObject {
     traceId: callId,
     ...(scopes && { scopes }),
     ...(intent !== undefined && { intent }),
+    ...(approval !== undefined && { approval }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(issues && { issues }),
     ...(supported && { supported }),

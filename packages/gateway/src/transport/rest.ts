@@ -1,4 +1,12 @@
-import { type Code, GatewayError, type InvokeRequest, toolCall } from '@sallyport/core';
+import {
+  type Answer,
+  type Code,
+  GatewayError,
+  type InvokeRequest,
+  type Outcome,
+  type Suspended,
+  toolCall,
+} from '@sallyport/core';
 import { type Envelope, isJsonObject, memberText, parseStrict } from '@sallyport/protocol';
 import { callResult, namedInFull, singleLine } from './call-result.ts';
 import type { TransportDeps } from './deps.ts';
@@ -6,12 +14,22 @@ import { type BodyLimits, readBody } from './http-body.ts';
 import { bodyProblem, linger } from './http-request.ts';
 import type { HttpExchange } from './http-response.ts';
 import { unreadable } from './mcp-read.ts';
-import { toCall } from './reception.ts';
+import { callAgain, toCall } from './reception.ts';
 import { traceIdHeader } from './refusal.ts';
 import { restEntry } from './rest-entry.ts';
-import { declineRest, listOrRefuse, malformed, queryOf, receiveRest, refuseRest, sendTagged } from './rest-exchange.ts';
+import {
+  declineRest,
+  listOrRefuse,
+  malformed,
+  queryOf,
+  type RestExchange,
+  receiveRest,
+  refuseRest,
+  sendTagged,
+} from './rest-exchange.ts';
 import { nextCursorOf, pageOf, staleness } from './rest-list.ts';
 import { readToolResult } from './tool-result.ts';
+import { hold } from './waiting.ts';
 
 /** The plain JSON face, for scripts and for programs that speak no MCP. */
 export interface Rest {
@@ -57,15 +75,18 @@ async function callTool(deps: TransportDeps, http: HttpExchange, limits: BodyLim
     if (body.kind === 'too-large' || body.kind === 'too-many') linger(http);
     return;
   }
-  const outcome = await deps.pipeline.invoke(toCall(deps, reception, asked));
+  const wait = waitOf(request.headers.prefer);
+  const outcome = await invokePatiently(exchange, asked, wait);
   if (outcome.kind === 'refused') return refuseRest(exchange, outcome.error);
 
-  const headers = { 'Content-Type': 'application/json', [traceIdHeader]: callId };
+  const headers = {
+    'Content-Type': 'application/json',
+    [traceIdHeader]: callId,
+    ...(wait !== undefined && { 'Preference-Applied': `wait=${wait}` }),
+  };
   const result = readToolResult(callResult(namedInFull(outcome, asked.method)));
   if (outcome.kind === 'suspended') {
-    const error = { code: 'failed_precondition', reason: 'suspended', message: result.message, retryable: true };
-    const suspended = { error: { ...error, trace_id: callId, question: outcome.question } };
-    responder.send({ status: 409, headers, body: JSON.stringify(suspended) });
+    responder.send(waitingAnswer(deps, { waiting: outcome, headers, callId, message: result.message }));
   } else if (result.code !== undefined) {
     const { code, message } = result;
     const error = { code, reason: 'tool_error', message, retryable: isRetryable(code), trace_id: callId };
@@ -73,6 +94,52 @@ async function callTool(deps: TransportDeps, http: HttpExchange, limits: BodyLim
   } else {
     responder.send({ status: 200, headers, body: `{"result":${result.text},"trace_id":${JSON.stringify(callId)}}` });
   }
+}
+
+/** Makes a call, and goes on with it for as long as its caller is willing to wait where it waits for somebody. */
+async function invokePatiently(
+  { deps, reception }: RestExchange,
+  asked: InvokeRequest,
+  wait: number | undefined,
+): Promise<Outcome<Answer>> {
+  const call = toCall(deps, reception, asked);
+  const outcome = await deps.pipeline.invoke(call);
+  if (outcome.kind !== 'suspended' || wait === undefined) return outcome;
+  const again = () => deps.pipeline.invoke(callAgain(deps, reception, call));
+  return hold({ waiting: outcome, again, ms: wait * 1000, signal: reception.signal });
+}
+
+interface WaitingAnswer {
+  readonly waiting: Suspended;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly callId: string;
+  readonly message: string;
+}
+
+/** Nothing goes on by itself here, so it is no 202: the same call, made again, is what runs. */
+function waitingAnswer({ nowMs }: TransportDeps, { waiting, headers, callId, message }: WaitingAnswer) {
+  const { question, expiresAtMs } = waiting;
+  const leftMs = expiresAtMs === undefined ? comeBackMs : expiresAtMs - nowMs();
+  const retryAfter = Math.max(1, Math.ceil(Math.min(leftMs, comeBackMs) / 1000));
+  const error = {
+    ...{ code: 'failed_precondition', reason: 'suspended', message, retryable: true },
+    ...{ trace_id: callId, question },
+    ...(expiresAtMs !== undefined && { expires_at: new Date(expiresAtMs).toISOString() }),
+  };
+  return {
+    status: 409,
+    headers: { ...headers, 'Retry-After': String(retryAfter) },
+    body: JSON.stringify({ error }),
+  };
+}
+
+const comeBackMs = 10_000;
+const longestWait = 300;
+
+/** The seconds in `Prefer: wait=20` (RFC 7240 §4.3). What cannot be read is as if it were not there. */
+function waitOf(prefer: string | string[] | undefined): number | undefined {
+  const [, seconds] = /(?:^|,)\s*wait\s*=\s*"?(\d{1,6})"?\s*(?:[,;]|$)/i.exec([prefer ?? ''].flat().join(',')) ?? [];
+  return seconds === undefined ? undefined : Math.min(Number(seconds), longestWait);
 }
 
 function readCall(text: string): InvokeRequest | GatewayError {
