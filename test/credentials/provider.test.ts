@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { decodeJwt, decodeProtectedHeader } from 'jose';
 import { afterEach, describe, expect, it } from 'vitest';
 import { createKeeper } from '../../packages/gateway/src/credentials/keeper.ts';
-import { deriveKey, loadMasterKey } from '../../packages/gateway/src/secrets/index.ts';
+import { gatewayKeys } from '../../packages/gateway/src/index.ts';
 import { createSealer } from '../../packages/gateway/src/secrets/sealed.ts';
 import { openState } from '../../packages/gateway/src/store/index.ts';
 import { type RealProvider, startRealProvider } from './support/provider.ts';
@@ -103,7 +103,7 @@ describe.each(['Bearer', 'DPoP'] as const)('with a real authorization server and
 /** What only somebody with the master key and the database can know. */
 async function steal(world: World): Promise<{ readonly refreshToken: string; readonly clientId: string }> {
   const state = openState({ path: `${world.folder}/.sallyport/state.db`, nowMs: Date.now });
-  const key = deriveKey(loadMasterKey(`${world.folder}/.sallyport-keys/master.key`), 'upstream-grants');
+  const key = gatewayKeys({ masterKeyFile: `${world.folder}/.sallyport-keys/master.key` }).of('upstream-grants');
   const sealer = createSealer(key, Date.now);
   const grant = await createKeeper({ store: state.grants, sealer, nowMs: Date.now }).find('[null,"alice"]', 'tickets');
   const client = state.grants.findClient('tickets', grant?.stored.issuer ?? '', grant?.redirectUri ?? '');

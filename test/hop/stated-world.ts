@@ -5,12 +5,12 @@ import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditRecord } from '@sallyport/core';
-import { dataPaths, loadConfig, loadMasterKey, type RunningGateway, startGateway } from '@sallyport/gateway';
+import { dataPaths, gatewayKeys, loadConfig, type RunningGateway, startGateway } from '@sallyport/gateway';
 import { type Principal, type Service, type Statement, service } from '@sallyport/kit';
 import { pino } from 'pino';
 import { z } from 'zod';
 import { createKeyRing, type KeyRing } from '../../packages/gateway/src/assertion/index.ts';
-import { createSealer, deriveKey } from '../../packages/gateway/src/secrets/index.ts';
+import { createSealer } from '../../packages/gateway/src/secrets/index.ts';
 import { openState } from '../../packages/gateway/src/store/index.ts';
 
 const log = pino({ level: 'silent' });
@@ -180,7 +180,7 @@ export async function openStatedWorld(tools: object = {}): Promise<StatedWorld> 
   // Until then the keys could not be had, and nobody was believed.
   await listed(gateway, Object.keys(services).length);
   const everything = await gateway.mintRunToken(['*']);
-  const master = deriveKey(loadMasterKey(config.masterKeyFile), 'handles');
+  const master = gatewayKeys(config).of('handles');
   const state = openState({ path: dataPaths(config.data).state, nowMs: Date.now });
   closers.push(() => state.close());
   const call: StatedWorld['call'] = async (tool, input, token = everything) => {

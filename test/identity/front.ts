@@ -1,11 +1,12 @@
+import type { KeyObject } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { AuditRecord } from '@sallyport/core';
 import {
   dataPaths,
+  gatewayKeys,
   loadConfig,
-  loadMasterKey,
   mintCredential,
   type RunningGateway,
   startGateway,
@@ -15,7 +16,6 @@ import { type Principal, service } from '@sallyport/kit';
 import type { JsonObject } from '@sallyport/protocol';
 import { pino } from 'pino';
 import { z } from 'zod';
-import { deriveKey } from '../../packages/gateway/src/secrets/index.ts';
 import { openState, type State } from '../../packages/gateway/src/store/index.ts';
 
 /** What a call looked like to the service. */
@@ -37,7 +37,7 @@ export interface Front {
   /** Its state database, as another process would open it. */
   readonly state: State;
   /** The key under which it hashes secrets of tokens. */
-  readonly pepper: ReturnType<typeof deriveKey>;
+  readonly pepper: KeyObject;
   /** Takes another configuration while it runs, as when the file is saved. Returns what needs a restart. */
   reload(config: JsonObject): Promise<readonly string[]>;
   close(): Promise<void>;
@@ -83,7 +83,7 @@ export async function openFront(config: JsonObject): Promise<Front> {
   const state = openState({ path: dataPaths(loaded.config.data).state, nowMs: Date.now });
   return {
     ...{ gateway, records, seen, state, origin: new URL(gateway.mcpUrl).origin },
-    pepper: deriveKey(loadMasterKey(loaded.config.masterKeyFile), 'token-pepper'),
+    pepper: gatewayKeys(loaded.config).of('token-pepper'),
     reload: async (laid) => gateway.reload((await load(laid)).config),
     async close() {
       state.close();

@@ -3,7 +3,7 @@ import { chmodSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
 import { DatabaseSync } from 'node:sqlite';
-import { auditKeys, loadMasterKey, openSealed, searchAudit } from '@sallyport/gateway';
+import { auditKeys, gatewayKeys, openSealed, searchAudit } from '@sallyport/gateway';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import {
   type CliProcess,
@@ -221,7 +221,8 @@ describe('token', () => {
   });
 });
 
-const sealOf = (project: string) => auditKeys(loadMasterKey(join(project, '.sallyport-keys/master.key'))).seal;
+const sealOf = (project: string) =>
+  auditKeys(gatewayKeys({ masterKeyFile: join(project, '.sallyport-keys/master.key') })).seal;
 
 describe('audit', () => {
   test('search finds what was refused, tail shows it, export writes NDJSON', async () => {

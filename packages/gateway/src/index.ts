@@ -1,6 +1,7 @@
 export { type AdminTarget, adminCall } from './admin/index.ts';
 export {
   type AuditFilter,
+  type AuditKeys,
   type AuditPage,
   type AuditRow,
   auditVerifierKey,
@@ -25,9 +26,10 @@ export {
 } from './audit/index.ts';
 export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kind.ts';
 export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';
+export { auditKeys, gatewayKeys, type KeyConfig, keyPlaces } from './compose/keys.ts';
 export { type McpServerAddress, mcpRegistry } from './compose/mcp-registry.ts';
 export { type RunningGateway, type StartOptions, startGateway } from './compose/start.ts';
-export { auditKeys, dataPaths, witnessPath } from './compose/stores.ts';
+export { dataPaths, witnessPath } from './compose/stores.ts';
 export { version } from './compose/version.ts';
 export {
   type CommandService,
@@ -51,6 +53,8 @@ export {
 export {
   type AnnounceCredential,
   loadMasterKey,
+  MasterKeyMissing,
+  type MasterPlace,
   mintCredential,
   readCredentialFile,
   writeCredentialFile,

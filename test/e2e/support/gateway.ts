@@ -6,7 +6,7 @@ import {
   auditKeys,
   auditVerifierKey,
   dataPaths,
-  loadMasterKey,
+  gatewayKeys,
   type StoredRecord,
   searchAudit,
   verifyAudit,
@@ -118,7 +118,7 @@ async function follow(program: Program, folder: string): Promise<TestGateway> {
         .filter((record): record is CallRecord => record.kind !== 'refusals')
         .reverse(),
     verify: () => {
-      const keys = auditKeys(loadMasterKey(join(folder, 'data-keys/master.key')));
+      const keys = auditKeys(gatewayKeys({ masterKeyFile: join(folder, 'data-keys/master.key') }));
       return verifyAudit(paths.audit, { keys: [auditVerifierKey(paths.audit, keys)] });
     },
   };

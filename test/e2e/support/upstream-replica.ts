@@ -8,7 +8,7 @@ import type { CallerTarget } from './upstream-callers.ts';
 import { type FaultWorld, listed } from './upstream-world.ts';
 
 /**
- * Starts a second gateway before the same server, with the master key of the first one, so that each opens what the other has
+ * Starts a second gateway before the same server, with the keys of the first one, so that each opens what the other has
  * sealed, and with its accounts as they are now. Resolves with where the server is mounted at it.
  */
 export async function startReplica({ gateway, upstream, token }: FaultWorld): Promise<CallerTarget> {
@@ -16,7 +16,9 @@ export async function startReplica({ gateway, upstream, token }: FaultWorld): Pr
   const data = join(folder, 'data');
   mkdirSync(data, { mode: 0o700 });
   mkdirSync(`${data}-keys`, { mode: 0o700 });
-  copyFileSync(`${gateway.data}-keys/master.key`, `${data}-keys/master.key`);
+  for (const name of ['master.key', 'keyring.json']) {
+    copyFileSync(`${gateway.data}-keys/${name}`, `${data}-keys/${name}`);
+  }
   const accounts = new DatabaseSync(dataPaths(gateway.data).state, { readOnly: true });
   accounts.exec(`VACUUM INTO '${dataPaths(data).state}'`);
   accounts.close();

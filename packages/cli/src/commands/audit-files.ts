@@ -1,5 +1,5 @@
 import { existsSync } from 'node:fs';
-import type { GatewayConfig, VerifyOptions } from '@sallyport/gateway';
+import type { AuditKeys, GatewayConfig, VerifyOptions } from '@sallyport/gateway';
 import { CliError } from '../exit.ts';
 
 /**
@@ -7,14 +7,24 @@ import { CliError } from '../exit.ts';
  * that are kept beside it.
  */
 export async function trustIn(config: GatewayConfig, path: string): Promise<VerifyOptions> {
-  const { auditKeys, auditVerifierKey, loadMasterKey, witnessPath } = await import('@sallyport/gateway');
-  const { masterKeyFile } = config;
+  const { auditVerifierKey, witnessPath } = await import('@sallyport/gateway');
   const witness = witnessPath(config);
+  const keys = await keysHere(config);
   return {
-    // Loading a key that is not there would make one, which proves nothing.
-    keys: existsSync(masterKeyFile) ? [auditVerifierKey(path, auditKeys(loadMasterKey(masterKeyFile)))] : [],
+    keys: keys === undefined ? [] : [auditVerifierKey(path, keys)],
     witnesses: existsSync(witness) ? [witness] : [],
   };
+}
+
+/** The keys of the log, where the master key is here. @throws Error when it is, and the others cannot be opened with it. */
+async function keysHere(config: GatewayConfig): Promise<AuditKeys | undefined> {
+  const { auditKeys, gatewayKeys, MasterKeyMissing } = await import('@sallyport/gateway');
+  try {
+    return auditKeys(gatewayKeys(config));
+  } catch (error) {
+    if (error instanceof MasterKeyMissing) return undefined;
+    throw error;
+  }
 }
 
 /** Where the log of a configuration is. @throws CliError when there is none. */

@@ -66,6 +66,8 @@ export function needRestart(before: GatewayConfig, after: GatewayConfig): readon
   const fixed = (config: GatewayConfig): Readonly<Record<string, unknown>> => ({
     data: config.data,
     masterKeyFile: config.masterKeyFile,
+    masterKey: config.masterKey,
+    keyRing: config.keyRing,
     listen: config.listen,
     admin: config.admin,
     trustedProxies: config.trustedProxies,

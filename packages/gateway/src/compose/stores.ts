@@ -4,8 +4,9 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { type OpenAuditLog, openAuditLog } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
-import { deriveKey, loadMasterKey } from '../secrets/index.ts';
+import { openKeys } from '../secrets/index.ts';
 import { openState, type State } from '../store/index.ts';
+import { auditKeys, keyPlaces } from './keys.ts';
 
 /** Everything of a gateway that lies on disk, opened. */
 export interface Stores {
@@ -39,12 +40,12 @@ export function dataPaths(
 export async function openStores(config: GatewayConfig, log: Logger, nowMs: () => number): Promise<Stores> {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const paths = dataPaths(config.data);
-  const master = loadMasterKey(config.masterKeyFile);
+  const keys = openKeys(keyPlaces(config), nowMs());
   const state = openState({ path: paths.state, nowMs });
   try {
     const auditLog = await openAuditLog({
       path: paths.audit,
-      keys: auditKeys(master),
+      keys: auditKeys(keys),
       log,
       witness: witnessPath(config),
       durability: config.audit.durability,
@@ -53,10 +54,10 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
     return {
       state,
       auditLog,
-      pepper: deriveKey(master, 'token-pepper'),
-      handleKey: deriveKey(master, 'handles'),
-      grantKey: deriveKey(master, 'upstream-grants'),
-      authServerKeys: { seal: deriveKey(master, 'authserver'), names: deriveKey(master, 'authserver-names') },
+      pepper: keys.of('token-pepper'),
+      handleKey: keys.of('handles'),
+      grantKey: keys.of('upstream-grants'),
+      authServerKeys: { seal: keys.of('authserver'), names: keys.of('authserver-names') },
       async close() {
         await auditLog.close();
         state.close();
@@ -66,15 +67,6 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
     state.close();
     throw error;
   }
-}
-
-/** The keys of the audit log: also for those who read it without a gateway. */
-export function auditKeys(master: KeyObject): Record<'argumentHash' | 'seal' | 'signing', Uint8Array> {
-  return {
-    argumentHash: deriveKey(master, 'argument-hash').export(),
-    seal: deriveKey(master, 'sealing').export(),
-    signing: deriveKey(master, 'audit-signing').export(),
-  };
 }
 
 /**

@@ -18,6 +18,7 @@ export async function checkConfig(data: unknown, folder: string): Promise<readon
   const services = readServices((data as Record<string, unknown>).services);
   return [
     ...checkListeners(data as Record<string, unknown>),
+    ...checkMasterKey(data as Record<string, unknown>),
     ...[...services].flatMap(([name, service]) => checkShape(service, ['services', name])),
     ...checkDependencies(services),
     ...checkLimits((data as Record<string, unknown>).tools),
@@ -55,6 +56,12 @@ function checkListeners(data: Record<string, unknown>): readonly Finding[] {
     findings.push({ path: ['admin', 'port'], part: 'value', message });
   }
   return findings;
+}
+
+function checkMasterKey({ masterKeyFile, masterKey }: Record<string, unknown>): readonly Finding[] {
+  if (masterKeyFile === undefined || masterKey === undefined) return [];
+  const message = 'masterKey: the key is in one place, here or at masterKeyFile; leave out the other';
+  return [{ path: ['masterKey'], part: 'key', message }];
 }
 
 /** Which keys go with what, and how to say so; `address` alone takes those of both its kinds. */

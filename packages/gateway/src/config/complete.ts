@@ -21,8 +21,9 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
   return {
     version: file.version,
     data,
-    masterKeyFile:
-      file.masterKeyFile === undefined ? join(`${data}-keys`, 'master.key') : resolve(folder, file.masterKeyFile),
+    masterKeyFile: masterKeyFile(file, folder),
+    ...(file.masterKey?.env !== undefined && { masterKey: { env: file.masterKey.env } }),
+    ...(file.keyRing !== undefined && { keyRing: resolve(folder, file.keyRing) }),
     listen: { host: listen.host, port: listen.port, ...(listen.tls && { tls: tlsFiles(listen.tls, folder) }) },
     admin: file.admin,
     ...(file.publicUrl !== undefined && { publicUrl: file.publicUrl }),
@@ -55,6 +56,11 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
       ...(file.audit.witness !== undefined && { witness: resolve(folder, file.audit.witness) }),
     },
   };
+}
+
+function masterKeyFile({ masterKeyFile: path, masterKey, data }: ConfigFile, folder: string): string {
+  const given = masterKey?.file ?? path;
+  return given === undefined ? join(`${resolve(folder, data)}-keys`, 'master.key') : resolve(folder, given);
 }
 
 function toLimits(limits: ConfigFile['limits']): GatewayConfig['limits'] {

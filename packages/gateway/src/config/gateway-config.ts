@@ -147,7 +147,12 @@ export interface GatewayConfig {
   readonly version: 1;
   /** Folder of databases and sockets. */
   readonly data: string;
+  /** The file of the master key, or where it would be: other things lie beside it. */
   readonly masterKeyFile: string;
+  /** Where the master key is, if not in that file. */
+  readonly masterKey?: SecretPlace;
+  /** All other keys, wrapped. Absent: beside `masterKeyFile`. */
+  readonly keyRing?: string;
   readonly listen: { readonly host: string; readonly port: number; readonly tls?: TlsFiles };
   readonly admin: { readonly host: string; readonly port: number };
   readonly publicUrl?: string;

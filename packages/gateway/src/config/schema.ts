@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { authShape } from '../authentication/config.ts';
 import { authServerShape } from '../authserver/config.ts';
+import { secretShape } from '../credentials/config.ts';
 import { count, flag, listOf, names } from '../text/shapes.ts';
 import * as field from './fields.ts';
 import { mayReturn, outputSection } from './output-schema.ts';
@@ -233,6 +234,14 @@ export const configSchema = z
       masterKeyFile: field.path
         .optional()
         .describe('Master key (0600), made at the first start. Default: `<data>-keys/master.key`.'),
+      masterKey: secretShape(field)
+        .optional()
+        .describe('Where the master key is instead: 32 bytes, as they are or in hexadecimal or base64.'),
+      keyRing: field.path
+        .optional()
+        .describe(
+          'All other keys, wrapped under the master key. Default: keyring.json beside `masterKeyFile`, or where that would be.',
+        ),
       listen: listen.prefault({}),
       admin: admin.prefault({}),
       publicUrl: field.publicUrl.optional().describe('The address under which agents know this gateway.'),

@@ -63,7 +63,24 @@ export function createPrivateFile(path: string, content: Uint8Array): boolean {
 
 /** Writes a 0600 file, replacing what was there in one step; its folder is made with 0700 if need be. */
 export function replacePrivateFile(path: string, content: Uint8Array): void {
-  renameSync(writeDraft(path, content), path);
+  movePrivateFile(writeDraft(path, content), path);
+}
+
+/** Gives a file another name in the same folder, in one step that outlives the loss of power, replacing what had it. */
+export function movePrivateFile(from: string, to: string): void {
+  renameSync(from, to);
+  syncFolder(dirname(to));
+}
+
+/** What was renamed is so for good once its folder is on the disk. */
+function syncFolder(folder: string): void {
+  if (!hasModes) return;
+  const descriptor = openSync(folder, constants.O_RDONLY);
+  try {
+    fsyncSync(descriptor);
+  } finally {
+    closeSync(descriptor);
+  }
 }
 
 /** Whether an error of the operating system is this one (`ENOENT`, `EEXIST`, …). */
