@@ -41,7 +41,14 @@ export {
   type ServiceConfig,
 } from './config/index.ts';
 export { type WatchConfigOptions, watchConfig } from './config/watch.ts';
-export { customRule, defaultRedaction, type RedactionRule, type RedactionSettings } from './output/index.ts';
+export {
+  customRule,
+  defaultRedaction,
+  type FoundSecret,
+  findSecrets,
+  type RedactionRule,
+  type RedactionSettings,
+} from './output/index.ts';
 export { combineRegistries } from './registry/combined.ts';
 export {
   type CallToolResult,

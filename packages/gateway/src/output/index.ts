@@ -2,6 +2,7 @@ import type { OutputFilter } from '@sallyport/core';
 import { createRedaction, type RedactionSettings } from './redaction.ts';
 
 export { customRule } from './custom-rule.ts';
+export { type FoundSecret, findSecrets } from './find-secrets.ts';
 export { defaultRedaction, type RedactionSettings } from './redaction.ts';
 export { type RedactionRule, type RuleGroup, ruleGroups } from './rules.ts';
 

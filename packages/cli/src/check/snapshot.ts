@@ -1,0 +1,70 @@
+import { existsSync, readFileSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { z } from 'zod';
+import { type AdminOptions, administer } from '../client/admin-client.ts';
+import { type Context, configPath } from '../context.ts';
+import { CliError } from '../exit.ts';
+
+const tool = z.looseObject({
+  name: z.string(),
+  scopes: z.array(z.string()),
+  sideEffect: z.enum(['read', 'write', 'destructive']),
+  classification: z.enum(['public', 'internal', 'confidential', 'restricted']),
+  risk: z.string(),
+  internal: z.boolean(),
+  owner: z.string(),
+  definitionHash: z.string(),
+  inputSchema: z.record(z.string(), z.unknown()),
+});
+
+const snapshot = z.looseObject({
+  services: z.array(z.looseObject({ name: z.string(), version: z.string(), tools: z.array(tool) })),
+});
+
+/** A tool as the gateway knew it. */
+export type KnownTool = z.output<typeof tool> & { readonly service: string };
+
+/** All tools that policies may be about, and where that is from. */
+export interface Snapshot {
+  readonly tools: readonly KnownTool[];
+  readonly from: string;
+}
+
+/** What a snapshot beside the configuration is called: what `sallyport check --save-tools` writes. */
+export const snapshotName = 'sallyport.tools.json';
+
+/**
+ * The tools that policies are checked against: of the file that is named, else of the snapshot beside the configuration, else of
+ * the gateway that runs. `undefined`: there is none of these.
+ *
+ * @throws CliError when a file is not a snapshot.
+ */
+export async function findTools(
+  options: AdminOptions & { readonly tools?: string },
+  context: Context,
+): Promise<Snapshot | undefined> {
+  const beside = join(dirname(configPath(context, options.config)), snapshotName);
+  const file = options.tools === undefined ? beside : resolve(context.cwd, options.tools);
+  if (options.tools !== undefined || existsSync(file)) return { tools: readSnapshot(file), from: file };
+  try {
+    return { tools: toolsOf(await administer(options, context, 'catalog.show')), from: 'the running gateway' };
+  } catch (error) {
+    if (error instanceof CliError && error.kind === 'unavailable') return undefined;
+    throw error;
+  }
+}
+
+function readSnapshot(file: string): readonly KnownTool[] {
+  try {
+    return toolsOf(JSON.parse(readFileSync(file, 'utf8')));
+  } catch (cause) {
+    throw new CliError('usage', `${file} is no snapshot of tools.`, {
+      hint: 'With the gateway running, `sallyport check --save-tools` writes one.',
+      cause,
+    });
+  }
+}
+
+function toolsOf(value: unknown): readonly KnownTool[] {
+  return snapshot.parse(value).services.flatMap(({ name, tools }) => tools.map((one) => ({ ...one, service: name })));
+}
