@@ -7,6 +7,7 @@ import {
   isSeq,
   LineCounter,
   type Node,
+  parseAllDocuments,
   parseDocument,
   visit,
 } from 'yaml';
@@ -56,13 +57,28 @@ const mostAliases = 100;
  */
 export function parseSource(text: string, name: string): Source {
   const lines = new LineCounter();
-  const document = parseDocument(text, {
-    lineCounter: lines,
-    strict: true,
-    uniqueKeys: true,
-    version: '1.2',
-    prettyErrors: false,
-  });
+  return sourceOf(parseDocument(text, { ...strictly, lineCounter: lines }), { text, name, lines });
+}
+
+/** The same for a text of one or many documents, each between `---`. Empty documents are left out. */
+export function parseSources(text: string, name: string): readonly Source[] {
+  const lines = new LineCounter();
+  const parsed = parseAllDocuments(text, { ...strictly, lineCounter: lines });
+  const documents = Array.isArray(parsed) ? parsed : [];
+  return documents
+    .filter((document) => document.contents !== null || document.errors.length > 0)
+    .map((document) => sourceOf(document, { text, name, lines }));
+}
+
+const strictly = { strict: true, uniqueKeys: true, version: '1.2', prettyErrors: false } as const;
+
+interface Written {
+  readonly text: string;
+  readonly name: string;
+  readonly lines: LineCounter;
+}
+
+function sourceOf(document: Document.Parsed, { text, name, lines }: Written): Source {
   const masked = mask(text, document);
   const place = (range: Range, message: string): Problem => {
     const { line, col } = lines.linePos(range[0]);
@@ -159,7 +175,8 @@ export function isSecretKey(key: unknown): boolean {
   return /^(?:token|value|secret|clientSecret|client_secret|password|passphrase)$/.test(String(key));
 }
 
-function frame(text: string, [start, end]: Range): string {
+/** The line of a place and a mark under it. */
+export function frame(text: string, [start, end]: Range): string {
   const from = text.lastIndexOf('\n', start - 1) + 1;
   const until = text.indexOf('\n', start);
   const line = text
