@@ -128,7 +128,7 @@ export interface ApprovalTerms {
 }
 
 /**
- * What came of asking: the approval there is now and whether it is a new one, or that there are too many. One that is
+ * What came of asking: the approval there is now and whether this request made it so, or that there are too many. One that is
  * `granted` (or `asked`, if the call goes on) may be reserved; `rejected`, `withdrawn` and `expired` refuse this call.
  */
 export type ApprovalAsked =

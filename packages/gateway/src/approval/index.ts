@@ -1,4 +1,8 @@
 import type { Approver } from '@sallyport/core';
 
-/** The approvers every gateway asks: none yet. An embedder may bring its own. */
+export type { ContextSeal } from './context.ts';
+export { type ApprovalDesk, createApprovalDesk, type DeskParts, type ShownApproval } from './desk.ts';
+export type { ApprovalSettings } from './settings.ts';
+
+/** The approvers that every plane asks, whatever policies say: none. Those of a gateway or an embedder come on top. */
 export const approvers: readonly Approver[] = [];

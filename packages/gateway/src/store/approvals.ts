@@ -123,7 +123,7 @@ function createRequest(database: DatabaseSync): (wanted: NewApproval, terms: App
   const tell = (approval: Approval, state: ApprovalState, nowMs: number): ApprovalAsked => {
     const changedAtMs = state === approval.state ? approval.changedAtMs : nowMs;
     end.run(state, changedAtMs, approval.id);
-    return { kind: 'approval', approval: { ...approval, state, changedAtMs }, isNew: false };
+    return { kind: 'approval', approval: { ...approval, state, changedAtMs }, isNew: state !== approval.state };
   };
   return (wanted, { nowMs, goesOn, maxPending, maxPendingPerTool }) => {
     const known = sameCall.all(wanted.callKey, nowMs - approvalNewsMs).map(toApproval);
