@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit.ts';
+import { addContainment } from './program-containment.ts';
 import { addAuditErase } from './program-erase.ts';
 import { addIntents } from './program-intents.ts';
 import { addUsers } from './program-users.ts';
@@ -44,6 +45,7 @@ function createProgram(context: Context): Command {
   addCredentials(program, context);
   addUsers(program, context, { withAdmin, examples });
   addIntents(program, context, { withAdmin, withUrl, toCount, examples });
+  addContainment(program, context, { withAdmin, examples });
   addAudit(program, context);
   return program;
 }

@@ -38,10 +38,11 @@ beforeEach(async () => {
   socketPath = join(folder, 'admin.sock');
   nowMs = 1_800_000_000_000;
   records = [];
-  state = openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
+  state = await openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
   const empty = { ...fakeCatalog([]), revision: 'r' };
   deps = {
     ...{ tokens: state.tokens, accounts: state.accounts, revocations: state.revocations },
+    ...{ containments: state.containments, refreshContainment: async () => undefined },
     ...{ pepper: createSecretKey(randomBytes(32)), nowMs: () => nowMs, maxTokenLifeMs: () => 90 * day },
     ...{ scopesOf: () => [], issuerNames: () => ['company'], gatewayName: () => 'Test', openMessage: () => undefined },
     ...{ intents: state.intents, users: state.users, catalog: () => empty, auditPath: join(folder, 'audit.db') },
@@ -58,7 +59,7 @@ beforeEach(async () => {
 
 afterEach(async () => {
   await listener.close();
-  state.close();
+  await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 

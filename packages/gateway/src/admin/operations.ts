@@ -1,6 +1,7 @@
 import type { ServiceManifest } from '@sallyport/protocol';
 import { accountOperations } from './account-operations.ts';
 import { type AuditOperationDeps, auditOperations } from './audit-operations.ts';
+import { type ContainmentOperationDeps, containmentOperations } from './containment-operations.ts';
 import { type CredentialOperationDeps, credentialOperations } from './credential-operations.ts';
 import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
 import { type IntentOperationDeps, intentOperations } from './intent-operations.ts';
@@ -14,6 +15,7 @@ export type AdminDeps = TokenOperationDeps &
   GatewayOperationDeps &
   CredentialOperationDeps &
   RevocationOperationDeps &
+  ContainmentOperationDeps &
   UserOperationDeps &
   AuditOperationDeps &
   IntentOperationDeps;
@@ -29,6 +31,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
   const operations = [
     ...tokenOperations(deps),
     ...revocationOperations(deps),
+    ...containmentOperations(deps),
     ...credentialOperations(deps),
     ...intentOperations(deps),
     ...accountOperations(deps),

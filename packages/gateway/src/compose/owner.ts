@@ -28,12 +28,13 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly issuerNames: () => readonly string[];
   readonly auditPath: string;
   readonly credentials: AdminDeps['credentials'];
+  readonly refreshContainment: AdminDeps['refreshContainment'];
 }
 
 /** Administration as a plane of its own: its operations are tools, on the same path as all others. */
 export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Plane {
   const { stores, agents, status, maxTokenLifeMs, nowMs } = parts;
-  const { tokens, accounts, revocations, users, intents } = stores.state;
+  const { tokens, accounts, revocations, users, intents, containments } = stores.state;
   const messageSealer = createSealer(stores.handleKey, nowMs);
   const totpSealer = createSealer(stores.authServerKeys.seal, nowMs);
   const catalog = agents.catalog.current;
@@ -41,6 +42,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     tokens,
     accounts,
     revocations,
+    ...{ containments, refreshContainment: parts.refreshContainment },
     users,
     sealTotp: (user, secret) => totpSealer.seal(`totp ${user}`, { secret }, Number.MAX_SAFE_INTEGER),
     passwordCost: parts.passwordCost,

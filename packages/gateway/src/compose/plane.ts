@@ -18,7 +18,7 @@ import { logFor, type Tracing } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createTaskKeeper } from '../upstream/task-keeper.ts';
 import type { OnRecheck } from './recheck.ts';
-import { composePipeline, type ExtraKinds } from './stages.ts';
+import { composePipeline, type ExtraKinds, type Parts } from './stages.ts';
 
 /** One catalog and the pipeline in front of it. A gateway has two: one for agents, one for its owner. */
 export interface Plane {
@@ -50,6 +50,8 @@ export interface PlaneParts extends ExtraKinds {
   readonly onRecheck?: OnRecheck;
   /** Makes spans of calls. Absent: nobody asked for traces. */
   readonly tracing?: Tracing;
+  /** What an operator blocks while the gateway runs. Absent: nothing can be blocked so. */
+  readonly containment?: NonNullable<Parts['containment']>;
   /** Counts calls under intents. Absent: there are none under any. */
   readonly intents?: Intents;
   /** Whether intents limit what may be called here. Default: they do. */

@@ -37,6 +37,7 @@ import { type WaitingParts, withTickets } from '../upstream/waiting.ts';
 import { createWatch } from '../upstream/watch.ts';
 import { createSchemas } from '../validation/schemas.ts';
 import { createValidate } from '../validation/stage.ts';
+import type { ContainmentParts } from './containment.ts';
 import type { OnRecheck } from './recheck.ts';
 
 /** Kinds that an embedder adds to the ones every gateway has. They can only make it stricter. */
@@ -57,6 +58,8 @@ export interface Parts extends ExtraKinds {
   readonly rate: Pick<Stages, 'rate' | 'rateDenied'>;
   readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
   readonly sealing: Sealing;
+  /** What an operator blocks while the gateway runs. Absent: nothing can be blocked so. */
+  readonly containment?: Pick<ContainmentParts, 'live' | 'guard'>;
   /** Counts calls under intents. Absent: there are none under any. */
   readonly intents?: Intents;
   /** Whether intents limit what may be called here. Default: they do. */
@@ -77,7 +80,7 @@ export interface Parts extends ExtraKinds {
 /** Builds each stage from its kinds. The order they run in is the pipeline's. */
 export function composeStages(parts: Parts): Stages {
   const schemas = createSchemas();
-  const { nowMs, intents, boundByIntents = true } = parts;
+  const { nowMs, intents, boundByIntents = true, containment } = parts;
   const always = policyEngines.filter((engine) => boundByIntents || engine !== intentBounds);
   const engines = [...always, ...(parts.policyEngines ?? [])];
   const counting = boundByIntents ? [createIntentCalls({ ...(intents && { intents }), nowMs })] : [];
@@ -86,11 +89,11 @@ export function composeStages(parts: Parts): Stages {
   const filters = [...outputFilters.map((create) => create(output)), ...(parts.outputFilters ?? [])];
   const tasks = parts.tasks ?? createTaskKeeper({ nowMs: parts.nowMs });
   const dispatch = createDispatch({
-    find: parts.catalog.find,
+    find: containment?.guard.find(parts.catalog.find) ?? parts.catalog.find,
     isCurrent: (target) => isCurrent(parts.catalog.current(), target),
     ...{ sealing: parts.sealing, tasks, assertion: parts.assertion },
   });
-  return {
+  const stages: Stages = {
     admit: parts.admit,
     authenticate: createAuthenticate(parts.authenticators),
     view: createView({
@@ -100,7 +103,9 @@ export function composeStages(parts: Parts): Stages {
       viewNamed: parts.viewNamed,
       nowMs: parts.nowMs,
     }),
-    entitle: createEntitle(parts.containments ?? [], { boundByIntents }),
+    entitle: createEntitle([...(containment ? [containment.live] : []), ...(parts.containments ?? [])], {
+      boundByIntents,
+    }),
     ...parts.rate,
     validate: createValidate(schemas),
     authorize,
@@ -116,8 +121,10 @@ export function composeStages(parts: Parts): Stages {
     onCatalogChange: parts.catalog.onChange,
     ...(parts.tracing && { observe: parts.tracing.observe }),
     ...(parts.onRecheck && { onRecheck: parts.onRecheck }),
+    ...(containment && { isContained: containment.live.containsCaller }),
     nowMs: parts.nowMs,
   };
+  return containment?.guard.stages(stages) ?? stages;
 }
 
 /** Where nobody is ever asked, nothing ever waits. */

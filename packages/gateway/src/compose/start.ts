@@ -13,6 +13,7 @@ import { newCallId, newTrace, openTracing, type Tracing } from '../telemetry/ind
 import { createSealing } from '../upstream/sealing.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
+import { openContainment } from './containment.ts';
 import { createCredentials, type GatewayCredentials, pagesOf, signedInPathOf } from './credentials.ts';
 import { createIdentity, type Identity, type IdentityParts, publicUrlOf } from './identity.ts';
 import { countingRefused, createIntentExchange, type IntentExchange } from './intents.ts';
@@ -103,13 +104,14 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     signedInPath: signedInPathOf(config),
   });
   const identity = createIdentity({ ...facts, builtIn });
-  const { shared, metrics } = openShared({ options, facts, identity, sealer });
+  const { shared, metrics, containment } = await openShared({ options, facts, identity, sealer });
   const settingsParts: SettingsParts = {
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
   };
   const { assertions, credentials, open, agents } = await openAgents({
-    ...{ options, facts: { ...facts, builtIn }, shared, sealer, settings: agentSettings(config, settingsParts) },
+    ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer },
+    settings: agentSettings(config, settingsParts),
   });
   const { registry } = open;
   metrics.watch(agents.catalog.current);
@@ -118,7 +120,8 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const owner = ownerPlane(
     {
       ...{ ...shared, stores, agents, isReady, maxTokenLifeMs, credentials, live },
-      ...{ issuerNames: identity.issuerNames, metrics: metrics.text, passwordCost: options.passwordCost },
+      ...{ refreshContainment: containment.live.refresh, passwordCost: options.passwordCost },
+      ...{ issuerNames: identity.issuerNames, metrics: metrics.text },
     },
     settingsParts,
   );
@@ -159,7 +162,7 @@ interface SharedParts {
 }
 
 /** What all planes have in common, and what counts their calls. */
-function openShared({ options, facts, identity, sealer }: SharedParts) {
+async function openShared({ options, facts, identity, sealer }: SharedParts) {
   const { stores, life, log } = facts;
   const metrics = createMetrics({ ...facts, auditLog: stores.auditLog });
   const tracing = openTracing({
@@ -167,16 +170,19 @@ function openShared({ options, facts, identity, sealer }: SharedParts) {
     onTrouble: (trouble) => log.warn(trouble, 'spans cannot be sent'),
   });
   if (tracing) life.onClose(tracing.close);
+  const onRecheck = createRecheck(stores.state.tokens.version, life);
+  const containment = await openContainment({ ...facts, onRecheck });
   const shared = {
     authenticators: identity.authenticators,
-    onRecheck: createRecheck(stores.state.tokens.version, life),
+    onRecheck: containment.onRecheck,
+    containments: [containment.callers],
     ...(tracing && { tracing }),
     record: countingRefused({ ...facts, record: metrics.counting(openRecord(options, stores, life)) }),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
     intents: stores.state.intents,
     ...{ nowMs, log },
   };
-  return { shared, metrics };
+  return { shared, metrics, containment };
 }
 
 /** Where nobody asked for traces, they go on as their callers have them. */
