@@ -31,6 +31,8 @@ interface Offered {
   readonly classification: Classification;
   readonly risk: 'low' | 'medium' | 'high';
   readonly owner: string;
+  /** What nobody said, so that it is what it is where nobody says: for those who check. Absent: all was said. */
+  readonly undeclared?: readonly ('classification' | 'owner')[];
   readonly stability: 'experimental' | 'stable' | 'deprecated';
   /** The intent to call must be durable before the call leaves. */
   readonly auditRequired: boolean;

@@ -32,7 +32,7 @@ export const checkRules = {
   'nobody-may-call': { level: 'warning', text: 'Every tool may be called by somebody.' },
   'not-analysed': { level: 'note', text: 'The solver understands every policy.' },
   owner: { level: 'warning', text: 'Every tool has an owner.' },
-  classification: { level: 'warning', text: 'Every tool that changes something says how confidential it is.' },
+  classification: { level: 'warning', text: 'Every tool says how confidential it is.' },
   scopes: { level: 'warning', text: 'Every tool that changes something takes a scope.' },
   test: { level: 'warning', text: 'Every tool that policies are about has a policy test.' },
   'open-egress': { level: 'warning', text: 'No allowlist is open to everything.' },

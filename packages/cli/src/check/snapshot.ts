@@ -14,6 +14,7 @@ const tool = z.looseObject({
   internal: z.boolean(),
   owner: z.string(),
   definitionHash: z.string(),
+  undeclared: z.array(z.string()).default([]),
   inputSchema: z.record(z.string(), z.unknown()),
 });
 

@@ -15,10 +15,10 @@ export interface Said {
 /** What tools do not say of themselves, and nobody says of them. */
 export function toolFindings(tools: readonly KnownTool[], said: Said): readonly CheckFinding[] {
   return tools.flatMap((tool) => {
-    const { name, owner, scopes, sideEffect, internal, classification } = tool;
+    const { name, scopes, sideEffect, internal, undeclared } = tool;
     const found: CheckFinding[] = [];
     const changes = sideEffect !== 'read';
-    if (owner === '' && !said.owned.has(name)) {
+    if (undeclared.includes('owner') && !said.owned.has(name)) {
       found.push(
         finding('owner', `${name} has no owner`, {
           suggestion: 'Name one in the service, or with owner: in its policy.',
@@ -32,9 +32,9 @@ export function toolFindings(tools: readonly KnownTool[], said: Said): readonly 
         }),
       );
     }
-    if (changes && classification === 'public' && !said.classified.has(name)) {
+    if (undeclared.includes('classification') && !said.classified.has(name)) {
       found.push(
-        finding('classification', `${name} changes something and says that it is public`, {
+        finding('classification', `${name} does not say how confidential it is`, {
           suggestion: 'Declare a classification in the service, or with classification: in its policy.',
         }),
       );

@@ -63,7 +63,17 @@ function shown({ revision, stale, services, tools }: Catalog): JsonObject {
 
 function shownTool(tool: Tool): JsonObject {
   const { name, alias, title, description, scopes, sideEffect, classification, risk } = tool;
-  const { internal, stability, owner, auditRequired, timeoutMs, definitionHash, inputSchema, outputSchema } = tool;
+  const {
+    internal,
+    stability,
+    owner,
+    auditRequired,
+    timeoutMs,
+    definitionHash,
+    inputSchema,
+    outputSchema,
+    undeclared,
+  } = tool;
   return {
     name,
     alias,
@@ -81,5 +91,6 @@ function shownTool(tool: Tool): JsonObject {
     definitionHash,
     inputSchema,
     ...(outputSchema && { outputSchema }),
+    ...(undeclared && { undeclared }),
   };
 }

@@ -4,6 +4,7 @@ import {
   nameOf,
   type Prompt,
   type Resource,
+  type Target,
   type Template,
   type Tool,
   type VendorMethod,
@@ -165,12 +166,21 @@ function common({ manifest, declared, rules, name }: Governed) {
     auditRequired: override.auditRequired ?? declared.auditRequired ?? false,
     classification: declared.classification ?? 'internal',
     owner: declared.owner ?? manifest.owner ?? 'unknown',
+    ...undeclared(declared, manifest),
     stability: declared.stability ?? 'stable',
     timeoutMs: override.timeoutMs ?? declared.timeoutMs ?? defaultTimeoutMs,
     ...(override.mayReturn && { mayReturn: override.mayReturn }),
     definitionHash: sha256(canonical(declared as unknown as JsonValue)),
     ...(entryText !== undefined && { entryText: entryText as JsonText }),
   } as const;
+}
+
+function undeclared({ classification, owner }: Declared, manifest: ServiceManifest): Pick<Target, 'undeclared'> {
+  const missing = [
+    ...(classification === undefined ? (['classification'] as const) : []),
+    ...(owner === undefined && manifest.owner === undefined ? (['owner'] as const) : []),
+  ];
+  return missing.length === 0 ? {} : { undeclared: missing };
 }
 
 /** A service asks again for what it declares; it has to be told where that was replaced. */
