@@ -21,6 +21,8 @@ export interface AccessRequest {
     readonly classification: string;
     readonly risk: string;
     readonly internal: boolean;
+    /** Who answers for it. Absent in records of before it was part of the question. */
+    readonly owner?: string;
   };
   readonly context: {
     /** The MCP method; absent for `discover`. */

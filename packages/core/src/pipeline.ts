@@ -283,6 +283,6 @@ export function principalKey({ subject, actor, client, session, tenant, app, met
 
 /** The policy-relevant part of a target. */
 export function accessResource(target: Target): AccessRequest['resource'] {
-  const { capability, name, service, definitionHash, sideEffect, classification, risk, internal } = target;
-  return { type: capability, id: name, service, definitionHash, sideEffect, classification, risk, internal };
+  const { capability, name, service, definitionHash, sideEffect, classification, risk, internal, owner } = target;
+  return { type: capability, id: name, service, definitionHash, sideEffect, classification, risk, internal, owner };
 }
