@@ -22,8 +22,7 @@ export function answerOutcome(request: McpRequest, outcome: Outcome<Answer>): Mc
   const { stamp, exchange } = request;
   const isToolCall = request.request.method === 'tools/call';
   if (outcome.kind === 'refused') {
-    // Bad input is a result, so that the model sees it and can do better.
-    if (!isToolCall || outcome.error.reason !== 'invalid_input') return request.refuse(outcome.error);
+    if (!isToolCall || !isForModel(request, outcome.error)) return request.refuse(outcome.error);
     return request.answer(stamp.service(callResult(outcome), exchange.callId));
   }
   if (outcome.kind === 'suspended') {
@@ -34,6 +33,11 @@ export function answerOutcome(request: McpRequest, outcome: Outcome<Answer>): Mc
   if (content.shape === 'error') return request.fail(serverError(request, content));
   if (request.era === 'legacy' && content.resultType !== undefined) return request.refuse(noLegacyForm());
   return request.answer(stamp.service(resultFor(request, content), exchange.callId));
+}
+
+/** Bad input is a result, so that the model sees it and can do better; and so is that its person did not want to wait. */
+function isForModel({ params }: McpRequest, { reason }: GatewayError): boolean {
+  return reason === 'invalid_input' || (reason === 'cancelled' && params.requestState !== undefined);
 }
 
 /** A task, or whatever else the future has: a client that cannot have said that it knows it. */
