@@ -24,7 +24,7 @@ const rounds = process.argv.includes('--smoke') ? 50 : 2_000;
 const publicUrl = 'https://gate.example';
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-authenticators-'));
 const nowMs = Date.now;
-const state = openState({ path: join(folder, 'state.db'), nowMs });
+const state = await openState({ path: join(folder, 'state.db'), nowMs });
 const keys = await Promise.all([drawKey('es'), drawKey('rs', 'RS256'), drawKey('ed', 'EdDSA')]);
 const issuer = await startIssuer(keys);
 const settings: AuthSettings = {
@@ -155,5 +155,5 @@ for (const row of table.values()) row.ratio = Math.round((row.process / unit) * 
 if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ rows: Object.fromEntries(table) })}\n`);
 else console.table(Object.fromEntries(table));
 await issuer.close();
-state.close();
+await state.close();
 rmSync(folder, { recursive: true, force: true });

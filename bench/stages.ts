@@ -33,7 +33,7 @@ const folder = mkdtempSync(join(tmpdir(), 'sallyport-stages-'));
 const nowMs = Date.now;
 const log = createLogger({ level: 'error' });
 const pepper = deriveKey(loadMasterKey(join(folder, 'keys', 'master.key')), 'token-pepper');
-const state = openState({ path: join(folder, 'state.db'), nowMs });
+const state = await openState({ path: join(folder, 'state.db'), nowMs });
 const maxTokenLifeMs = () => 1e10;
 const { tokens, accounts } = state;
 const account = accounts.create({ name: 'bench', kind: 'agent' });
@@ -142,5 +142,5 @@ if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify({ ro
 else console.table(rows);
 await record.close();
 await auditLog.close();
-state.close();
+await state.close();
 rmSync(folder, { recursive: true, force: true });

@@ -102,13 +102,13 @@ describe.each(['Bearer', 'DPoP'] as const)('with a real authorization server and
 
 /** What only somebody with the master key and the database can know. */
 async function steal(world: World): Promise<{ readonly refreshToken: string; readonly clientId: string }> {
-  const state = openState({ path: `${world.folder}/.sallyport/state.db`, nowMs: Date.now });
+  const state = await openState({ path: `${world.folder}/.sallyport/state.db`, nowMs: Date.now });
   const key = gatewayKeys({ masterKeyFile: `${world.folder}/.sallyport-keys/master.key` }).of('upstream-grants');
   const sealer = createSealer(key, Date.now);
   const grant = await createKeeper({ store: state.grants, sealer, nowMs: Date.now }).find('[null,"alice"]', 'tickets');
   const client = state.grants.findClient('tickets', grant?.stored.issuer ?? '', grant?.redirectUri ?? '');
   const kind = `upstream client ${JSON.stringify(['tickets', client?.issuer, client?.redirectUri])}`;
   const clientId = String(sealer.open(kind, client?.sealed ?? '')?.id);
-  state.close();
+  await state.close();
   return { refreshToken: grant?.tokens.refreshToken ?? '', clientId };
 }

@@ -181,7 +181,7 @@ export async function openStatedWorld(tools: object = {}): Promise<StatedWorld> 
   await listed(gateway, Object.keys(services).length);
   const everything = await gateway.mintRunToken(['*']);
   const master = gatewayKeys(config).of('handles');
-  const state = openState({ path: dataPaths(config.data).state, nowMs: Date.now });
+  const state = await openState({ path: dataPaths(config.data).state, nowMs: Date.now });
   closers.push(() => state.close());
   const call: StatedWorld['call'] = async (tool, input, token = everything) => {
     const response = await fetch(`${origin}/mcp/call`, {

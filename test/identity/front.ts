@@ -80,13 +80,13 @@ export async function openFront(config: JsonObject): Promise<Front> {
     },
   });
   await gateway.ready();
-  const state = openState({ path: dataPaths(loaded.config.data).state, nowMs: Date.now });
+  const state = await openState({ path: dataPaths(loaded.config.data).state, nowMs: Date.now });
   return {
     ...{ gateway, records, seen, state, origin: new URL(gateway.mcpUrl).origin },
     pepper: gatewayKeys(loaded.config).of('token-pepper'),
     reload: async (laid) => gateway.reload((await load(laid)).config),
     async close() {
-      state.close();
+      await state.close();
       await gateway.close();
       await desk.close();
       rmSync(folder, { recursive: true, force: true });

@@ -78,7 +78,7 @@ export async function openLab(target: Target): Promise<Lab> {
   const settings: AuthSettings = { issuers, anonymous: [{ view: 'public', scopes: [] }] };
   const folder = mkdtempSync(join(tmpdir(), 'sallyport-identity-'));
   const nowMs = Date.now;
-  const state = openState({ path: join(folder, 'state.db'), nowMs });
+  const state = await openState({ path: join(folder, 'state.db'), nowMs });
   const pepper = createSecretKey(randomBytes(32));
   const nonces = createNonces({ key: createSecretKey(randomBytes(32)), nowMs });
   const deps: AuthenticationDeps = {
@@ -99,7 +99,7 @@ export async function openLab(target: Target): Promise<Lab> {
     authenticate: createAuthenticate(authenticatorKinds.map((kind) => kind.create(deps))),
     async close() {
       await Promise.all([company, plain, strict, stranger].map((issuer) => issuer.close()));
-      state.close();
+      await state.close();
       rmSync(folder, { recursive: true, force: true });
     },
   };

@@ -12,13 +12,13 @@ import { openState, type State } from '../store/state.ts';
 let folder: string;
 let state: State;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-scopes-'));
-  state = openState({ path: join(folder, 'state.db'), nowMs: () => 0 });
+  state = await openState({ path: join(folder, 'state.db'), nowMs: () => 0 });
 });
 
-afterEach(() => {
-  state.close();
+afterEach(async () => {
+  await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -134,8 +134,8 @@ async function verify(text: string, set: JSONWebKeySet, now: number): Promise<vo
 describe('keys in the state database', () => {
   let folder: string;
   let states: State[];
-  const open = (): State => {
-    const state = openState({ path: join(folder, 'state.db'), nowMs: () => 0 });
+  const open = async (): Promise<State> => {
+    const state = await openState({ path: join(folder, 'state.db'), nowMs: () => 0 });
     states.push(state);
     return state;
   };
@@ -143,19 +143,19 @@ describe('keys in the state database', () => {
     folder = mkdtempSync(join(tmpdir(), 'sp-keys-'));
     states = [];
   });
-  afterEach(() => {
-    for (const state of states) state.close();
+  afterEach(async () => {
+    for (const state of states) await state.close();
     rmSync(folder, { recursive: true, force: true });
   });
 
-  it('are the same for all gateways that share it, and after a restart', () => {
+  it('are the same for all gateways that share it, and after a restart', async () => {
     let now = 1_000 * day;
-    const [one, other] = [open(), open()].map(({ assertionKeys }) => ringAt(assertionKeys, () => now));
+    const [one, other] = [await open(), await open()].map(({ assertionKeys }) => ringAt(assertionKeys, () => now));
     const kid = one?.signing().kid;
     expect(other?.signing().kid).toBe(kid);
     one?.rotate();
     now += 5_000;
     expect(kidsIn(other?.published() ?? {})).toHaveLength(2);
-    expect(ringAt(open().assertionKeys, () => now).signing().kid).toBe(kid);
+    expect(ringAt((await open()).assertionKeys, () => now).signing().kid).toBe(kid);
   });
 });

@@ -24,11 +24,11 @@ let maxTokenLifeMs: number;
 let deps: AuthenticationDeps;
 let authenticate: Authenticate;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-tokens-'));
   nowMs = 1_800_000_000_000;
   maxTokenLifeMs = 90 * day;
-  state = openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
+  state = await openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
   deps = {
     tokens: state.tokens,
     pepper: createSecretKey(randomBytes(32)),
@@ -39,8 +39,8 @@ beforeEach(() => {
   authenticate = createAuthenticate(authenticatorKinds.map((kind) => kind.create(deps)));
 });
 
-afterEach(() => {
-  state.close();
+afterEach(async () => {
+  await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -109,9 +109,9 @@ describe('what ends a token', () => {
   it('a revocation by another process is seen at the very next call', async () => {
     const { text, stored } = await mint();
     await authenticate({ presented: bearer(text), origin });
-    const elsewhere = openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
+    const elsewhere = await openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
     elsewhere.tokens.revoke(stored.id, nowMs);
-    elsewhere.close();
+    await elsewhere.close();
     expect((await refusalOf(bearer(text))).reason).toBe('credential_revoked');
   });
 
@@ -127,11 +127,11 @@ describe('what ends a token', () => {
 
   it('an unreadable store refuses everybody: an error is never an admission', async () => {
     const { text } = await mint();
-    state.close();
+    await state.close();
     const error = await refusalOf(bearer(text));
     expect(error.reason).toBe('internal');
     expect(error.message).toBe('Internal error.');
-    state = openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
+    state = await openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
   });
 });
 

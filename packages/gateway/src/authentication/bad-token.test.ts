@@ -25,18 +25,18 @@ interface World {
 let folder: string;
 let world: World;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-bad-tokens-'));
   const nowMs = 1_800_000_000_000;
   world = {
-    state: openState({ path: join(folder, 'state.db'), nowMs: () => nowMs }),
+    state: await openState({ path: join(folder, 'state.db'), nowMs: () => nowMs }),
     nowMs,
     maxTokenLifeMs: 24 * hour,
   };
 });
 
-afterEach(() => {
-  world.state.close();
+afterEach(async () => {
+  await world.state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 

@@ -24,16 +24,16 @@ beforeEach(() => {
   now = 1_800_000_000_000;
 });
 
-afterEach(() => {
-  for (const state of states) state.close();
+afterEach(async () => {
+  for (const state of states.splice(0)) await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
 const nowMs = (): number => now;
 
 /** The records as one more gateway on the same store sees them. */
-function records(key = sealKey): Records {
-  const state = openState({ path: join(folder, 'state.db'), nowMs });
+async function records(key = sealKey): Promise<Records> {
+  const state = await openState({ path: join(folder, 'state.db'), nowMs });
   states.push(state);
   return { store: state.oauth, sealer: createSealer(key, nowMs), idKey, nowMs };
 }
@@ -47,7 +47,7 @@ const options = {
 
 describe('what the authorization server keeps', () => {
   it('is found by every gateway on the store, and by nobody who only has the file', async () => {
-    const [one, other] = [records(), records()].map((each) => createAdapter(each, options)('RefreshToken'));
+    const [one, other] = [await records(), await records()].map((each) => createAdapter(each, options)('RefreshToken'));
     const payload = { jti: 'the-secret-token', accountId: 'ada', grantId: 'the-grant' };
     await one?.upsert('the-secret-token', payload, 60);
     expect(await other?.find('the-secret-token')).toEqual(payload);
@@ -58,13 +58,13 @@ describe('what the authorization server keeps', () => {
   });
 
   it('is nothing under another key, in another row, or when its time is over', async () => {
-    const adapter = createAdapter(records(), options)('Session');
+    const adapter = createAdapter(await records(), options)('Session');
     await adapter.upsert('s1', { uid: 'u1' }, 60);
     expect(await adapter.findByUid('u1')).toEqual({ uid: 'u1' });
     expect(
-      await createAdapter(records(createSecretKey(randomBytes(32))), options)('Session').find('s1'),
+      await createAdapter(await records(createSecretKey(randomBytes(32))), options)('Session').find('s1'),
     ).toBeUndefined();
-    const { store } = records();
+    const { store } = await records();
     await adapter.upsert('s2', { uid: 'u2' }, 60);
     now += 61_000;
     expect(await adapter.find('s1')).toBeUndefined();
@@ -72,7 +72,7 @@ describe('what the authorization server keeps', () => {
   });
 
   it('is used up by one of two gateways, and the other one ends the grant', async () => {
-    const [one, other] = [records(), records()].map((each) => createAdapter(each, options));
+    const [one, other] = [await records(), await records()].map((each) => createAdapter(each, options));
     await one?.('Grant').upsert('g', { accountId: 'ada' }, 600);
     await one?.('RefreshToken').upsert('r', { grantId: 'g' }, 60);
     await one?.('RefreshToken').consume('r');
@@ -85,13 +85,15 @@ describe('what the authorization server keeps', () => {
   });
 
   it('remembers an assertion once for all gateways', async () => {
-    const [one, other] = [records(), records()].map((each) => createAdapter(each, options)('ReplayDetection'));
+    const [one, other] = [await records(), await records()].map((each) =>
+      createAdapter(each, options)('ReplayDetection'),
+    );
     await one?.upsert('jti', { iss: 'ci' }, 60);
     await expect(other?.upsert('jti', { iss: 'ci' }, 60)).rejects.toThrow('already used');
   });
 
   it('makes room for new clients by forgetting the oldest unused one, never one that is used', async () => {
-    const { store, ...rest } = records();
+    const { store, ...rest } = await records();
     const clients = createAdapter({ store, ...rest }, { ...options, mostClients: 2 })('Client');
     await clients.upsert('used', { client_id: 'used' });
     store.extend('Client', recordId(idKey, 'Client', 'used'), now + 31 * day);
@@ -106,7 +108,7 @@ describe('what the authorization server keeps', () => {
   });
 
   it('lets go of clients that registered and never came back', async () => {
-    const each = records();
+    const each = await records();
     await createAdapter(each, options)('Client').upsert('c', { client_id: 'c' });
     now += day + 1;
     expect(each.store.prune(now)).toBe(1);
@@ -115,15 +117,15 @@ describe('what the authorization server keeps', () => {
 
 describe('signing keys', () => {
   it('are made once, and the same for all gateways', async () => {
-    const [first] = await createSigningKeys(records(), 90 * day).current();
-    const [same] = await createSigningKeys(records(), 90 * day).current();
+    const [first] = await createSigningKeys(await records(), 90 * day).current();
+    const [same] = await createSigningKeys(await records(), 90 * day).current();
     expect(first).toMatchObject({ kty: 'EC', d: expect.any(String) });
     expect(same).toEqual(first);
     expect(readFileSync(join(folder, 'state.db-wal')).toString('latin1')).not.toContain(String(first?.d));
   });
 
   it('are followed by new ones with age; the old one stays until what it signed has ended', async () => {
-    const keys = createSigningKeys(records(), 90 * day);
+    const keys = createSigningKeys(await records(), 90 * day);
     const [old] = await keys.current();
     now += 90 * day + 1;
     const after = await keys.current();
@@ -136,8 +138,8 @@ describe('signing keys', () => {
   });
 
   it('of another master key sign nothing; a new one is made', async () => {
-    const [old] = await createSigningKeys(records(), 90 * day).current();
-    const other = await createSigningKeys(records(createSecretKey(randomBytes(32))), 90 * day).current();
+    const [old] = await createSigningKeys(await records(), 90 * day).current();
+    const other = await createSigningKeys(await records(createSecretKey(randomBytes(32))), 90 * day).current();
     expect(other).toHaveLength(1);
     expect(other[0]?.kid).not.toBe(old?.kid);
   });

@@ -41,7 +41,7 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const paths = dataPaths(config.data);
   const keys = openKeys(keyPlaces(config), nowMs());
-  const state = openState({ path: paths.state, nowMs });
+  const state = await openState({ path: paths.state, nowMs });
   try {
     const auditLog = await openAuditLog({
       path: paths.audit,
@@ -60,11 +60,11 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
       authServerKeys: { seal: keys.of('authserver'), names: keys.of('authserver-names') },
       async close() {
         await auditLog.close();
-        state.close();
+        await state.close();
       },
     };
   } catch (error) {
-    state.close();
+    await state.close();
     throw error;
   }
 }

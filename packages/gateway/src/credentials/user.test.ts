@@ -20,9 +20,9 @@ const usual: UserSettings = {
 /** What alice's calls show to the service at an address, once she has consented at `https://tickets.example`. */
 async function shownAt(address: string, settings: Partial<UserSettings> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'sp-grants-'));
-  const state = openState({ path: join(folder, 'state.db'), nowMs: Date.now });
+  const state = await openState({ path: join(folder, 'state.db'), nowMs: Date.now });
   onTestFinished(() => {
-    state.close();
+    void state.close();
     rmSync(folder, { recursive: true });
   });
   const keeper = createKeeper({

@@ -13,8 +13,9 @@ export class DatabaseError extends Error {
   /** SQLSTATE, or SQLite's extended result code. */
   readonly code: string;
 
-  constructor(fault: DatabaseFault, code: string) {
-    super(`the database refused a statement (${code})`);
+  /** @param words what the database says, where that cannot hold what was being written. */
+  constructor(fault: DatabaseFault, code: string, words?: string) {
+    super(`the database refused a statement (${code})${words === undefined ? '' : `: ${words}`}`);
     this.fault = fault;
     this.code = code;
   }
@@ -37,6 +38,8 @@ const faults: Readonly<Record<string, DatabaseFault>> = {
  */
 const unavailable = /^(08|53|57|58|28|3D|55P03|25006|25P03|XX)/;
 const sqlState = /^[0-9A-Z]{5}$/;
+/** SQLite's primary result codes for what is wrong with a statement, not with the file: error, constraint, mismatch, misuse, range. */
+const statementCodes: readonly number[] = [1, 19, 20, 21, 25];
 
 /**
  * What an error of `pg` or of `node:sqlite` is here: a `DatabaseError`, or `store_unavailable` when the database could not be
@@ -45,10 +48,18 @@ const sqlState = /^[0-9A-Z]{5}$/;
 export function toDatabaseError(error: unknown): Error {
   if (error instanceof DatabaseError || error instanceof GatewayError) return error;
   const code = codeOf(error);
-  const fault = code === undefined ? undefined : faults[code];
-  if (code !== undefined && fault !== undefined) return new DatabaseError(fault, code);
-  if (code !== undefined && sqlState.test(code) && !unavailable.test(code)) return new DatabaseError('other', code);
+  if (code !== undefined && isAboutStatement(code)) {
+    // What is wrong with a statement itself is in its text, which holds no values.
+    const isSyntax = code === '1' || code.startsWith('42');
+    const words = isSyntax && error instanceof Error ? error.message : undefined;
+    return new DatabaseError(faults[code] ?? 'other', code, words);
+  }
   return new GatewayError('store_unavailable', {}, { cause: new Error(reachedWords(error, code)) });
+}
+
+function isAboutStatement(code: string): boolean {
+  if (sqlState.test(code)) return !unavailable.test(code);
+  return statementCodes.includes(Number(code) & 0xff);
 }
 
 /** Whether a connection must not be used again: everything but an answer of the server that leaves it as it was. */

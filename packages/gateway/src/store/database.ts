@@ -1,9 +1,10 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
+import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, sql, type Transaction } from 'kysely';
 import type { Pool } from 'pg';
-import { DatabaseError, toDatabaseError } from './database-error.ts';
+import { DatabaseError } from './database-error.ts';
+import { openGate } from './gate.ts';
 import { createPostgresDialect, openPool, type PostgresAccess } from './postgres-dialect.ts';
 import { createSqliteDialect } from './sqlite-dialect.ts';
 
@@ -32,8 +33,8 @@ export interface SqliteDatabase<Schema> extends OpenDatabase<Schema> {
   /** The connection of `query`, for what has to be said to SQLite itself. */
   readonly connection: DatabaseSync;
   /**
-   * Resolves when no transaction of this process is under way; undefined at once when none is. Whoever writes over another
-   * connection waits for it: SQLite would block the process, and with it the transaction that is waited for.
+   * Undefined when no query or transaction of this process is under way, otherwise resolves when that is so. Whoever writes
+   * over another connection asks first: SQLite would block the process, and with it the transaction that is waited for.
    */
   idle(): Promise<void> | undefined;
 }
@@ -74,21 +75,14 @@ export function openSqlite<Schema>(path: string): SqliteDatabase<Schema> {
     connection.close();
     throw error;
   }
-  const query = new Kysely<Schema>({ dialect: createSqliteDialect(connection) });
-  let last: Promise<unknown> | undefined;
+  const { gate, close: closeGate } = openGate(realpathSync(path));
+  const query = new Kysely<Schema>({ dialect: createSqliteDialect(connection, gate) });
   return {
-    ...{ kind: 'sqlite', path, connection, query },
-    transact(body) {
-      const running = query.transaction().execute(body).catch(translate);
-      const settled = running.then(nothing, nothing).then(() => {
-        if (last === settled) last = undefined;
-      });
-      last = settled;
-      return running;
-    },
-    idle: () => last?.then(nothing),
+    ...{ kind: 'sqlite', path, connection, query, idle: gate.idle },
+    transact: (body) => query.transaction().execute(body),
     async close() {
       await query.destroy();
+      closeGate();
       if (connection.isOpen) connection.close();
     },
   };
@@ -118,16 +112,6 @@ async function openPostgres<Schema>(place: PostgresAccess): Promise<PostgresData
       if (!pool.ended && !pool.ending) await pool.end();
     },
   };
-}
-
-function nothing(): void {}
-
-function translate(error: unknown): never {
-  throw isOfSqlite(error) ? toDatabaseError(error) : error;
-}
-
-function isOfSqlite(error: unknown): boolean {
-  return error instanceof Error && 'errcode' in error;
 }
 
 /** Asks the database whether it answers at all. @throws GatewayError `store_unavailable`. */

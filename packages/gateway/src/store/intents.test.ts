@@ -11,13 +11,13 @@ let path: string;
 let state: State;
 const nowMs = 1_000;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-intents-'));
   path = join(folder, 'state.db');
-  state = openState({ path, nowMs: () => nowMs });
+  state = await openState({ path, nowMs: () => nowMs });
 });
-afterEach(() => {
-  state.close();
+afterEach(async () => {
+  await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -37,7 +37,7 @@ const left = (id: string) => state.intents.look(id)?.callsLeft;
 const once = { nowMs, goesOn: false };
 
 describe('calls are counted', () => {
-  it('down to none, each from all intents it is under or from none', () => {
+  it('down to none, each from all intents it is under or from none', async () => {
     const parent = add('parent', 3);
     add('child', 2, parent.intent.allows);
     const ids = ['child', 'parent'];
@@ -52,7 +52,7 @@ describe('calls are counted', () => {
     expect([left('child'), left('parent')]).toEqual([0, 0]);
   });
 
-  it('so that a call which goes on with one that asked takes its place, once', () => {
+  it('so that a call which goes on with one that asked takes its place, once', async () => {
     add('one', 1);
     const goesOn = { nowMs, goesOn: true };
     expect(state.intents.take(['one'], once)).toMatchObject({ taken: true });
@@ -64,7 +64,7 @@ describe('calls are counted', () => {
     expect(state.intents.take(['one'], goesOn)).toEqual({ taken: true, from: 'asked' });
   });
 
-  it('not after the end, nor once it or one it was made from is revoked', () => {
+  it('not after the end, nor once it or one it was made from is revoked', async () => {
     const parent = add('parent', 3);
     add('child', 3, parent.intent.allows);
     expect(state.intents.take(['child'], { nowMs: 9_000, goesOn: true })).toMatchObject({ why: 'ended' });
@@ -75,8 +75,8 @@ describe('calls are counted', () => {
     expect(left('child')).toBe(3);
   });
 
-  it('by whoever has the database open: together no more than there were', () => {
-    const other = openState({ path, nowMs: () => nowMs });
+  it('by whoever has the database open: together no more than there were', async () => {
+    const other = await openState({ path, nowMs: () => nowMs });
     let number = 0;
     const holds = (calls: number, acts: readonly boolean[]): void => {
       const id = `i${number++}`;
@@ -88,7 +88,7 @@ describe('calls are counted', () => {
       }
     };
     fc.assert(fc.property(fc.integer({ min: 1, max: 5 }), fc.array(fc.boolean()), holds), { numRuns: 50 });
-    other.close();
+    await other.close();
   });
 });
 
@@ -101,7 +101,7 @@ function act(id: string, { intents }: State, what: 'take' | 'give' | 'rest'): nu
 }
 
 describe('an intent', () => {
-  it('is found as it was stored, with its tokens as they are now', () => {
+  it('is found as it was stored, with its tokens as they are now', async () => {
     const { tokenIds: _, ...stored } = add('one', 1);
     expect(state.intents.find('one')).toEqual({ ...stored, tokens: [undefined] });
     const account = state.accounts.ensure({ name: 'dana', kind: 'person' });
@@ -112,7 +112,7 @@ describe('an intent', () => {
     expect(state.intents.find('another')).toBeUndefined();
   });
 
-  it('knows those made from it, is listed, and goes when it is over', () => {
+  it('knows those made from it, is listed, and goes when it is over', async () => {
     const parent = add('parent', 1);
     const child = add('child', 1, parent.intent.allows);
     add('grandchild', 1, child.intent.allows);
@@ -123,19 +123,19 @@ describe('an intent', () => {
     expect(state.intents.prune(9_001)).toBe(4);
   });
 
-  it('is over once the machine was started again: nobody knows what was counted last', () => {
+  it('is over once the machine was started again: nobody knows what was counted last', async () => {
     const laterMs = Date.now();
     const old = add('old', 1);
     state.intents.add({
       ...old,
       intent: { ...old.intent, id: 'alive', expiresAtMs: laterMs + 9_000, allows: [{ ...own, intent: 'alive' }] },
     });
-    openState({ path, nowMs: () => laterMs }).close();
+    await (await openState({ path, nowMs: () => laterMs })).close();
     expect(state.intents.find('alive')?.revokedAtMs).toBe(laterMs);
     expect(state.intents.find('old')?.revokedAtMs).toBeUndefined();
   });
 
-  it('cannot take the place of another, or begin with the allowance of another', () => {
+  it('cannot take the place of another, or begin with the allowance of another', async () => {
     const { intent } = add('one', 1);
     expect(() => add('one', 5)).toThrow();
     expect(() => state.intents.add({ ...add('two', 1), intent: { ...intent, id: 'three' } })).toThrow();

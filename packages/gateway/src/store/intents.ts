@@ -1,7 +1,9 @@
 import { uptime } from 'node:os';
 import type { DatabaseSync } from 'node:sqlite';
 import type { IntentListing, Intents, IntentTaken, NewIntent, StoredIntent, StoredToken } from '@sallyport/core';
+import type { Kysely } from 'kysely';
 import type { Row } from './accounts.ts';
+import type { StateSchema } from './schema.ts';
 
 /** Intents in the state database: everything core asks for, and what exchange and administration need besides. */
 export interface IntentStore extends Intents {
@@ -34,13 +36,15 @@ interface TokenLookup {
  * Ends intents that were made before this machine was started: what was counted last before a power cut may be lost, and a
  * call that was made must not be there to be made again.
  */
-export function endUncertainIntents(database: DatabaseSync, nowMs: number): void {
+export async function endUncertainIntents(query: Kysely<StateSchema>, nowMs: number): Promise<void> {
   const startedMs = nowMs - uptime() * 1000;
-  database
-    .prepare(
-      'UPDATE intents SET revoked_at_ms = ? WHERE created_at_ms < ? AND expires_at_ms > ? AND revoked_at_ms IS NULL',
-    )
-    .run(nowMs, startedMs, nowMs);
+  await query
+    .updateTable('intents')
+    .set({ revoked_at_ms: nowMs })
+    .where('created_at_ms', '<', startedMs)
+    .where('expires_at_ms', '>', nowMs)
+    .where('revoked_at_ms', 'is', null)
+    .execute();
 }
 
 /**

@@ -10,7 +10,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import type { ClientConfig, Pool, PoolClient, PoolConfig } from 'pg';
+import type { ClientConfig, Pool, PoolClient, PoolConfig, QueryResult as QueryAnswer } from 'pg';
 import { isConnectionLost, toDatabaseError } from './database-error.ts';
 import type { PostgresAddress, PostgresTls } from './postgres-url.ts';
 
@@ -141,7 +141,9 @@ function toConnection(client: PoolClient): PoolConnection {
   return {
     async executeQuery<Row>({ sql, parameters }: CompiledQuery): Promise<QueryResult<Row>> {
       try {
-        const { command, rowCount, rows } = await client.query(sql, [...parameters]);
+        const answer: unknown = await client.query(sql, [...parameters]);
+        // A script of several statements has an answer for each.
+        const { command, rowCount, rows } = (Array.isArray(answer) ? answer.at(-1) : answer) as QueryAnswer;
         if (command === 'ROLLBACK' || command === 'COMMIT') return { rows: [{ command }] as Row[] };
         const changes = command !== 'SELECT' && rowCount !== null;
         return { rows, ...(changes && { numAffectedRows: BigInt(rowCount) }) };

@@ -8,12 +8,12 @@ import { openState, type State } from './state.ts';
 let folder: string;
 let state: State;
 const open = () => openState({ path: join(folder, 'state.db'), nowMs: Date.now });
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'revisions-'));
-  state = open();
+  state = await open();
 });
-afterEach(() => {
-  state.close();
+afterEach(async () => {
+  await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -45,8 +45,8 @@ describe('the revisions of policies', () => {
       changed: true,
     });
     expect(await state.revisions.load(revision('b'), by(4))).toEqual({ revision: revision('a'), changed: false });
-    state.close();
-    state = open();
+    await state.close();
+    state = await open();
     expect(await state.revisions.load(revision('b'), by(5))).toEqual({ revision: revision('a'), changed: false });
     expect(await state.revisions.load(revision('c'), by(6))).toMatchObject({ revision: { id: 'c' }, changed: true });
     expect(await state.revisions.rollback('b', by(7))).toMatchObject({ revision: { id: 'b' }, changed: true });
@@ -69,11 +69,11 @@ describe('the revisions of policies', () => {
   });
 
   it('are put in force by one of two stores that load the same', async () => {
-    const other = open();
+    const other = await open();
     const changed = await Promise.all(
       [state, other].map(async ({ revisions }) => (await revisions.load(revision('a'), by(1))).changed),
     );
-    other.close();
+    await other.close();
     expect(changed.toSorted()).toEqual([false, true]);
   });
 });

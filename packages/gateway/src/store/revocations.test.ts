@@ -7,14 +7,14 @@ import { openState, type State } from './index.ts';
 const folder = mkdtempSync(join(tmpdir(), 'sallyport-revocations-'));
 const open: State[] = [];
 let files = 0;
-function states(count: number): readonly State[] {
+async function states(count: number): Promise<readonly State[]> {
   const path = join(folder, `${files++}.db`);
-  const opened = Array.from({ length: count }, () => openState({ path, nowMs: Date.now }));
+  const opened = await Promise.all(Array.from({ length: count }, () => openState({ path, nowMs: Date.now })));
   open.push(...opened);
   return opened;
 }
-afterEach(() => {
-  for (const state of open.splice(0)) state.close();
+afterEach(async () => {
+  for (const state of open.splice(0)) await state.close();
 });
 
 afterAll(() => rmSync(folder, { recursive: true, force: true }));
@@ -42,16 +42,16 @@ describe('what was taken back', () => {
     ['all of an issuer', 'all', '', {}, true],
     ['all of another issuer', 'all', '', { issuer: 'other' }, false],
     ['all of an issuer, but what came later', 'all', '', { issuedAtMs: 2_000_001 }, false],
-  ] as const)('%s', (_what, kind, value, changes, expected) => {
-    const [state] = states(1);
+  ] as const)('%s', async (_what, kind, value, changes, expected) => {
+    const [state] = await states(1);
     state?.revocations.add({ issuer: 'company', kind, value, atMs: 2_000_000 });
     const { tokenId, session, ...rest } = { ...token, ...changes };
     const ids = { ...(tokenId !== undefined && { tokenId }), ...(session !== undefined && { session }) };
     expect(state?.revocations.isRevoked({ ...rest, ...ids })).toBe(expected);
   });
 
-  it('is known to every process at once, and nothing else makes it look new', () => {
-    const [one, other] = states(2);
+  it('is known to every process at once, and nothing else makes it look new', async () => {
+    const [one, other] = await states(2);
     const before = [one?.revocations.epoch(), other?.revocations.epoch()];
     one?.accounts.create({ name: 'bob', kind: 'agent' });
     expect([one?.revocations.epoch(), other?.revocations.epoch()]).toEqual(before);
@@ -61,8 +61,8 @@ describe('what was taken back', () => {
     expect(other?.revocations.epoch()).not.toBe(before[1]);
   });
 
-  it('can be taken back again, from when it is then', () => {
-    const [state] = states(1);
+  it('can be taken back again, from when it is then', async () => {
+    const [state] = await states(1);
     const revoke = (atMs: number) => state?.revocations.add({ issuer: 'company', kind: 'all', value: '', atMs });
     revoke(1);
     const first = state?.revocations.epoch();

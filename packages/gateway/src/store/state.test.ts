@@ -12,14 +12,14 @@ let folder: string;
 let path: string;
 let state: State;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-state-'));
   path = join(folder, 'data', 'state.db');
-  state = openState({ path, nowMs: () => 1000 });
+  state = await openState({ path, nowMs: () => 1000 });
 });
 
-afterEach(() => {
-  state.close();
+afterEach(async () => {
+  await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -30,7 +30,7 @@ function token(id: string, more: Partial<StoredToken> = {}): StoredToken {
 }
 
 describe('the file', () => {
-  it('and all that SQLite puts beside it are for the owner alone, in a folder of the same kind', () => {
+  it('and all that SQLite puts beside it are for the owner alone, in a folder of the same kind', async () => {
     state.tokens.add(token('t1'));
     const data = join(folder, 'data');
     expect(statSync(data).mode & 0o777).toBe(0o700);
@@ -38,37 +38,37 @@ describe('the file', () => {
     for (const name of readdirSync(data)) expect(statSync(join(data, name)).mode & 0o777).toBe(0o600);
   });
 
-  it('is closed to others again if somebody opened it', () => {
+  it('is closed to others again if somebody opened it', async () => {
     chmodSync(path, 0o644);
-    openState({ path, nowMs: () => 1000 }).close();
+    await (await openState({ path, nowMs: () => 1000 })).close();
     expect(statSync(path).mode & 0o777).toBe(0o600);
   });
 
-  it('of a newer version is refused and left as it is', () => {
+  it('of a newer version is refused and left as it is', async () => {
     const database = new DatabaseSync(path);
     database.exec(`PRAGMA user_version = ${schemaVersion + 1}`);
-    expect(() => openState({ path, nowMs: () => 1000 })).toThrow('written by a newer version of Sallyport');
+    await expect(openState({ path, nowMs: () => 1000 })).rejects.toThrow('written by a newer version of Sallyport');
     expect(database.prepare('PRAGMA user_version').get()).toEqual({ user_version: schemaVersion + 1 });
     database.exec(`PRAGMA user_version = ${schemaVersion}`);
     database.close();
   });
 
-  it('that is no database is refused', () => {
+  it('that is no database is refused', async () => {
     execFileSync('sh', ['-c', `printf 'not a database, not a database' > "${join(folder, 'other.db')}"`]);
-    expect(() => openState({ path: join(folder, 'other.db'), nowMs: () => 1000 })).toThrow();
+    await expect(openState({ path: join(folder, 'other.db'), nowMs: () => 1000 })).rejects.toThrow();
   });
 
-  it('keeps what was written', () => {
+  it('keeps what was written', async () => {
     state.tokens.add(token('t1'));
     const before = state.tokens.find('t1');
-    state.close();
-    state = openState({ path, nowMs: () => 1000 });
+    await state.close();
+    state = await openState({ path, nowMs: () => 1000 });
     expect(state.tokens.find('t1')).toEqual(before);
   });
 });
 
 describe('tokens', () => {
-  it('are found as they were added', () => {
+  it('are found as they were added', async () => {
     const added = token('t1');
     state.tokens.add(added);
     expect(state.tokens.find('t1')).toEqual(added);
@@ -76,23 +76,23 @@ describe('tokens', () => {
     expect(state.tokens.find('')).toBeUndefined();
   });
 
-  it('are revoked by exactly one of many who try', () => {
+  it('are revoked by exactly one of many who try', async () => {
     state.tokens.add(token('t1'));
-    const other = openState({ path, nowMs: () => 1000 });
+    const other = await openState({ path, nowMs: () => 1000 });
     expect([other.tokens.revoke('t1', 2000), state.tokens.revoke('t1', 3000)]).toEqual([true, false]);
     expect(state.tokens.find('t1')?.revokedAtMs).toBe(2000);
     expect(state.tokens.revoke('nobody', 1)).toBe(false);
-    other.close();
+    await other.close();
   });
 
-  it('have ids of their own and an account that exists', () => {
+  it('have ids of their own and an account that exists', async () => {
     state.tokens.add(token('t1'));
     expect(() => state.tokens.add(token('t1'))).toThrow(expect.objectContaining({ reason: 'conflict' }));
     const orphan = token('t2', { account: { id: 'nobody', name: 'nobody', kind: 'agent' } });
     expect(() => state.tokens.add(orphan)).toThrow(expect.objectContaining({ reason: 'not_found' }));
   });
 
-  it('rotate whole or not at all', () => {
+  it('rotate whole or not at all', async () => {
     state.tokens.add(token('t1'));
     state.tokens.add(token('taken'));
     const taken = { oldId: 't1', next: token('taken'), oldExpiresAtMs: 2000 };
@@ -108,7 +108,7 @@ describe('tokens', () => {
     expect(state.tokens.find('t4')).toBeUndefined();
   });
 
-  it('that ended are pruned, others stay', () => {
+  it('that ended are pruned, others stay', async () => {
     state.tokens.add(token('expired', { expiresAtMs: 1500 }));
     state.tokens.add(token('revoked'));
     state.tokens.add(token('good'));
@@ -117,7 +117,7 @@ describe('tokens', () => {
     expect(state.tokens.list().map(({ id }) => id)).toEqual(['good']);
   });
 
-  it('with scopes that were tampered into something else are an error, not an admission', () => {
+  it('with scopes that were tampered into something else are an error, not an admission', async () => {
     state.tokens.add(token('t1'));
     const database = new DatabaseSync(path);
     database.exec(`UPDATE tokens SET scopes = '[1, {"a": 2}]'`);
@@ -127,7 +127,7 @@ describe('tokens', () => {
 });
 
 describe('accounts', () => {
-  it('are made once, whatever the case of their name', () => {
+  it('are made once, whatever the case of their name', async () => {
     state.accounts.create({ name: 'alice', kind: 'person', tenant: 'acme' });
     expect(() => state.accounts.create({ name: 'ALICE', kind: 'person' })).toThrow(
       expect.objectContaining({ reason: 'conflict' }),
@@ -144,7 +144,7 @@ describe('accounts', () => {
     );
   });
 
-  it('disabled twice keep the time of the first', () => {
+  it('disabled twice keep the time of the first', async () => {
     state.accounts.create({ name: 'alice', kind: 'person' });
     expect(state.accounts.disable('alice', 5).disabledAtMs).toBe(5);
     expect(state.accounts.disable('alice', 9).disabledAtMs).toBe(5);

@@ -1,16 +1,17 @@
-import { chmodSync, closeSync, mkdirSync, openSync } from 'node:fs';
-import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import type { Approvals, Containments, Revisions } from '@sallyport/core';
 import { type Accounts, createAccounts } from './accounts.ts';
 import { createApprovalStore } from './approvals.ts';
 import { type AssertionKeys, createAssertionKeys } from './assertion-keys.ts';
 import { createContainments } from './containments.ts';
+import { openSqlite } from './database.ts';
 import { createIntentStore, endUncertainIntents, type IntentStore } from './intents.ts';
-import { migrate } from './migrations.ts';
+import { migrate } from './migrate.ts';
+import { steps } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
 import { createRevisions } from './revisions.ts';
 import { createRevocations, type RevocationStore } from './revocations.ts';
+import type { StateSchema } from './schema.ts';
 import { createTokenStore, createVersion, type TokenStore } from './tokens.ts';
 import { createUpstreamGrants, type UpstreamGrants } from './upstream-grants.ts';
 import { createUsers, type Users } from './users.ts';
@@ -34,7 +35,7 @@ export interface State {
   readonly revisions: Revisions;
   /** What statements for services are signed with. */
   readonly assertionKeys: AssertionKeys;
-  close(): void;
+  close(): Promise<void>;
 }
 
 /** Where the state is, and the clock for what is created in it. */
@@ -45,29 +46,25 @@ export interface StateOptions {
   readonly nowMs: () => number;
 }
 
+/** The tables that remember the steps of this schema. */
+const plan = { steps, prefix: 'sallyport' };
+
 /**
  * Opens the state database, making or migrating it if need be: 0600, in a folder that is made with 0700.
  *
  * @throws Error when it cannot be opened or was written by a newer version.
  */
-export function openState({ path, nowMs }: StateOptions): State {
-  mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-  closeSync(openSync(path, 'a', 0o600));
-  // An older umask or a restored backup may have opened it up. The files SQLite puts beside it take their mode from it.
-  chmodSync(path, 0o600);
-  const database = new DatabaseSync(path, { enableForeignKeyConstraints: true, timeout: 5000 });
+export async function openState({ path, nowMs }: StateOptions): Promise<State> {
+  const opened = openSqlite<StateSchema>(path);
+  const { connection: database } = opened;
   const counter = new DatabaseSync(path, { open: false, timeout: 5000 });
-  const close = (): void => {
+  const close = async (): Promise<void> => {
     if (counter.isOpen) counter.close();
-    database.close();
+    await opened.close();
   };
   try {
-    database.exec('PRAGMA journal_mode = WAL');
-    // A revocation that was acknowledged must survive a power cut; writes are rare here, so that costs nothing.
-    database.exec('PRAGMA synchronous = FULL');
-    database.exec('PRAGMA trusted_schema = OFF');
-    migrate(database, path);
-    endUncertainIntents(database, nowMs());
+    await migrate(opened, plan);
+    await endUncertainIntents(opened.query, nowMs());
     counter.open();
     // The log is not lost when this process ends, only when the machine does.
     counter.exec('PRAGMA synchronous = NORMAL');
@@ -89,7 +86,7 @@ export function openState({ path, nowMs }: StateOptions): State {
       close,
     };
   } catch (error) {
-    close();
+    await close();
     throw error;
   }
 }

@@ -8,13 +8,13 @@ let folder: string;
 let state: State;
 let now = 1_000;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-users-'));
-  state = openState({ path: join(folder, 'state.db'), nowMs: () => now });
+  state = await openState({ path: join(folder, 'state.db'), nowMs: () => now });
 });
 
-afterEach(() => {
-  state.close();
+afterEach(async () => {
+  await state.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -24,7 +24,7 @@ function add(name: string, passwordHash = 'hash'): void {
 }
 
 describe('users', () => {
-  it('are found with their account, and listed without what helps to sign in', () => {
+  it('are found with their account, and listed without what helps to sign in', async () => {
     add('ada');
     expect(state.users.find('ada')).toMatchObject({ account: { name: 'ada', kind: 'person' }, scopes: ['posts:*'] });
     expect(state.users.find('bob')).toBeUndefined();
@@ -33,7 +33,7 @@ describe('users', () => {
     expect(JSON.stringify(listed)).not.toContain('hash');
   });
 
-  it('get another password without losing the second factor', () => {
+  it('get another password without losing the second factor', async () => {
     add('ada');
     state.users.setTotp('ada', 'sealed');
     now = 2_000;
@@ -42,7 +42,7 @@ describe('users', () => {
     expect(() => state.users.setTotp('bob', 'x')).toThrow(expect.objectContaining({ reason: 'not_found' }));
   });
 
-  it('may sign in within the second in which they were added, and not with what was before a change', () => {
+  it('may sign in within the second in which they were added, and not with what was before a change', async () => {
     now = 1_900;
     add('ada');
     expect(state.users.find('ada')?.changedAtMs).toBe(1_000);
@@ -50,16 +50,16 @@ describe('users', () => {
     expect(state.users.find('ada')?.changedAtMs).toBe(1_900);
   });
 
-  it('use each step of the second factor once, and none before it', () => {
+  it('use each step of the second factor once, and none before it', async () => {
     add('ada');
-    const other = openState({ path: join(folder, 'state.db'), nowMs: () => now });
+    const other = await openState({ path: join(folder, 'state.db'), nowMs: () => now });
     expect([state.users.useTotpStep('ada', 7), other.users.useTotpStep('ada', 7)]).toEqual([true, false]);
     expect([state.users.useTotpStep('ada', 6), state.users.useTotpStep('ada', 8)]).toEqual([false, true]);
     expect(state.users.useTotpStep('bob', 9)).toBe(false);
-    other.close();
+    await other.close();
   });
 
-  it('are removed, and their account stays', () => {
+  it('are removed, and their account stays', async () => {
     add('ada');
     expect([state.users.remove('ada'), state.users.remove('ada')]).toEqual([true, false]);
     expect(state.accounts.find('ada')).toBeDefined();
@@ -69,7 +69,7 @@ describe('users', () => {
 describe('what the authorization server keeps', () => {
   const record = { model: 'RefreshToken', id: 'r1', grantId: 'g1', payload: 'sealed', expiresAtMs: 5_000 };
 
-  it('is found by its id and by its second name, per model', () => {
+  it('is found by its id and by its second name, per model', async () => {
     state.oauth.put({ model: 'Session', id: 's1', uid: 'u1', payload: 'one' });
     state.oauth.put({ model: 'Session', id: 's1', uid: 'u2', payload: 'two' });
     expect(state.oauth.find('Session', 's1')).toEqual({ model: 'Session', id: 's1', uid: 'u2', payload: 'two' });
@@ -79,17 +79,17 @@ describe('what the authorization server keeps', () => {
     expect(state.oauth.count('Session')).toBe(1);
   });
 
-  it('is consumed by exactly one of many, and stays consumed', () => {
+  it('is consumed by exactly one of many, and stays consumed', async () => {
     state.oauth.put(record);
-    const other = openState({ path: join(folder, 'state.db'), nowMs: () => now });
+    const other = await openState({ path: join(folder, 'state.db'), nowMs: () => now });
     const won = [other.oauth, state.oauth, state.oauth].map((oauth) => oauth.consume('RefreshToken', 'r1', 3_000));
     expect(won).toEqual([true, false, false]);
     state.oauth.put({ ...record, payload: 'again' });
     expect(state.oauth.find('RefreshToken', 'r1')).toMatchObject({ consumedAtMs: 3_000, payload: 'again' });
-    other.close();
+    await other.close();
   });
 
-  it('goes with its grant, or when its time is over', () => {
+  it('goes with its grant, or when its time is over', async () => {
     state.oauth.put(record);
     state.oauth.put({ ...record, model: 'AuthorizationCode', id: 'c1' });
     state.oauth.put({ ...record, id: 'r2', grantId: 'g2' });
@@ -101,7 +101,7 @@ describe('what the authorization server keeps', () => {
     expect(state.oauth.count('Client')).toBe(0);
   });
 
-  it('includes keys, newest first', () => {
+  it('includes keys, newest first', async () => {
     state.oauth.addKey({ kid: 'a', sealed: 'x', createdAtMs: 1 });
     state.oauth.addKey({ kid: 'b', sealed: 'y', createdAtMs: 2 });
     expect(state.oauth.keys().map(({ kid }) => kid)).toEqual(['b', 'a']);

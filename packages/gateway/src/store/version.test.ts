@@ -10,19 +10,20 @@ let path: string;
 let state: State;
 let other: State;
 
-beforeEach(() => {
+beforeEach(async () => {
   folder = mkdtempSync(join(tmpdir(), 'sallyport-version-'));
   path = join(folder, 'state.db');
-  [state, other] = [openState({ path, nowMs: Date.now }), openState({ path, nowMs: Date.now })];
+  const open = () => openState({ path, nowMs: Date.now });
+  [state, other] = await Promise.all([open(), open()]);
   const account = state.accounts.create({ name: 'alice', kind: 'agent' });
   state.tokens.add({
     ...{ id: 't1', account, label: 'x', scopes: [], secretHash: 'a'.repeat(64) },
     ...{ createdAtMs: 1, expiresAtMs: Date.now() + 60_000 },
   });
 });
-afterEach(() => {
-  state.close();
-  other.close();
+afterEach(async () => {
+  await state.close();
+  await other.close();
   rmSync(folder, { recursive: true, force: true });
 });
 
@@ -48,7 +49,7 @@ describe('the version of credentials', () => {
     }
   });
 
-  it('changes when somebody edits the database', () => {
+  it('changes when somebody edits the database', async () => {
     const before = versions();
     const outsider = new DatabaseSync(path);
     outsider.exec('UPDATE tokens SET scopes = \'["x:y"]\'');
@@ -56,7 +57,7 @@ describe('the version of credentials', () => {
     expect(versions()).not.toEqual(before);
   });
 
-  it('stays when other things are written: what was found good is good', () => {
+  it('stays when other things are written: what was found good is good', async () => {
     const before = versions();
     const write = new DatabaseSync(path);
     write.exec("INSERT INTO oauth_records (model, id, payload) VALUES ('Session', 'x', '{}')");
