@@ -97,7 +97,7 @@ describe('two versions of a service', () => {
     await until(async () => (await version()) === '1.2.0');
     const fates = await load.stop();
     const versions = new Map(
-      gateway.records({}, 100_000).map(({ callId, toolVersion }) => [callId as string, toolVersion]),
+      (await gateway.records({}, 100_000)).map(({ callId, toolVersion }) => [callId as string, toolVersion]),
     );
     const mixed = fates.filter(
       ({ end, callId, result }) => end === 'answered' && versions.get(callId!) !== result.version,

@@ -75,7 +75,7 @@ describe('a gateway that is asked to end', () => {
     expect(Object.keys(tally(fates)).sort()).toEqual(['answered', 'lost']);
     // Nor was it kept alive by clients that go on and on.
     expect(fates.filter(({ end, startedMs }) => end === 'answered' && startedMs > allAnsweredMs)).toEqual([]);
-    const recorded = new Set<string>(gateway.records({}, 100_000).map(({ callId }) => callId));
+    const recorded = new Set<string>((await gateway.records({}, 100_000)).map(({ callId }) => callId));
     expect(fates.filter(({ end, callId }) => end === 'answered' && !recorded.has(callId!))).toEqual([]);
     expect(await gateway.verify()).toMatchObject({ ok: true });
   });

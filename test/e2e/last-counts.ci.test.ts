@@ -11,7 +11,7 @@ it('a gateway that ends writes down what it had only counted', async () => {
   for (let i = 0; i < 30; i++) await callOnce({ mcp: gateway.mcp, token: 'nobody', tool: 'one.Trial.Who' });
   gateway.program.kill('SIGTERM');
   expect(await gateway.program.ended).toBe(0);
-  const rows = searchAudit(`${gateway.data}/audit.db`).map(({ record }) => record);
+  const rows = (await searchAudit(`${gateway.data}/audit.db`)).map(({ record }) => record);
   const told = rows.reduce((sum, record) => sum + (record.kind === 'refusals' ? record.count : 1), 0);
   expect(told).toBe(30);
 });

@@ -34,7 +34,7 @@ test('a gateway takes out of its log what its configuration no longer wants, and
     await expect.poll(async () => (await verifyAudit(path)).expired, { timeout: 10_000 }).toBe(1);
     await gateway.close();
     await expect(verifyAudit(path)).resolves.toMatchObject({ ok: true, rows: 4, expired: 1 });
-    expect(searchAudit(path)[0]?.record).toMatchObject({ retention: { through: 1, keys: 2 } });
+    expect((await searchAudit(path))[0]?.record).toMatchObject({ retention: { through: 1, keys: 2 } });
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -31,7 +31,7 @@ describe('kill -9', () => {
     process.stdout.write(`killed one of two: ${JSON.stringify(tally(fates))}\n`);
     expect(new Set(failed.map(({ end }) => end))).toEqual(new Set(['upstream_failed']));
     expect(failed.length).toBeLessThanOrEqual(16);
-    const records = new Map(gateway.records({}, 100_000).map((record) => [record.callId, record]));
+    const records = new Map((await gateway.records({}, 100_000)).map((record) => [record.callId, record]));
     const isSent = failed.every(({ callId }) => records.get(callId as never)?.stage === 'dispatch');
     expect(isSent).toBe(true);
     expect(fates.every(({ callId }) => records.has(callId as never))).toBe(true);

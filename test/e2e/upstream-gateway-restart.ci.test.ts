@@ -52,7 +52,8 @@ describe('a gateway that is started again under load', () => {
       const done = countNoted(world.upstream.ledger, 'done');
       expect(fates.filter(({ nonce }) => (done.get(nonce) ?? 0) > 1)).toEqual([]);
       const recorded = new Map<string, number>();
-      for (const { callId } of again.records({}, 1_000_000)) recorded.set(callId, (recorded.get(callId) ?? 0) + 1);
+      for (const { callId } of await again.records({}, 1_000_000))
+        recorded.set(callId, (recorded.get(callId) ?? 0) + 1);
       expect(fates.filter(({ callId }) => callId !== undefined && recorded.get(callId) !== 1)).toEqual([]);
       expect(await again.verify()).toMatchObject({ ok: true });
     },

@@ -66,7 +66,7 @@ auth: { issuers: { company: { issuer: '${company.url}' } } }
       expect((await command('revoke', ...words)).code).not.toBe(0);
     }
     expect(await list(bob)).toBe(200);
-    expect(gateway.records().some(({ reason }) => reason === 'credential_revoked')).toBe(true);
+    expect((await gateway.records()).some(({ reason }) => reason === 'credential_revoked')).toBe(true);
     await company.close();
   });
 

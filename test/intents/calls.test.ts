@@ -177,7 +177,7 @@ describe('services that serve a call under an intent', () => {
   it('call what they need by their own scopes; it is under the intent, and costs none of its calls', async () => {
     const { intent, result } = await relay({}, write);
     expect(result).toEqual({ relayed: true });
-    const records = gateway.records({ intent });
+    const records = await gateway.records({ intent });
     expect(records).toMatchObject([
       { tool: write, actor: { subject: 'service:desk' }, intent: { id: intent } },
       { tool: 'desk.Desk.Relay', intent: { id: intent } },

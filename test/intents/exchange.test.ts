@@ -111,7 +111,7 @@ describe('a token is exchanged for one that is good for one intent', () => {
     const more = { actor_token: agent, actor_token_type: accessToken };
     const made = await exchange(gateway, token, details(), more);
     expect(await call(gateway, made.token, write)).toMatchObject({ status: 200 });
-    const [record] = gateway.records({ intent: made.intent });
+    const [record] = await gateway.records({ intent: made.intent });
     expect(record).toMatchObject({ subject: 'dana', actor: { subject: 'scribe' }, client: 'token:token', tool: write });
     await gateway.operate('accounts.disable', { name: 'scribe' });
     expect(await call(gateway, made.token, write)).toMatchObject({ came: 'credential_revoked' });
@@ -120,9 +120,9 @@ describe('a token is exchanged for one that is good for one intent', () => {
 
 describe('nothing of it is secret where it is kept', () => {
   it('each exchange leaves one record, without tokens and without the message', async () => {
-    const before = gateway.records().length;
+    const before = (await gateway.records()).length;
     const { token: secret } = await exchange(gateway, token, details({ message, message_digest: undefined }));
-    const records = gateway.records().slice(before);
+    const records = (await gateway.records()).slice(before);
     expect(records).toHaveLength(1);
     expect(records[0]).toMatchObject({ subject: 'dana', tool: 'sallyport.intents.exchange', outcome: 'answered' });
     const text = JSON.stringify(records);
@@ -130,10 +130,10 @@ describe('nothing of it is secret where it is kept', () => {
   });
 
   it('each refusal leaves one', async () => {
-    const before = gateway.records().length;
+    const before = (await gateway.records()).length;
     expect(await ask(gateway, form(token, details({ calls: 100_000 })))).toMatchObject({ status: 400 });
     expect(await ask(gateway, form(token, details(), { grant_type: 'password' }))).toMatchObject({ status: 400 });
-    const records = gateway.records().slice(before);
+    const records = (await gateway.records()).slice(before);
     expect(records).toMatchObject([
       { subject: 'dana', outcome: 'refused', reason: 'invalid_input' },
       { subject: 'dana', outcome: 'refused', reason: 'malformed_params' },

@@ -1,8 +1,8 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit.ts';
+import { addAudit } from './program-audit.ts';
 import { addContainment } from './program-containment.ts';
-import { addAuditErase } from './program-erase.ts';
 import { addIntents } from './program-intents.ts';
 import { addUsers } from './program-users.ts';
 import { exitCodeHelp, reportError } from './report-error.ts';
@@ -46,7 +46,7 @@ function createProgram(context: Context): Command {
   addUsers(program, context, { withAdmin, examples });
   addIntents(program, context, { withAdmin, withUrl, toCount, examples });
   addContainment(program, context, { withAdmin, examples });
-  addAudit(program, context);
+  addAudit(program, context, { withAdmin, examples, toCount });
   return program;
 }
 
@@ -208,83 +208,6 @@ function addCredentials(program: Command, context: Context): void {
     .action(async (service, options) => (await load()).revokeCredential(service, options, context));
 }
 
-function addAudit(program: Command, context: Context): void {
-  const load = () => import('./commands/audit.ts');
-  const audit = program.command('audit').summary('read, verify and erase from the audit log');
-  withSearch(withAdmin(audit.command('tail')))
-    .description('Show the newest records and follow what comes.')
-    .option('--no-follow', 'show what is there and end')
-    .action(async (options) => (await load()).tailAudit(options, context));
-  withSearch(withAdmin(audit.command('search')))
-    .description('Find records.')
-    .addHelpText(
-      'after',
-      examples(
-        'sallyport audit search --tool posts.PostService.Delete --outcome refused',
-        'sallyport audit search --trace 0af7651916cd43dd8448eb211c80319c --json',
-      ),
-    )
-    .action(async (options) => (await load()).searchAudit(options, context));
-  withSearch(withAdmin(audit.command('export')))
-    .description('Print records for other programs, a line each.')
-    .addOption(
-      new Option('--format <name>', 'how').choices(['ndjson', 'ocsf', 'otlp', 'cef', 'syslog']).default('ndjson'),
-    )
-    .option('--after <seq>', 'only records after this one: where the last export ended', toSeq)
-    .option('--evidence', 'all records of a time, without a gap, with what it takes to verify them elsewhere')
-    .option('--until <time>', 'up to this time; with --evidence')
-    .addHelpText(
-      'after',
-      examples(
-        'sallyport audit export --format cef --after 20852 | logger -n siem -P 514 -T',
-        'sallyport audit export --evidence --since 24h > today.ndjson',
-      ),
-    )
-    .action(async ({ evidence, ...options }) => {
-      if (evidence) return (await loadEvidence()).exportEvidence(options, context);
-      return (await load()).exportAudit(options, context);
-    });
-  addAuditEvidence(audit, context);
-  addAuditErase(audit, context, { withAdmin, examples });
-}
-
-const loadEvidence = () => import('./commands/audit-evidence.ts');
-
-function addAuditEvidence(audit: Command, context: Context): void {
-  withAdmin(audit.command('verify'))
-    .description(
-      'Check every record, the tree of all records and its signed checkpoints; names the record that does not fit.',
-    )
-    .argument('[file]', 'exported evidence, a proof, or a copy of audit.db; default: the log of the configuration')
-    .option('--key <key>', 'the public key to believe, or a file with it; may be given again', collect)
-    .option('--witness <file>', 'checkpoints that were kept elsewhere; may be given again', collect)
-    .addHelpText(
-      'after',
-      examples('sallyport audit verify', 'sallyport audit verify today.ndjson --key "$(cat gateway.vkey)"'),
-    )
-    .action(async (file, options) => (await loadEvidence()).verify(file, options, context));
-  withAdmin(audit.command('prove'))
-    .description('Print a proof that the records of a call are in the log, for somebody who has the public key alone.')
-    .argument('<call>', 'its id: the `trace_id` of an answer, the last column of `audit search`')
-    .addHelpText(
-      'after',
-      examples('sallyport audit prove 0190c5e8-… > call.proof', 'sallyport audit verify call.proof --key gateway.vkey'),
-    )
-    .action(async (call, options) => (await loadEvidence()).proveCall(call, options, context));
-  withAdmin(audit.command('key'))
-    .description('Print the public key that verifies checkpoints of the log (c2sp.org/signed-note).')
-    .action(async (options) => (await loadEvidence()).showKey(options, context));
-}
-
-function toSeq(text: string): number {
-  if (!/^\d{1,15}$/.test(text)) throw new InvalidArgumentError('The number of a record.');
-  return Number(text);
-}
-
-function collect(value: string, before: readonly string[] = []): readonly string[] {
-  return [...before, value];
-}
-
 function withConfig(command: Command): Command {
   return command.option('-c, --config <file>', 'configuration file (default: $SALLYPORT_CONFIG or sallyport.yaml)');
 }
@@ -297,18 +220,6 @@ function withAdmin(command: Command): Command {
   return withConfig(command)
     .option('--data <folder>', 'the data folder, if `run` was given another than the configuration names')
     .option('--json', 'print JSON');
-}
-
-function withSearch(command: Command): Command {
-  return command
-    .option('--tool <name>', 'of this tool')
-    .option('--subject <name>', 'of this caller')
-    .option('--outcome <word>', 'answered, refused, suspended or intended')
-    .option('--reason <word>', 'refused for this reason')
-    .option('--trace <id>', 'of this trace')
-    .option('--intent <id>', 'under this intent')
-    .option('--since <time>', 'from this time on: ISO 8601, or a duration before now such as 15m')
-    .option('--limit <number>', 'at most so many', toCount);
 }
 
 function examples(...lines: readonly string[]): string {

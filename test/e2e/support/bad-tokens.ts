@@ -50,10 +50,14 @@ export async function floodWithBadTokens(requests: number, rate: number): Promis
   const loud = await beside(() => flood({ url, count: requests, rate, request: (index) => badCall(url, index) }));
   const seconds = (performance.now() - startMs) / 1_000;
   // What was only counted is written when its window ends.
-  await until(() => refusalsIn(log).told >= requests, 'all refusals are told', 2 * windowSeconds * 1_000 + 10_000);
+  await until(
+    async () => (await refusalsIn(log)).told >= requests,
+    'all refusals are told',
+    2 * windowSeconds * 1_000 + 10_000,
+  );
   return {
     ...{ requests, answers: loud.answers, seconds },
-    ...refusalsIn(log),
+    ...(await refusalsIn(log)),
     verified: (await gateway.verify()).ok,
     valid: tally(loud.fates),
     medianBesideProbesMs: median(quiet.fates),
@@ -61,9 +65,9 @@ export async function floodWithBadTokens(requests: number, rate: number): Promis
   };
 }
 
-function refusalsIn(log: string): Pick<BadTokens, 'rows' | 'bytes' | 'told'> {
+async function refusalsIn(log: string): Promise<Pick<BadTokens, 'rows' | 'bytes' | 'told'>> {
   let [rows, bytes, told] = [0, 0, 0];
-  for (const { record } of searchAudit(log, { outcome: 'refused' }, { limit: 10_000_000 })) {
+  for (const { record } of await searchAudit(log, { outcome: 'refused' }, { limit: 10_000_000 })) {
     told += record.kind === 'refusals' ? record.count : 1;
     bytes += JSON.stringify(record).length;
     rows++;

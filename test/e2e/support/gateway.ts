@@ -41,7 +41,7 @@ export interface TestGateway {
   operate(operation: string, args?: JsonObject): Promise<any>;
   services(): Promise<readonly ServiceFacts[]>;
   /** Records of calls, oldest first. */
-  records(filter?: AuditFilter, limit?: number): readonly CallRecord[];
+  records(filter?: AuditFilter, limit?: number): Promise<readonly CallRecord[]>;
   /** Checks the log, its end included. */
   verify(): Promise<{ readonly ok: boolean; readonly rows: number }>;
 }
@@ -112,8 +112,8 @@ async function follow(program: Program, folder: string): Promise<TestGateway> {
       (await operate('tokens.create', { account, scopes, kind })).token as string,
     operate,
     services: async () => (await operate('catalog.show')).services,
-    records: (filter = {}, limit = 1_000) =>
-      searchAudit(paths.audit, filter, { limit })
+    records: async (filter = {}, limit = 1_000) =>
+      (await searchAudit(paths.audit, filter, { limit }))
         .map(({ record }) => record)
         .filter((record): record is CallRecord => record.kind !== 'refusals')
         .reverse(),

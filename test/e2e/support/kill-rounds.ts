@@ -40,7 +40,7 @@ export async function killRounds(
     const seen = fates.filter((fate): fate is Fate & { callId: string } => fate.callId !== undefined);
     answers += seen.length;
     cut += fates.filter(({ end }) => end === 'lost').length;
-    const recorded = recordedSince(`${gateway.data}/audit.db`, lastMs);
+    const recorded = await recordedSince(`${gateway.data}/audit.db`, lastMs);
     lastMs = Date.now() - 60_000;
     missing.push(...seen.map(({ callId }) => callId).filter((callId) => !recorded.has(callId)));
     verified &&= (await gateway.verify()).ok;
@@ -49,7 +49,7 @@ export async function killRounds(
   return { rounds, answers, cut, missing, verified };
 }
 
-function recordedSince(path: string, sinceMs: number): ReadonlySet<string> {
-  const rows = searchAudit(path, { sinceMs }, { limit: 10_000_000 });
+async function recordedSince(path: string, sinceMs: number): Promise<ReadonlySet<string>> {
+  const rows = await searchAudit(path, { sinceMs }, { limit: 10_000_000 });
   return new Set(rows.flatMap(({ record }) => (record.kind === 'refusals' ? [] : [record.callId])));
 }

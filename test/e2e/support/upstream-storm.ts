@@ -75,7 +75,7 @@ export async function storm({ kind, seconds, instances = 1 }: StormOptions): Pro
     rescued: spread(fates.filter((fate) => fate.end === 'answered' && isDuringDown(fate)).map(tookMs)),
     unavailable: spread(fates.filter(({ end }) => end === 'upstream_unavailable').map(tookMs)),
     down: spread(downs.map(({ fromMs, toMs }) => toMs - fromMs)),
-    faults: findFaults({ world, fates, downs, callers, instances }),
+    faults: await findFaults({ world, fates, downs, callers, instances }),
   };
 }
 
@@ -105,14 +105,15 @@ interface Evidence {
   readonly instances: number;
 }
 
-function findFaults({ world, fates, downs, callers, instances }: Evidence): StormReport['faults'] {
+async function findFaults(evidence: Evidence): Promise<StormReport['faults']> {
+  const { world, fates, downs, callers, instances } = evidence;
   const { gateway, upstream } = world;
   const done = countNoted(upstream.ledger, 'done');
   const times = ({ nonce }: NonceFate): number => done.get(nonce) ?? 0;
   const tool = `${upstream.kind}.${upstream.tools.echo}`;
   const known = new Set(fates.map(({ callId }) => callId));
   // A call that found no such tool is recorded without one.
-  const ofCalls = gateway.records({}, 1_000_000).filter((each) => each.tool === tool || known.has(each.callId));
+  const ofCalls = (await gateway.records({}, 1_000_000)).filter((each) => each.tool === tool || known.has(each.callId));
   const records = new Map<string, number>();
   for (const { callId } of ofCalls) records.set(callId, (records.get(callId) ?? 0) + 1);
   const isHit = ({ startedMs, endedMs }: NonceFate): boolean =>

@@ -1,5 +1,5 @@
 import { hostname } from 'node:os';
-import type { AuditFilter, ExportFormat, searchAudit as search } from '@sallyport/gateway';
+import type { AuditFilter, ExportFormat, FoundRow } from '@sallyport/gateway';
 import { type AdminOptions, configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { parseTime } from '../duration.ts';
@@ -18,8 +18,14 @@ export interface SearchOptions extends AdminOptions {
   readonly reason?: string;
   readonly trace?: string;
   readonly intent?: string;
+  readonly approval?: string;
+  readonly policy?: string;
+  readonly shadow?: string;
+  readonly obligation?: string;
   readonly since?: string;
+  readonly until?: string;
   readonly limit?: number;
+  readonly before?: string;
 }
 
 /** Options of `audit export`. */
@@ -27,8 +33,6 @@ export interface ExportOptions extends SearchOptions {
   readonly format: ExportFormat;
   readonly after?: number;
 }
-
-type AuditRow = ReturnType<typeof search>[number];
 
 const shownAtFirst = 20;
 const foundAtMost = 100;
@@ -41,12 +45,13 @@ export async function tailAudit(
   const gateway = await import('@sallyport/gateway');
   const path = await auditPath(options, context);
   const last = options.limit ?? shownAtFirst;
-  const show = (row: AuditRow) =>
+  const show = (row: FoundRow) =>
     options.json ? printJson(context, toJson(row)) : print(context, rowLine(row, context.style));
   if (!options.json)
     print(context, context.style.dim(lineOf(['seq', 'time', 'outcome', 'who', 'what', 'took', 'trace id'])));
   if (!options.follow) {
-    for (const row of gateway.searchAudit(path, filterOf(options), { limit: last }).reverse()) show(row);
+    const rows = await gateway.searchAudit(path, filterOf(options), { limit: last });
+    for (const row of rows.reverse()) show(row);
     return;
   }
   const ended = new AbortController();
@@ -58,13 +63,14 @@ export async function tailAudit(
 export async function searchAudit(options: SearchOptions, context: Context): Promise<void> {
   const gateway = await import('@sallyport/gateway');
   const limit = options.limit ?? foundAtMost;
-  const rows = gateway.searchAudit(await auditPath(options, context), filterOf(options), { limit });
-  if (options.json) return printJson(context, { records: rows.map(toJson) });
+  const page = { limit, ...(options.before !== undefined && { before: options.before }) };
+  const { rows, next } = await gateway.findAudit(await auditPath(options, context), filterOf(options), page);
+  if (options.json) return printJson(context, { records: rows.map(toJson), ...(next !== undefined && { next }) });
   if (rows.length === 0) return say(context, 'No record fits.');
   const { style } = context;
   const lines = rows.map((row) => cells(row, style));
   print(context, table(['seq', 'time', 'outcome', 'who', 'what', 'took', 'trace id'], lines, style.dim));
-  if (rows.length === limit) say(context, style.dim(`The newest ${limit}; --limit shows more.`));
+  if (next !== undefined) say(context, style.dim(`There are more: go on with --before ${next}.`));
 }
 
 /** `audit export` */
@@ -74,7 +80,8 @@ export async function exportAudit(options: ExportOptions, context: Context): Pro
   const { format, after: afterSeq = 0 } = options;
   const source = { host: hostname(), version };
   let last = afterSeq;
-  for (const { seq, line } of gateway.exportAudit(path, { filter: filterOf(options), format, afterSeq, source })) {
+  const lines = gateway.exportAudit(path, { filter: filterOf(options), format, afterSeq, source });
+  for await (const { seq, line } of lines) {
     context.stdout.write(line);
     last = seq;
   }
@@ -87,27 +94,39 @@ async function auditPath(options: AdminOptions, context: Context): Promise<strin
 
 const outcomes = ['answered', 'suspended', 'refused', 'intended'] as const;
 
-function filterOf({ tool, subject, outcome, reason, trace, intent, since }: SearchOptions): AuditFilter {
-  const known = outcomes.find((each) => each === outcome);
-  if (outcome !== undefined && known === undefined) {
-    throw new CliError('usage', `"${outcome}" is not an outcome.`, { hint: `One of ${outcomes.join(', ')}.` });
-  }
+const effects = ['permit', 'deny'] as const;
+
+function filterOf(options: SearchOptions): AuditFilter {
+  const { tool, subject, outcome, reason, trace, intent, since, until } = options;
+  const { approval, policy, shadow, obligation } = options;
+  const nowMs = Date.now();
   return {
     ...(tool !== undefined && { tool }),
     ...(subject !== undefined && { subject }),
-    ...(known !== undefined && { outcome: known }),
+    ...(outcome !== undefined && { outcome: oneOf(outcomes, { given: outcome, what: 'an outcome' }) }),
     ...(reason !== undefined && { reason }),
     ...(trace !== undefined && (trace.includes('-') ? { callId: trace } : { traceId: trace })),
     ...(intent !== undefined && { intent: intentIdIn(intent) }),
-    ...(since !== undefined && { sinceMs: parseTime(since, Date.now()) }),
+    ...(approval !== undefined && { approval }),
+    ...(policy !== undefined && { policy }),
+    ...(shadow !== undefined && { shadow: oneOf(effects, { given: shadow, what: 'what a policy decides' }) }),
+    ...(obligation !== undefined && { obligation }),
+    ...(since !== undefined && { sinceMs: parseTime(since, nowMs) }),
+    ...(until !== undefined && { untilMs: parseTime(until, nowMs) }),
   };
 }
 
-function toJson({ seq, hash, record }: AuditRow): Readonly<Record<string, unknown>> {
-  return { seq, hash, ...record };
+function oneOf<Word extends string>(words: readonly Word[], { given, what }: { given: string; what: string }): Word {
+  const known = words.find((each) => each === given);
+  if (known !== undefined) return known;
+  throw new CliError('usage', `"${given}" is not ${what}.`, { hint: `One of ${words.join(', ')}.` });
 }
 
-function rowLine(row: AuditRow, style: Style): string {
+function toJson({ origin: log, seq, hash, record }: FoundRow): Readonly<Record<string, unknown>> {
+  return { ...(log !== undefined && { log }), seq, hash, ...record };
+}
+
+function rowLine(row: FoundRow, style: Style): string {
   const line = cells(row, style);
   return lineOf(line.map((cell, at) => (at === 0 || at === line.length - 1 ? style.dim(cell) : cell)));
 }
@@ -125,7 +144,7 @@ function lineOf([
   return `${pad(seq, 6)}  ${pad(time, 23)}  ${pad(outcome, 28)}  ${pad(who, 18)}  ${pad(what, 32)}  ${pad(took, 9)}  ${id}`;
 }
 
-function cells({ seq, record }: AuditRow, style: Style): readonly string[] {
+function cells({ seq, record }: FoundRow, style: Style): readonly string[] {
   if (record.kind === 'refusals') {
     const { count, reason, peer, fromMs } = record;
     return [String(seq), timeText(fromMs), style.red(`${count} × ${reason}`), printableLine(peer), '(counted)', '', ''];
@@ -143,7 +162,7 @@ function cells({ seq, record }: AuditRow, style: Style): readonly string[] {
   ];
 }
 
-type CallRecord = Exclude<AuditRow['record'], { readonly kind: 'refusals' }>;
+type CallRecord = Exclude<FoundRow['record'], { readonly kind: 'refusals' }>;
 
 function outcomeText({ outcome, reason, toolError }: CallRecord, style: Style): string {
   if (outcome === 'refused') return style.red(`refused ${reason ?? ''}`);

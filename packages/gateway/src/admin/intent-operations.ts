@@ -61,7 +61,7 @@ function trace(deps: IntentOperationDeps): Operation {
       const listing = known(deps.intents, String(id));
       return timelineOf({
         listing,
-        ...recordsOf(deps, listing),
+        ...(await recordsOf(deps, listing)),
         message: message === true ? messageOf(deps, listing, principal) : undefined,
         nowMs: deps.nowMs(),
       });
@@ -77,19 +77,19 @@ function messageOf({ openMessage }: IntentOperationDeps, listing: IntentListing,
   return sealedMessage === undefined ? undefined : openMessage(stored.intent.id, sealedMessage);
 }
 
-function recordsOf({ auditPath, intents }: IntentOperationDeps, { stored }: IntentListing) {
+async function recordsOf({ auditPath, intents }: IntentOperationDeps, { stored }: IntentListing) {
   const { intent, createdAtMs, createdBy } = stored;
   const made = intents.madeFrom(intent.id);
   const during = { sinceMs: createdAtMs - slackMs, untilMs: intent.expiresAtMs + slackMs };
-  const find = (filter: AuditFilter, limit: number): readonly EndRecord[] =>
-    searchAudit(auditPath, { ...during, ...filter }, { limit }).flatMap(({ record }) =>
+  const find = async (filter: AuditFilter, limit: number): Promise<readonly EndRecord[]> =>
+    (await searchAudit(auditPath, { ...during, ...filter }, { limit })).flatMap(({ record }) =>
       record.kind === 'outcome' ? [record] : [],
     );
   const ids = [intent.id, ...made.map((one) => one.intent.id)];
   return {
     made,
-    exchange: find({ callId: createdBy }, 1)[0],
-    records: ids.flatMap((id) => find({ intent: id }, mostEvents)),
+    exchange: (await find({ callId: createdBy }, 1))[0],
+    records: (await Promise.all(ids.map((id) => find({ intent: id }, mostEvents)))).flat(),
   };
 }
 

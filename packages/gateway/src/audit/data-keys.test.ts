@@ -132,12 +132,12 @@ describe('erasing from the log', () => {
       [timeMs, timeMs + dayMs].map((at) => answered({ timeMs: at, argumentsText, ...(tenant && { tenant }) })),
     );
     await Promise.all(records.map((record) => log.append(record)));
-    const before = searchAudit(place.path);
+    const before = await searchAudit(place.path);
     await expect(log.erase({ tenant: 'acme', day: '2027-01-02' })).resolves.toBe(1);
     await log.append(answered({ timeMs, tenant: 'acme', argumentsText }));
     await log.close();
     await expect(log.erase({ tenant: 'acme', day: '2027-01-02' })).rejects.toThrow('gone');
-    const rows = searchAudit(place.path).reverse();
+    const rows = (await searchAudit(place.path)).reverse();
     expect(rows.slice(0, 6)).toEqual(before.reverse());
     const opened = rows.map((row) => {
       try {
@@ -157,7 +157,9 @@ describe('erasing from the log', () => {
       await log.append(answered({ timeMs, argumentsText }));
       await log.close();
     }
-    const ids = searchAudit(place.path).map(({ sealed }) => Buffer.from(sealed!.subarray(1, 17)).toString('hex'));
+    const ids = (await searchAudit(place.path)).map(({ sealed }) =>
+      Buffer.from(sealed!.subarray(1, 17)).toString('hex'),
+    );
     expect(ids[0]).toBe(ids[1]);
   });
 });

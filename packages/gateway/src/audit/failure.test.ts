@@ -30,7 +30,7 @@ describe('an audit log without room on its disk', () => {
     child.stdin?.end();
     await closed;
     const kept = acknowledged();
-    const rows = searchAudit(place.path, {}, { limit: 100_000 });
+    const rows = await searchAudit(place.path, {}, { limit: 100_000 });
     expect(rows.map(({ record }) => record.kind !== 'refusals' && record.callId).toSorted()).toEqual(kept.toSorted());
     expect((await verifyAudit(place.path)).findings).toEqual([]);
     place.remove();

@@ -5,6 +5,7 @@ export { type Durability, type DurabilityRules, defaultDurability } from './dura
 export { exportEvidence, type Span, verifyEvidence } from './evidence.ts';
 export { type ExportFormat, exportFormats } from './formats.ts';
 export { type AuditLogOptions, AuditLogUnavailable, type AuditStats, type OpenAuditLog, openAuditLog } from './log.ts';
+export type { AuditSource, PostgresAuditSource } from './log-reader.ts';
 export {
   type AuditProof,
   NotYetSigned,
@@ -22,6 +23,9 @@ export {
   type AuditPage,
   type ExportOptions,
   exportAudit,
+  type FoundRow,
+  type FoundRows,
+  findAudit,
   searchAudit,
   type TailOptions,
   tailAudit,

@@ -37,7 +37,7 @@ describe('the audit log', () => {
     const log = await open();
     const record = answered();
     await log.append(record);
-    const [row] = searchAudit(place.path, { callId: record.callId });
+    const [row] = await searchAudit(place.path, { callId: record.callId });
     expect(row?.record).toMatchObject({ callId: record.callId, subject: 'ada', tool: record.tool });
     expect(openSealed(row!, { ...keys, path: place.path })).toEqual({
       request: record.request,
@@ -51,7 +51,7 @@ describe('the audit log', () => {
     const records = fc.sample(anyRecord, 300);
     await Promise.all(records.map((record) => log.append(record)));
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 300 });
-    const rows = searchAudit(place.path, {}, { limit: 1000 }).reverse();
+    const rows = (await searchAudit(place.path, {}, { limit: 1000 })).reverse();
     expect(rows.map((row) => openSealed(row, { ...keys, path: place.path })?.argumentsText)).toEqual(
       records.map((each) => each.argumentsText),
     );
@@ -61,7 +61,7 @@ describe('the audit log', () => {
     const log = await open();
     const records = Array.from({ length: 500 }, () => answered());
     await Promise.all(records.map((record) => log.append(record)));
-    const rows = searchAudit(place.path, {}, { limit: 1000 }).reverse();
+    const rows = (await searchAudit(place.path, {}, { limit: 1000 })).reverse();
     expect(rows.map(({ record }) => record.kind !== 'refusals' && record.callId)).toEqual(records.map((r) => r.callId));
     expect(log.stats().commits).toBe(1);
   });

@@ -1,10 +1,8 @@
-import { existsSync } from 'node:fs';
-import { DatabaseSync } from 'node:sqlite';
-import { pathToFileURL } from 'node:url';
 import type { AccessRequest } from '@sallyport/core';
 import { readDataKey } from './data-keys.ts';
 import { readPlainText } from './entry.ts';
 import { createSigner } from './note.ts';
+import { openForReading } from './open-for-reading.ts';
 import type { Row, StoredRecord } from './row.ts';
 import { type AuditKeys, unseal } from './seal.ts';
 
@@ -18,22 +16,7 @@ export interface AuditRow {
   readonly hash: string;
 }
 
-/** Opens a log for reading only; works while the gateway writes, and on a copy on a medium that cannot be written. */
-export function openForReading(path: string): DatabaseSync {
-  if (!existsSync(path)) throw new Error(`there is no audit log at ${path}`);
-  const db = new DatabaseSync(path, { readOnly: true, timeout: 2000 });
-  try {
-    db.prepare('SELECT count(*) FROM sqlite_schema').get();
-    return db;
-  } catch (error) {
-    db.close();
-    if (existsSync(`${path}-wal`)) throw error;
-    // Without a WAL there is nothing beside the file to coordinate with, and perhaps no place to put it.
-    const url = pathToFileURL(path);
-    url.searchParams.set('immutable', '1');
-    return new DatabaseSync(url, { readOnly: true });
-  }
-}
+export { openForReading };
 
 /** Reads a row of the table. @throws Error when its record is not JSON. */
 export function toAuditRow({ seq, record, sealed, hash }: Row): AuditRow {

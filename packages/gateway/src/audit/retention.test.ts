@@ -56,10 +56,10 @@ describe('retention', () => {
     const found = await verify();
     expect(found).toMatchObject({ ok: true, rows: 8, expired: 3, findings: [] });
     expect(found.witnessed).toBeGreaterThan(1);
-    const rows = searchAudit(place.path).reverse();
+    const rows = (await searchAudit(place.path)).reverse();
     expect(rows.map(({ seq }) => seq)).toEqual([4, 5, 6, 7, 8]);
     expect(rows.at(-1)?.record).toMatchObject({ tool: 'sallyport.retention', retention: { through: 3, keys: 6 } });
-    expect(searchAudit(place.path, { intent: 'none' })).toEqual([]);
+    expect(await searchAudit(place.path, { intent: 'none' })).toEqual([]);
     const holding = readdirSync(place.folder).filter((name) =>
       readFileSync(join(place.folder, name)).includes('very-old'),
     );
@@ -68,7 +68,10 @@ describe('retention', () => {
 
   it('destroys the keys of what was sealed long enough ago, and of nothing else', async () => {
     await kept();
-    const opens = searchAudit(place.path, { subject: 'old' }).concat(searchAudit(place.path, { subject: 'new' }));
+    const opens = [
+      ...(await searchAudit(place.path, { subject: 'old' })),
+      ...(await searchAudit(place.path, { subject: 'new' })),
+    ];
     const names = opens.map((row) => {
       try {
         return openSealed(row, { ...keys, path: place.path })?.argumentsText;
@@ -118,9 +121,9 @@ describe('retention', () => {
     for (const record of ended) pack(record, cells, () => '');
     chain.commit([cells]);
     for (const signed of [0, ended.length]) expect(chain.retention.run(Date.now(), signed)).toBe(true);
-    expect(searchAudit(place.path)).toHaveLength(ended.length + 1);
+    expect(await searchAudit(place.path)).toHaveLength(ended.length + 1);
     expect(chain.retention.run(Date.now(), ended.length + 1)).toBe(false);
-    expect(searchAudit(place.path)).toHaveLength(1);
+    expect(await searchAudit(place.path)).toHaveLength(1);
     chain.close();
     const { ok, findings } = await verifyAudit(place.path);
     expect([ok, findings[0]]).toEqual([false, expect.objectContaining({ seq: 1, kind: 'changed' })]);

@@ -13,6 +13,8 @@ export type StoredRecord =
       readonly outputHash?: string;
       /** Only in records of the gateway's own retention, which no caller can make. */
       readonly retention?: Retained;
+      /** Only in records that the signing key was changed: the note in which the old key vouches for the new one. */
+      readonly handover?: string;
     })
   | RefusalCount;
 
@@ -49,8 +51,9 @@ export interface Row extends Columns {
 /** What of the caller's own words is kept at most, in UTF-16 units: names and headers can be as long as a request. */
 export const maxNameLength = 256;
 
-/** The tool that retention is on record as. */
+/** The tool that retention is on record as, and the one that changes of the signing key are. */
 export const retentionName = 'sallyport.retention';
+export const handoverName = 'sallyport.signing-key';
 
 /** The version of the layout and of what is hashed. */
 export const format = 2;
@@ -182,7 +185,9 @@ export function columnsOf(record: StoredRecord | Loggable): Columns {
 }
 
 /** SQLite text holds neither lone surrogates nor, reliably, NUL; the record's own text has both escaped. */
-function storable(text: string | undefined): string | null {
+export function storable(text: string): string;
+export function storable(text: string | undefined): string | null;
+export function storable(text: string | undefined): string | null {
   return text === undefined ? null : text.toWellFormed().replaceAll('\0', '\uFFFD');
 }
 

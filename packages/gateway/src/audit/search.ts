@@ -1,71 +1,107 @@
 import { setTimeout as delay } from 'node:timers/promises';
+import type { AuditFilter } from './filter.ts';
+import { matches } from './filter.ts';
+import { newestFirst } from './find.ts';
 import { type ExportFormat, type ExportSource, formatRow } from './formats.ts';
-import { type AuditRow, openForReading, toAuditRow } from './reader.ts';
-import { type Row, rowColumns } from './row.ts';
+import { type AuditSource, type LogReader, openLogs, withLogs } from './log-reader.ts';
+import { type AuditRow, toAuditRow } from './reader.ts';
 
-/** What to look for; all that is given must hold. */
-export interface AuditFilter {
-  readonly subject?: string;
-  readonly tool?: string;
-  readonly outcome?: 'answered' | 'suspended' | 'refused' | 'intended';
-  readonly reason?: string;
-  readonly traceId?: string;
-  readonly callId?: string;
-  /** Made under this intent, or by services that served such a call. */
-  readonly intent?: string;
-  /** When the call was received, in milliseconds since the epoch; `untilMs` is excluded. */
-  readonly sinceMs?: number;
-  readonly untilMs?: number;
-}
+export type { AuditFilter } from './filter.ts';
 
 /** How many rows, and from where on. */
 export interface AuditPage {
   /** At most so many; default 100. */
   readonly limit?: number;
-  /** Only rows before this one: the `seq` of the last row of the page before. */
-  readonly beforeSeq?: number;
+  /** Only what comes after a page: its `next`, or, where there is one log, the number of its last row. */
+  readonly before?: string | number;
 }
 
-const conditions: Readonly<Record<keyof AuditFilter, string>> = {
-  subject: 'subject = ?',
-  tool: 'tool = ?',
-  outcome: 'outcome = ?',
-  reason: 'reason = ?',
-  traceId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE trace_id = ?)',
-  callId: 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE call_id = ?)',
-  intent: "json_extract(nullif(record, ''), '$.intent.id') = ?",
-  sinceMs: 'time_ms >= ?',
-  untilMs: 'time_ms < ?',
-};
-
-interface Query {
-  readonly where: string;
-  readonly values: readonly (string | number)[];
+/** Rows that were found, and how to get those after them; absent when these are all. */
+export interface FoundRows {
+  readonly rows: readonly FoundRow[];
+  readonly next?: string;
 }
 
-function toQuery(filter: AuditFilter, bound?: readonly [condition: string, value: number]): Query {
-  const parts: string[] = ["record <> ''", ...(bound ? [bound[0]] : [])];
-  const values: (string | number)[] = bound ? [bound[1]] : [];
-  for (const [name, condition] of Object.entries(conditions)) {
-    const value = filter[name as keyof AuditFilter];
-    if (value === undefined) continue;
-    parts.push(condition);
-    values.push(value);
+/** A row, and which log it is of where there are several. */
+export interface FoundRow extends AuditRow {
+  readonly origin?: string;
+}
+
+/** Finds rows, newest first. @throws Error when there is no log or it cannot be read. */
+export async function searchAudit(
+  source: AuditSource,
+  filter: AuditFilter = {},
+  page: AuditPage = {},
+): Promise<FoundRow[]> {
+  return [...(await findAudit(source, filter, page)).rows];
+}
+
+/**
+ * The same page by page. Rows of several logs are in the order of their calls, as far as each log is.
+ *
+ * @throws Error also for a `before` that is none.
+ */
+export async function findAudit(
+  source: AuditSource,
+  filter: AuditFilter = {},
+  { limit = 100, before }: AuditPage = {},
+): Promise<FoundRows> {
+  return withLogs(source, async (logs) => {
+    const ends = await endsOf(logs, before);
+    // One more than is wanted tells whether there is a next page.
+    const wanted = limit + 1;
+    const queues = logs.map((reader, at) => ({
+      origin: logs.length > 1 ? reader.origin : undefined,
+      rows: newestFirst(reader, { filter, before: ends[at] ?? 0, wanted }),
+    }));
+    const heads = await Promise.all(queues.map(({ rows }) => nextOf(rows)));
+    const found: FoundRow[] = [];
+    while (found.length < limit) {
+      const at = newestOf(heads);
+      const head = heads[at];
+      if (head === undefined) return { rows: found };
+      const { origin, rows } = queues[at] ?? {};
+      found.push(origin === undefined ? head : { ...head, origin });
+      ends[at] = head.seq;
+      heads[at] = rows && (await nextOf(rows));
+    }
+    return heads.some((head) => head !== undefined) ? { rows: found, next: cursorOf(ends) } : { rows: found };
+  });
+}
+
+async function nextOf(rows: AsyncGenerator<AuditRow>): Promise<AuditRow | undefined> {
+  const { value, done } = await rows.next();
+  return done ? undefined : value;
+}
+
+function newestOf(heads: readonly (AuditRow | undefined)[]): number {
+  let newest = -1;
+  let newestMs = Number.NEGATIVE_INFINITY;
+  for (const [at, head] of heads.entries()) {
+    const ms = head === undefined ? Number.NEGATIVE_INFINITY : timeOf(head);
+    if (ms > newestMs) [newest, newestMs] = [at, ms];
   }
-  return { where: `WHERE ${parts.join(' AND ')}`, values };
+  return newest;
 }
 
-/** Finds rows, newest first. */
-export function searchAudit(path: string, filter: AuditFilter = {}, page: AuditPage = {}): AuditRow[] {
-  const { limit = 100, beforeSeq } = page;
-  const { where, values } = toQuery(filter, beforeSeq === undefined ? undefined : ['seq < ?', beforeSeq]);
-  const db = openForReading(path);
-  try {
-    const statement = db.prepare(`SELECT ${rowColumns} FROM audit ${where} ORDER BY seq DESC LIMIT ?`);
-    return statement.all(...values, limit).map((row) => toAuditRow(row as unknown as Row));
-  } finally {
-    db.close();
+function timeOf({ record }: AuditRow): number {
+  return record.kind === 'refusals' ? record.toMs : record.timeMs;
+}
+
+/** Before which row of each log to begin. Rows that come meanwhile are on no page. */
+async function endsOf(logs: readonly LogReader[], before: string | number | undefined): Promise<number[]> {
+  if (before === undefined) return Promise.all(logs.map(async (log) => (await log.lastSeq()) + 1));
+  const ends = String(before)
+    .split('.')
+    .map((part) => (/^\d{1,15}$/.test(part) ? Number(part) : Number.NaN));
+  if (ends.length > logs.length || ends.some(Number.isNaN)) {
+    throw new Error(`"${before}" is not where a page ended: take it from the page before`);
   }
+  return logs.map((_, at) => ends[at] ?? 0);
+}
+
+function cursorOf(ends: readonly number[]): string {
+  return ends.join('.');
 }
 
 /** How to follow a log. */
@@ -79,17 +115,29 @@ export interface TailOptions {
   readonly signal?: AbortSignal;
 }
 
-/** Follows a log as it is written: the last few rows, then each new one, oldest first. Ends when the signal fires. */
-export async function* tailAudit(path: string, options: TailOptions = {}): AsyncGenerator<AuditRow, void> {
+/** Follows logs as they are written: the last few rows, then each new one, oldest first. Ends when the signal fires. */
+export async function* tailAudit(source: AuditSource, options: TailOptions = {}): AsyncGenerator<FoundRow, void> {
   const { filter = {}, last = 10, everyMs = 250, signal } = options;
-  let seq = lastSeq(path);
-  if (last > 0) yield* searchAudit(path, filter, { limit: last, beforeSeq: seq + 1 }).reverse();
+  let ends = await lastRows(source);
+  const before = cursorOf([...ends.values()].map((seq) => seq + 1));
+  if (last > 0) yield* (await searchAudit(source, filter, { limit: last, before })).reverse();
   while (!signal?.aborted) {
-    const upTo = lastSeq(path);
-    if (upTo > seq) yield* rowsOf(path, filter, [seq, upTo]);
-    seq = upTo;
+    const now = await lastRows(source);
+    for (const [origin, to] of now) {
+      const after = ends.get(origin) ?? 0;
+      if (to > after) yield* rowsBetween(source, { filter, origin: now.size > 1 ? origin : undefined, after, to });
+    }
+    ends = now;
     await delay(everyMs, undefined, signal && { signal }).catch(() => undefined);
   }
+}
+
+/** The number of the last row of each log, by its name. */
+function lastRows(source: AuditSource): Promise<Map<string, number>> {
+  return withLogs(source, async (logs) => {
+    const ends = logs.map(async (log) => [log.origin, await log.lastSeq()] as const);
+    return new Map(await Promise.all(ends));
+  });
 }
 
 /** What to write, and from where on. */
@@ -108,49 +156,52 @@ export interface ExportedLine {
   readonly line: string;
 }
 
-/** Writes rows for other programs, oldest first. */
-export function* exportAudit(path: string, options: ExportOptions): Generator<ExportedLine, void> {
+/** Writes rows of one log for other programs, oldest first. @throws Error when the source has several logs. */
+export async function* exportAudit(from: AuditSource, options: ExportOptions): AsyncGenerator<ExportedLine, void> {
   const { filter = {}, format = 'ndjson', afterSeq = 0, source } = options;
-  const whole = { ...source, origin: originOf(path) };
-  for (const row of rowsOf(path, filter, [afterSeq, lastSeq(path)])) {
-    yield { seq: row.seq, line: formatRow(row, format, whole) };
+  const { origin, to } = await withLogs(from, async (logs) => {
+    const log = theOnly(logs);
+    return { origin: log.origin, to: await log.lastSeq() };
+  });
+  for await (const row of rowsBetween(from, { filter, origin: undefined, after: afterSeq, to })) {
+    yield { seq: row.seq, line: formatRow(row, format, { ...source, origin }) };
   }
 }
 
-function originOf(path: string): string {
-  const db = openForReading(path);
-  try {
-    return String(db.prepare('SELECT origin FROM meta').get()?.origin);
-  } finally {
-    db.close();
-  }
+/** The log of a source. @throws Error when it has several, naming them. */
+export function theOnly(logs: readonly LogReader[]): LogReader {
+  const [log, ...more] = logs;
+  if (log === undefined) throw new Error('there is no audit log');
+  if (more.length === 0) return log;
+  throw new Error(`there are several audit logs; name one of them: ${logs.map(({ origin }) => origin).join(', ')}`);
 }
 
 /** So many rows are read at a time: no read stays open while the consumer takes its time. */
 const rowsAtOnce = 500;
 
-function* rowsOf(path: string, filter: AuditFilter, [after, upTo]: readonly [number, number]): Generator<AuditRow> {
-  const { where, values } = toQuery(filter, ['seq <= ?', upTo]);
-  const db = openForReading(path);
-  try {
-    const statement = db.prepare(`SELECT ${rowColumns} FROM audit ${where} AND seq > ? ORDER BY seq LIMIT ?`);
-    for (let seq = after; ; ) {
-      const rows = statement.all(...values, seq, rowsAtOnce).map((row) => toAuditRow(row as unknown as Row));
-      yield* rows;
-      const end = rows.at(-1);
-      if (end === undefined || rows.length < rowsAtOnce) return;
-      seq = end.seq;
-    }
-  } finally {
-    db.close();
-  }
+interface Between {
+  readonly filter: AuditFilter;
+  /** Which log, where there are several. */
+  readonly origin: string | undefined;
+  readonly after: number;
+  readonly to: number;
 }
 
-function lastSeq(path: string): number {
-  const db = openForReading(path);
+/** Rows of a log, oldest first. */
+async function* rowsBetween(source: AuditSource, { filter, origin, after, to }: Between): AsyncGenerator<FoundRow> {
+  const { logs, close } = await openLogs(source);
   try {
-    return Number(db.prepare('SELECT max(seq) AS seq FROM audit').get()?.seq ?? 0);
+    const log = origin === undefined ? theOnly(logs) : logs.find((each) => each.origin === origin);
+    for (let from = after + 1; log !== undefined && from <= to; ) {
+      const rows = await log.rows({ from, to, limit: rowsAtOnce, filter });
+      for (const row of rows) {
+        const read = toAuditRow(row);
+        if (matches(read.record, filter)) yield origin === undefined ? read : { ...read, origin };
+      }
+      if (rows.length < rowsAtOnce) return;
+      from = (rows.at(-1)?.seq ?? to) + 1;
+    }
   } finally {
-    db.close();
+    await close();
   }
 }

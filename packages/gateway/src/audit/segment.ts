@@ -122,19 +122,22 @@ function numbersIn(bytes: Uint8Array): Float64Array {
 
 /** Which chunks of a segment can have postings of a fact, by its directory. Empty: none has. */
 export function chunksFor(directory: Uint8Array, termHash: number): readonly [from: number, to: number] {
+  return [
+    chunkAt(directory, termHash * rowsPerSegment),
+    chunkAt(directory, (termHash + 1) * rowsPerSegment - 1) + (directory.length > 0 ? 1 : 0),
+  ];
+}
+
+/** The only chunk of a segment that can have this posting: the last one that does not begin after it. */
+export function chunkAt(directory: Uint8Array, posting: number): number {
   const view = new DataView(directory.buffer, directory.byteOffset, directory.byteLength);
-  const count = Math.floor(directory.length / 8);
-  const firstFrom = (posting: number): number => {
-    let [low, high] = [0, count];
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if (view.getFloat64(middle * 8, true) < posting) low = middle + 1;
-      else high = middle;
-    }
-    return low;
-  };
-  // Its postings may begin within the chunk before the first one that begins with it.
-  return [Math.max(0, firstFrom(termHash * rowsPerSegment) - 1), firstFrom((termHash + 1) * rowsPerSegment)];
+  let [low, high] = [0, Math.floor(directory.length / 8)];
+  while (low < high) {
+    const middle = (low + high) >> 1;
+    if (view.getFloat64(middle * 8, true) <= posting) low = middle + 1;
+    else high = middle;
+  }
+  return Math.max(0, low - 1);
 }
 
 /** The numbers of rows that a chunk of a segment has for a fact, ascending. */
