@@ -4,6 +4,9 @@ import { toAuthServerSettings } from '../authserver/config.ts';
 import { toCredentialSettings, toSecretPlace } from '../credentials/config.ts';
 import type { CredentialSettings } from '../credentials/settings.ts';
 import { customRule, type RedactionRule } from '../output/index.ts';
+import { toPolicyConfig } from '../policy/config.ts';
+import type { PolicySource } from '../policy/source.ts';
+import { toApprovals } from './approvals-section.ts';
 import { toRateLimit } from './fields.ts';
 import type { GatewayConfig, ServiceConfig, ToolLimit, ToolOverride } from './gateway-config.ts';
 import type { ConfigFile } from './schema.ts';
@@ -14,8 +17,10 @@ type ToolFile = ConfigFile['tools'][string];
 /**
  * Makes the configuration total: derived defaults, absolute paths (relative ones start at `folder`), units in names.
  * The file must have passed `check.ts`.
+ *
+ * @param policies those of the files that it names.
  */
-export function completeConfig(file: ConfigFile, folder: string): GatewayConfig {
+export function completeConfig(file: ConfigFile, folder: string, policies: PolicySource): GatewayConfig {
   const data = resolve(folder, file.data);
   const { listen, announce } = file;
   return {
@@ -41,9 +46,11 @@ export function completeConfig(file: ConfigFile, folder: string): GatewayConfig 
     ),
     tools: Object.entries(file.tools).map(([pattern, override]) => toolOverride(pattern, override)),
     views: byName(file.views),
+    policy: toPolicyConfig(file.policy, policies, folder),
     catalog: file.catalog,
     limits: toLimits(file.limits),
     auth: toAuth(file.auth, folder),
+    approvals: toApprovals(file.approvals),
     output: { redaction: { groups: file.output.redact, rules: file.output.rules.map(toRule) } },
     audit: {
       refusalsPerPeer: file.audit.refusalsPerPeer,

@@ -3,6 +3,8 @@ import type { AuthSettings } from '../authentication/settings.ts';
 import type { AuthServerSettings } from '../authserver/settings.ts';
 import type { CredentialSettings, SecretPlace } from '../credentials/settings.ts';
 import type { RedactionSettings } from '../output/index.ts';
+import type { PolicyConfig } from '../policy/config.ts';
+import type { ApprovalsConfig } from './approvals-section.ts';
 
 /** Files of a TLS listener, absolute paths, PEM. */
 export interface TlsFiles {
@@ -178,6 +180,8 @@ export interface GatewayConfig {
   readonly tools: readonly ToolOverride[];
   /** By name; has no prototype. */
   readonly views: Readonly<Record<string, ViewConfig>>;
+  /** Who may do what, beyond scopes. */
+  readonly policy: PolicyConfig;
   readonly catalog: { readonly serverCards: boolean };
   readonly limits: {
     readonly denied: RateLimit;
@@ -193,6 +197,7 @@ export interface GatewayConfig {
     readonly parked: { readonly max: number; readonly perPrincipal: number; readonly timeMs: number };
   };
   readonly auth: AuthConfig;
+  readonly approvals: ApprovalsConfig;
   readonly output: { readonly redaction: RedactionSettings };
   readonly audit: {
     readonly refusalsPerPeer: number;

@@ -28,7 +28,7 @@ test('the smallest file gives a total configuration with absolute paths', async 
     },
     audit: { refusalsPerPeer: 20, refusalWindowMs: 60_000 },
   });
-  expect(files).toEqual([join(folder.path, 'sallyport.yaml')]);
+  expect(files).toEqual([join(folder.path, 'sallyport.yaml'), join(folder.path, 'policies')]);
   expect(revision).toMatch(/^[0-9a-f]{64}$/);
 });
 
@@ -129,7 +129,11 @@ announce: { listen: '[::]:4222', credentials: [{ file: posts.json }] }
   });
   expect(config.catalog).toEqual({ serverCards: false });
   expect(config.announce).toMatchObject({ listen: { host: '::', port: 4222 } });
-  expect(files).toEqual([join(folder.path, 'sallyport.yaml'), join(folder.path, 'posts.json')]);
+  expect(files).toEqual([
+    join(folder.path, 'sallyport.yaml'),
+    join(folder.path, 'posts.json'),
+    join(folder.path, 'policies'),
+  ]);
 });
 
 test('a loopback listener by any name, TLS, or a trusted proxy is enough to listen', async () => {

@@ -1,18 +1,19 @@
 import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
-import { dirname, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
+import { hasProblems, loadPolicies } from '../policy/source.ts';
 import { toFindings } from '../text/findings.ts';
 import { type Problem, parseSource, type Source } from '../text/source.ts';
 import { checkConfig } from './check.ts';
 import { completeConfig } from './complete.ts';
 import type { GatewayConfig } from './gateway-config.ts';
 import { configJsonSchema } from './json-schema.ts';
-import { configSchema } from './schema.ts';
+import { type ConfigFile, configSchema } from './schema.ts';
 
 /** A configuration that may be used. */
 export interface LoadedConfig {
   readonly config: GatewayConfig;
-  /** Absolute paths of all files whose contents it depends on; the first is the configuration itself. */
+  /** Absolute paths of all files, and folders of files, whose contents it depends on; the first is the configuration itself. */
   readonly files: readonly string[];
   /** SHA-256 over the contents of those files, hex: equal revisions are equal configurations. */
   readonly revision: string;
@@ -52,14 +53,34 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
   ];
   if (!parsed.success || findings.length > 0)
     throw new ConfigError(problemsOf(findings, source), [file, ...credentialsIn(source.value, folder)]);
-  const config = completeConfig(parsed.data, folder);
+  const policies = await readPolicies(parsed.data, { file, folder, shown: dirname(path) });
+  const config = completeConfig(parsed.data, folder, policies);
   const credentials = credentialFiles(config);
-  return { config, files: [file, ...credentials], revision: await revisionOf(text, credentials) };
+  const revision = await revisionOf(`${text}\0${policies.revision}`, credentials);
+  return { config, files: [file, ...credentials, ...policies.watched], revision };
 }
 
 /** `file:line:column message`, and under it the line. */
 export function formatProblem({ file, line, column, message, frame }: Problem): string {
   return frame === '' ? `${file}:${line}:${column} ${message}` : `${file}:${line}:${column} ${message}\n${frame}`;
+}
+
+interface PolicyPlaces {
+  readonly file: string;
+  readonly folder: string;
+  /** The folder as whoever asked called it: files are named from there in problems. */
+  readonly shown: string;
+}
+
+async function readPolicies({ policy: { files } }: ConfigFile, { file, folder, shown }: PolicyPlaces) {
+  const usual = join(folder, 'policies');
+  const isThere = files !== undefined || (await stat(usual).catch(() => undefined))?.isDirectory() === true;
+  const loaded = await loadPolicies({ paths: files ?? (isThere ? [usual] : []), folder });
+  // What is not there now may come.
+  const watched = isThere ? loaded.watched : [usual];
+  if (!hasProblems(loaded)) return { ...loaded, watched };
+  const problems = loaded.problems.map((problem) => ({ ...problem, file: join(shown, problem.file) }));
+  throw new ConfigError(problems, [file, ...watched]);
 }
 
 async function readText(file: string, name: string): Promise<string> {

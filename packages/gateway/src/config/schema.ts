@@ -2,7 +2,9 @@ import { z } from 'zod';
 import { authShape } from '../authentication/config.ts';
 import { authServerShape } from '../authserver/config.ts';
 import { secretShape } from '../credentials/config.ts';
+import { policyShape } from '../policy/config.ts';
 import { count, flag, listOf, names } from '../text/shapes.ts';
+import { approvalsSection } from './approvals-section.ts';
 import * as field from './fields.ts';
 import { mayReturn, outputSection } from './output-schema.ts';
 import { serviceSchema } from './service-schema.ts';
@@ -269,6 +271,7 @@ export const configSchema = z
         .record(field.viewName, view, { error: 'expected views by name' })
         .prefault({})
         .describe('Parts of all there is, by name, each with an address of its own.'),
+      policy: policyShape({ ...field, secret: secretShape(field) }).prefault({}),
       catalog: z
         .strictObject({
           serverCards: flag()
@@ -288,6 +291,7 @@ export const configSchema = z
         })
         .prefault({})
         .describe('How callers prove who they are.'),
+      approvals: approvalsSection,
       output: outputSection,
       audit: z
         .strictObject({

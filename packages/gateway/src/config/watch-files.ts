@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { type FSWatcher, watch } from 'node:fs';
-import { readFile, realpath } from 'node:fs/promises';
+import { readdir, readFile, realpath } from 'node:fs/promises';
 import { dirname } from 'node:path';
 import { setTimeout as delay } from 'node:timers/promises';
 
@@ -109,10 +109,17 @@ async function settle(first: string, { files, settleMs, signal }: Settling): Pro
 async function fingerprint(files: readonly string[]): Promise<string> {
   const hash = createHash('sha256');
   for (const file of files) {
-    const content = await readFile(file).catch(() => undefined);
+    const content = await readFile(file).catch((error: unknown) => namesIn(file, error));
     hash.update(`${file}\0${content === undefined ? 'absent' : createHash('sha256').update(content).digest('hex')}\0`);
   }
   return hash.digest('hex');
+}
+
+/** Of a folder, the names of all that is in it: what is in the files is looked at by their own names. */
+async function namesIn(path: string, error: unknown): Promise<string | undefined> {
+  if (!(error instanceof Error && 'code' in error && error.code === 'EISDIR')) return undefined;
+  const names = await readdir(path, { recursive: true }).catch(() => []);
+  return names.sort().join('\0');
 }
 
 /** Reports of the file system for the folders in which the files are, and those in which their links end. */

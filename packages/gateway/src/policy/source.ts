@@ -1,18 +1,12 @@
 import { createHash } from 'node:crypto';
 import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
+import type { PolicyFile } from '@sallyport/core';
 import type { Problem } from '../text/source.ts';
 import { type Cedar, loadCedar } from './cedar.ts';
 import { readCedarText } from './cedar-file.ts';
 import { readToolPolicies, stemOf, type ToolPolicy } from './tool-file.ts';
 import type { CedarPolicy } from './types.ts';
-
-/** One file of policies. */
-export interface PolicyFile {
-  /** What it is called in problems, records and revisions: its path from the folder of the configuration, with `/`. */
-  readonly name: string;
-  readonly text: string;
-}
 
 /** All policies of some files, read but not yet made for the tools of a catalog. */
 export interface PolicySource {

@@ -1,8 +1,8 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { ConfigError, loadConfig } from '../load.ts';
 import type { Problem } from '../../text/source.ts';
+import { ConfigError, loadConfig } from '../load.ts';
 
 /** A folder to write configurations into, and what is said about them. */
 export interface ConfigFolder {
