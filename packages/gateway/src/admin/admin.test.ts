@@ -9,6 +9,7 @@ import type { JsonObject } from '@sallyport/protocol';
 import { fakeCatalog, plainSealer } from '@sallyport/testkit';
 import { pino } from 'pino';
 import { afterEach, beforeEach, describe, expect, it } from 'vitest';
+import { openTestDesk } from '../approval/desk.fixture.ts';
 import { authenticatorKinds } from '../authentication/index.ts';
 import { mintToken } from '../authentication/mint-token.ts';
 import { createAuthenticate } from '../authentication/stage.ts';
@@ -47,6 +48,7 @@ beforeEach(async () => {
     ...{ scopesOf: () => [], issuerNames: () => ['company'], gatewayName: () => 'Test', openMessage: () => undefined },
     ...{ intents: state.intents, users: state.users, catalog: () => empty, auditPath: join(folder, 'audit.db') },
     ...{ metrics: async () => 'a_metric 1\n', status: () => ({ version: '0.0.0' }) },
+    approvalDesk: openTestDesk(state.approvals, () => nowMs).desk,
     credentials: { connect: async () => undefined, list: () => [], revoke: async () => 0 },
     ...{ sealTotp: (user: string, secret: string) => `${user} ${secret}`, eraseAudit: async () => 1 },
   };

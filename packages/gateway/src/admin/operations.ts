@@ -1,5 +1,6 @@
 import type { ServiceManifest } from '@sallyport/protocol';
 import { accountOperations } from './account-operations.ts';
+import { type ApprovalOperationDeps, approvalOperations } from './approval-operations.ts';
 import { type AuditOperationDeps, auditOperations } from './audit-operations.ts';
 import { type ContainmentOperationDeps, containmentOperations } from './containment-operations.ts';
 import { type CredentialOperationDeps, credentialOperations } from './credential-operations.ts';
@@ -16,6 +17,7 @@ export type AdminDeps = TokenOperationDeps &
   CredentialOperationDeps &
   RevocationOperationDeps &
   ContainmentOperationDeps &
+  ApprovalOperationDeps &
   UserOperationDeps &
   AuditOperationDeps &
   IntentOperationDeps;
@@ -32,6 +34,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
     ...tokenOperations(deps),
     ...revocationOperations(deps),
     ...containmentOperations(deps),
+    ...approvalOperations(deps),
     ...credentialOperations(deps),
     ...intentOperations(deps),
     ...accountOperations(deps),

@@ -1,4 +1,4 @@
-import type { Approvals, CancelSignal } from '@sallyport/core';
+import { type Approvals, type CancelSignal, GatewayError } from '@sallyport/core';
 import type { Logger } from 'pino';
 
 /** Tells when something about approvals has changed: at once what this process did, soon what others did. */
@@ -13,7 +13,7 @@ export interface Changes {
   settled(id: string, signal: CancelSignal): Promise<void>;
   /** Calls `look` now, after every change of this process and four times a second, until it returns something. */
   until<Found>(look: () => Promise<Found | undefined>, signal: CancelSignal): Promise<Found>;
-  /** Wakes nobody any more; whoever still waits does so until its signal fires. */
+  /** Ends all waiting: it rejects with `approval_unavailable`. */
   close(): void;
 }
 
@@ -43,8 +43,10 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
       timer = undefined;
     };
   };
+  const ended = new AbortController();
   const until = <Found>(look: () => Promise<Found | undefined>, signal: CancelSignal): Promise<Found> => {
     if (signal.aborted) return Promise.reject(signal.reason);
+    if (ended.signal.aborted) return Promise.reject(ended.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Found>();
     let isLooking = false;
     const lookNow = (): void => {
@@ -61,11 +63,14 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
     };
     const stop = follow(lookNow);
     const abort = (): void => reject(signal.reason);
+    const end = (): void => reject(ended.signal.reason);
     signal.addEventListener('abort', abort, { once: true });
+    ended.signal.addEventListener('abort', end, { once: true });
     lookNow();
     return promise.finally(() => {
       stop();
       signal.removeEventListener('abort', abort);
+      ended.signal.removeEventListener('abort', end);
     });
   };
   return {
@@ -77,9 +82,6 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
         return approval?.state === 'pending' && nowMs() < approval.expiresAtMs ? undefined : true;
       }, signal);
     },
-    close() {
-      clearInterval(timer);
-      waiting.clear();
-    },
+    close: () => ended.abort(new GatewayError('approval_unavailable', {}, { cause: 'the gateway ends' })),
   };
 }

@@ -18,7 +18,7 @@ import { createChanges } from './changes.ts';
 import { createTell } from './channels.ts';
 import type { ContextSeal } from './context.ts';
 import type { ApprovalSettings } from './settings.ts';
-import { maySee, type Said, scopesOfVoter, voteOf } from './voting.ts';
+import { maySee, mayVote, type Said, scopesOfVoter, voteOf } from './voting.ts';
 
 /** What the desk is made of. */
 export interface DeskParts {
@@ -51,6 +51,8 @@ export interface ApprovalDesk extends Approver {
   list(viewer: Principal, filter: Omit<ApprovalFilter, 'tenant'>): Promise<readonly Approval[]>;
   /** @throws GatewayError `not_found` */
   show(viewer: Principal, id: string): Promise<ShownApproval>;
+  /** Whether a decision of theirs would count now. */
+  mayDecide(viewer: Principal, approval: Approval): boolean;
   /**
    * Takes somebody's decision. What it is for may have changed: then it is withdrawn and that is a `conflict`, as is a
    * decision on what is decided. `isNew`: it counts; false where the same person had said so before.
@@ -97,6 +99,7 @@ export function createApprovalDesk(parts: DeskParts): ApprovalDesk {
       const approval = await visible(viewer, id);
       return { approval, context: seal.open(id, approval.sealed) };
     },
+    mayDecide: (viewer, approval) => isOpen(approval, nowMs()) && mayVote(viewer, approval, parts.settings().approvers),
     async vote(voter, id, said) {
       const approval = await visible(voter, id);
       const scopes = scopesOfVoter(voter, approval, parts.settings().approvers);
@@ -120,6 +123,10 @@ export function createApprovalDesk(parts: DeskParts): ApprovalDesk {
 
 function heard(state: ApprovalState): 'granted' | 'rejected' | 'voted' {
   return state === 'granted' || state === 'rejected' ? state : 'voted';
+}
+
+function isOpen({ state, expiresAtMs }: Approval, nowMs: number): boolean {
+  return (state === 'pending' || state === 'granted') && nowMs < expiresAtMs;
 }
 
 function unknown(): GatewayError {

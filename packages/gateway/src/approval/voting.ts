@@ -15,14 +15,28 @@ import type { ApproverKinds } from './settings.ts';
  * @throws GatewayError `policy_denied` for who asked, for an agent on somebody's behalf and for what is no person;
  * `insufficient_scope` for who has none of the scopes.
  */
-export function scopesOfVoter(voter: Principal, { binding }: Approval, kinds: ApproverKinds): readonly string[] {
-  if (!kinds.includes(voter.kind)) throw denied(`accounts of kind ${voter.kind} may not decide`);
-  if (voter.actor !== undefined || voter.intent !== undefined) throw denied('nobody may decide on behalf of somebody');
-  if (namesIn(binding.requester).includes(voter.subject)) throw denied('who asks for an approval may not decide on it');
-  const scopes = binding.needs.map(({ scope }) => scope);
-  const held = scopes.filter((scope) => scopesSatisfy(voter.scopes, [scope]));
-  if (held.length === 0) throw new GatewayError('insufficient_scope', { scopes });
-  return held;
+export function scopesOfVoter(voter: Principal, approval: Approval, kinds: ApproverKinds): readonly string[] {
+  const why = whyNot(voter, approval, kinds);
+  if (why !== undefined) throw new GatewayError('policy_denied', { reasons: [why] });
+  const scopes = heldScopes(voter, approval);
+  if (scopes.length > 0) return scopes;
+  throw new GatewayError('insufficient_scope', { scopes: approval.binding.needs.map(({ scope }) => scope) });
+}
+
+/** Whether somebody may decide at all. */
+export function mayVote(voter: Principal, approval: Approval, kinds: ApproverKinds): boolean {
+  return whyNot(voter, approval, kinds) === undefined && heldScopes(voter, approval).length > 0;
+}
+
+function whyNot(voter: Principal, { binding }: Approval, kinds: ApproverKinds): string | undefined {
+  if (!kinds.includes(voter.kind)) return `accounts of kind ${voter.kind} may not decide`;
+  if (voter.actor !== undefined || voter.intent !== undefined) return 'nobody may decide on behalf of somebody';
+  if (namesIn(binding.requester).includes(voter.subject)) return 'who asks for an approval may not decide on it';
+  return undefined;
+}
+
+function heldScopes({ scopes }: Principal, { binding }: Approval): readonly string[] {
+  return binding.needs.flatMap(({ scope }) => (scopesSatisfy(scopes, [scope]) ? [scope] : []));
 }
 
 /** Whether somebody may know of an approval: a tenant is told of its own. */
@@ -60,8 +74,4 @@ function namesIn({ subject, client, actor }: Approval['binding']['requester']): 
 
 function actorsIn(actor: Actor | undefined): readonly string[] {
   return actor === undefined ? [] : [actor.subject, ...actorsIn(actor.actor)];
-}
-
-function denied(why: string): GatewayError {
-  return new GatewayError('policy_denied', { reasons: [why] });
 }

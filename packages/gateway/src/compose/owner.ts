@@ -29,6 +29,7 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly auditPath: string;
   readonly credentials: AdminDeps['credentials'];
   readonly refreshContainment: AdminDeps['refreshContainment'];
+  readonly approvalDesk: AdminDeps['approvalDesk'];
 }
 
 /** Administration as a plane of its own: its operations are tools, on the same path as all others. */
@@ -42,7 +43,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     tokens,
     accounts,
     revocations,
-    ...{ containments, refreshContainment: parts.refreshContainment },
+    ...{ containments, refreshContainment: parts.refreshContainment, approvalDesk: parts.approvalDesk },
     users,
     sealTotp: (user, secret) => totpSealer.seal(`totp ${user}`, { secret }, Number.MAX_SAFE_INTEGER),
     passwordCost: parts.passwordCost,

@@ -1,4 +1,5 @@
 import type {
+  Approver,
   Authenticator,
   Call,
   Hop,
@@ -46,6 +47,8 @@ export interface PlaneSettings {
 export interface PlaneParts extends ExtraKinds {
   readonly registry: Registry;
   readonly authenticators: readonly Authenticator[];
+  /** Asks people about what policies want approved. Absent: such calls are refused, unless one of `approvers` does. */
+  readonly desk?: Approver;
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
   /** Makes spans of calls. Absent: nobody asked for traces. */

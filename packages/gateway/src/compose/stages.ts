@@ -68,6 +68,8 @@ export interface Parts extends ExtraKinds {
   readonly tasks?: TaskKeeper;
   /** What is taken out of answers. Default: secrets. */
   readonly redaction?: RedactionSettings;
+  /** Asks people about what policies want approved. Absent: such calls are refused, unless one of `approvers` does. */
+  readonly desk?: Approver;
   readonly record: Stages['record'];
   readonly onRecheck?: OnRecheck;
   /** Makes spans of calls. Absent: nobody asked for traces. */
@@ -109,7 +111,7 @@ export function composeStages(parts: Parts): Stages {
     ...parts.rate,
     validate: createValidate(schemas),
     authorize,
-    approve: approveWith([...approvers, ...(parts.approvers ?? [])], { sealing: parts.sealing, tasks, nowMs }),
+    approve: approveWith(parts, { sealing: parts.sealing, tasks, nowMs }),
     budget: createBudget([...counting, ...(parts.quotas ?? [])]),
     credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
     dispatch: parts.tracing?.dispatching(dispatch) ?? dispatch,
@@ -127,10 +129,14 @@ export function composeStages(parts: Parts): Stages {
   return containment?.guard.stages(stages) ?? stages;
 }
 
-/** Where nobody is ever asked, nothing ever waits. */
-function approveWith(asked: readonly Approver[], parts: WaitingParts): Stages['approve'] {
-  const approve = createApprove(asked);
-  return asked.length === 0 ? approve : withTickets(approve, parts);
+/** Where nobody is ever asked, nothing ever waits: most calls, and all where policies want nothing approved. */
+function approveWith({ approvers: more = [], desk }: Parts, parts: WaitingParts): Stages['approve'] {
+  const asked = [...approvers, ...more];
+  const approve = createApprove(asked, desk);
+  const ticketed = withTickets(approve, parts);
+  if (asked.length > 0) return ticketed;
+  return (permit, request) =>
+    permit.obligations.some(({ kind }) => kind === 'approve') ? ticketed(permit, request) : approve(permit, request);
 }
 
 function isCurrent({ byName, resourceAt }: Catalog, target: Target): boolean {

@@ -11,6 +11,7 @@ import { createMemoryLimiter } from '../limits/index.ts';
 import { createSealer, type Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace, openTracing, type Tracing } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
+import { openApprovals } from './approvals.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
 import { openContainment } from './containment.ts';
@@ -109,7 +110,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
   };
-  const { assertions, credentials, open, agents } = await openAgents({
+  const { assertions, credentials, open, agents, desk } = await openAgents({
     ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer },
     settings: agentSettings(config, settingsParts),
   });
@@ -121,7 +122,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     {
       ...{ ...shared, stores, agents, isReady, maxTokenLifeMs, credentials, live },
       ...{ refreshContainment: containment.live.refresh, passwordCost: options.passwordCost },
-      ...{ issuerNames: identity.issuerNames, metrics: metrics.text },
+      ...{ issuerNames: identity.issuerNames, metrics: metrics.text, approvalDesk: desk },
     },
     settingsParts,
   );
@@ -147,6 +148,8 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   live.boundHosts = boundHostsOf(config.listen.host);
   const admin = await listenForOwner({ config, plane: owner, isReady, nowMs, ...tracesOf(shared) });
   life.onClose(admin.close);
+  // What waits for people ends first: the listeners wait for those who ask.
+  life.onClose(desk.close);
 
   return toRunning({
     ...{ options, live, life, stores, agents, owner, exchange, open, settingsParts, maxTokenLifeMs },
@@ -214,13 +217,18 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
   );
   const { registry } = open;
   life.onClose(registry.close);
-  const agents = createPlane(
-    { ...shared, registry, assertion: assertions.stateCall, credentialSources: [credentials.source] },
+  const desk = openApprovals({
+    ...{ ...facts, ...shared, settings: () => facts.config().approvals },
+    catalog: () => agents.catalog.current(),
+    channels: () => [],
+  });
+  const agents: Plane = createPlane(
+    { ...shared, registry, desk, assertion: assertions.stateCall, credentialSources: [credentials.source] },
     settings,
   );
   planned.resolve(agents);
   life.onClose(agents.close);
-  return { assertions, credentials, open, agents };
+  return { assertions, credentials, open, agents, desk };
 }
 
 /** What is read from the configuration anew after each reload. */
