@@ -128,6 +128,9 @@ export interface ErrorDetails {
   readonly reasons?: readonly string[];
   /** For approvals: the id of the one that nothing came of. */
   readonly approval?: string;
+  /** For `second_factor_required`: what would be enough (RFC 9470): any one of these `acr`, and how old the sign-in may be. */
+  readonly acrValues?: readonly string[];
+  readonly maxAgeMs?: number;
   /** For limits: when to try again. */
   readonly retryAfterMs?: number;
   /** For bad input: what to fix, one sentence each, with JSON pointers into the arguments. */

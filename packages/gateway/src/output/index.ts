@@ -1,4 +1,5 @@
 import type { OutputFilter } from '@sallyport/core';
+import { createPolicyRedaction } from './policy-redaction.ts';
 import { createRedaction, type RedactionSettings } from './redaction.ts';
 
 export { customRule } from './custom-rule.ts';
@@ -13,5 +14,6 @@ export interface OutputSettings {
 
 /** The filters every gateway applies, in this order. An embedder may bring its own, which come after them. */
 export const outputFilters: readonly ((settings: OutputSettings) => OutputFilter)[] = [
+  () => createPolicyRedaction(),
   ({ redaction }) => createRedaction(redaction),
 ];
