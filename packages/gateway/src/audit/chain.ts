@@ -6,10 +6,13 @@ import { type Checkpoint, checkpointText } from './checkpoint.ts';
 import { readCheckpointFile } from './checkpoint-file.ts';
 import { type DataKeys, type Erasure, openDataKeys } from './data-keys.ts';
 import { type Cell, cellsPerEntry, type Entry, plainText, unpack } from './entry.ts';
+import { type Handover, openHandovers, signHandover } from './handover.ts';
+import { createKeyChain, type KeyChain } from './key-chain.ts';
 import { createFrontier, type Frontier, frontierRoots, rootAt } from './merkle.ts';
-import { createSigner, readVerifierKey, type Signer } from './note.ts';
+import { createSigner, type Signer, signAll } from './note.ts';
+import { ownCells } from './own-record.ts';
 import { createRetention, type Retention, type RetentionRules, retainedThrough } from './retention.ts';
-import { format, genesisHash, type Row, rowColumns, rowHash, tables } from './row.ts';
+import { format, genesisHash, handoverName, type Row, rowColumns, rowHash, tables } from './row.ts';
 import { type AuditKeys, createArgumentsHash, createSealer } from './seal.ts';
 import { createSearchIndex } from './sqlite-index.ts';
 import { levelsApart, nodesIn } from './tree.ts';
@@ -36,6 +39,8 @@ export interface Chain {
   checkpoint(timeMs: number, closed: boolean): string;
   /** Keeps a signed checkpoint in the log itself. */
   keep(size: number, note: string): void;
+  /** Hands over to another signing key, on record; does nothing when it signs already. Returns what both signed then. */
+  handOver(seed: Uint8Array, timeMs: number): string | undefined;
   /** Destroys data keys, and says how many. What is sealed later gets new ones. */
   erase(erasure: Erasure, nowMs: number): number;
   /** Takes out what was kept long enough. */
@@ -81,10 +86,10 @@ export function openChain(settings: ChainSettings): Chain {
     checkFormat(db);
     db.exec(tables);
     const identity = identityOf(db, settings);
-    const signer = createSigner(identity.origin, keys.signing);
-    const end = adoptTail(db, { ...identity, path, verifierKey: signer.verifierKey });
+    const signing = openSigning(db, identity.origin, keys);
+    const end = adoptTail(db, { ...identity, path, keys: signing.chain });
     const dataKeys = openDataKeys(path, keys.seal);
-    return createChain({ ...settings, ...identity, db, lock, dataKeys, end, signer });
+    return createChain({ ...settings, ...identity, db, lock, dataKeys, end, signing });
   } catch (error) {
     db.close();
     lock.close();
@@ -107,12 +112,12 @@ interface Parts extends Identity {
   readonly keys: AuditKeys;
   readonly dataKeys: DataKeys;
   readonly end: End;
-  readonly signer: Signer;
+  readonly signing: Signing;
   readonly retention?: RetentionRules;
 }
 
 function createChain(parts: Parts): Chain {
-  const { db, lock, keys, dataKeys, origin, signer, retention = {} } = parts;
+  const { db, lock, keys, dataKeys, origin, signing, retention = {} } = parts;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const insert = db.prepare(`INSERT INTO audit (${rowColumns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
@@ -140,7 +145,7 @@ function createChain(parts: Parts): Chain {
     return { seq, hash };
   };
 
-  const commitAll = (groups: readonly (readonly Cell[])[]): void => {
+  const commitAll = (groups: readonly (readonly Cell[])[], also?: () => void): void => {
     begin.run();
     try {
       let last: Mark = end;
@@ -151,6 +156,7 @@ function createChain(parts: Parts): Chain {
           tree.append(last.hash, onNode);
         }
       }
+      also?.();
       // Before the rows that need them: a row whose key is lost could not be opened.
       dataKeys.flush();
       commit.run();
@@ -162,14 +168,29 @@ function createChain(parts: Parts): Chain {
       throw error;
     }
   };
+  const textOf = (timeMs: number, closed: boolean): string =>
+    checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed });
+  const keep = (size: number, note: string): void => void insertCheckpoint.run(size, note);
   return {
-    commit: commitAll,
+    commit: (groups) => commitAll(groups),
     retention: createRetention({ db, dataKeys, index, rules: retention, commit: (cells) => commitAll([cells]) }),
     index: () => index.run(end.seq),
     seq: () => end.seq,
-    checkpoint: (timeMs, closed) =>
-      signer.sign(checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed })),
-    keep: (size, note) => void insertCheckpoint.run(size, note),
+    checkpoint: (timeMs, closed) => signing.signer().sign(textOf(timeMs, closed)),
+    keep,
+    handOver: (seed, timeMs) => {
+      const next = createSigner(origin, seed);
+      const from = signing.signer();
+      if (next.verifierKey === from.verifierKey) return undefined;
+      const seq = end.seq + 1;
+      const handover = signHandover({ origin, seq, timeMs, from, to: next });
+      const record = ownCells(timeMs, handoverName, { handover });
+      commitAll([record], () => signing.add({ seq, note: handover }));
+      signing.use(next);
+      const note = signAll(textOf(timeMs, false), [from, next]);
+      keep(seq, note);
+      return note;
+    },
     erase: dataKeys.erase,
     close: () => {
       dataKeys.close();
@@ -205,6 +226,36 @@ function openPrivately(path: string): DatabaseSync {
   return new DatabaseSync(path, { timeout: 2000 });
 }
 
+interface Signing {
+  signer(): Signer;
+  use(next: Signer): void;
+  /** Keeps a handover, in the transaction of its row. */
+  readonly add: (handover: Handover) => void;
+  readonly chain: KeyChain;
+}
+
+/** The key that the log has come to, which may be the next one already: then whoever keeps the keys has not heard of it yet. */
+function openSigning(db: DatabaseSync, origin: string, { signing, nextSigning }: AuditKeys): Signing {
+  const handovers = openHandovers(db);
+  const known = handovers.all();
+  const first = createSigner(origin, signing);
+  const next = nextSigning && createSigner(origin, nextSigning);
+  const { last, findings } = createKeyChain(origin, [], known);
+  if (findings.length > 0) throw new AuditLogDamaged(findings);
+  let signer = next !== undefined && next.verifierKey === last ? next : first;
+  if (last !== undefined && signer.verifierKey !== last) {
+    throw new Error('this audit log was handed over to another signing key than the one that is here');
+  }
+  return {
+    signer: () => signer,
+    use: (now) => {
+      signer = now;
+    },
+    add: handovers.add,
+    chain: createKeyChain(origin, [signer.verifierKey], known),
+  };
+}
+
 interface Identity {
   readonly logId: string;
   readonly origin: string;
@@ -213,7 +264,7 @@ interface Identity {
 /** What is on disk, and who is about to go on with it. */
 interface Adopted extends Identity {
   readonly path: string;
-  readonly verifierKey: string;
+  readonly keys: KeyChain;
 }
 
 function adoptTail(db: DatabaseSync, adopted: Adopted): End {
@@ -224,7 +275,7 @@ function adoptTail(db: DatabaseSync, adopted: Adopted): End {
   const note = readCheckpointFile(path);
   if (note !== undefined || mark.seq > 0) {
     const findings = tailFindings(db, logId, { seq: mark.seq, through: retainedThrough(db, signedSize(note)) });
-    const verifiers = [readVerifierKey(adopted.verifierKey)];
+    const verifiers = adopted.keys.verifiersAt(signedSize(note));
     const rootOf = ({ size }: Checkpoint) => rootAt(size, nodeOf);
     if (findings.length === 0) findings.push(...checkEnd({ note, verifiers, ...adopted, lastSeq: mark.seq, rootOf }));
     if (findings.length > 0) throw new AuditLogDamaged(findings);

@@ -2,8 +2,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import { checkAgainst, createRowChecker, type Finding, type RowChecker } from './check.ts';
 import { type Checkpoint, openCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { readCheckpointFile, readWitness } from './checkpoint-file.ts';
+import { type Handover, handoversIn } from './handover.ts';
+import { createKeyChain, type KeyChain } from './key-chain.ts';
 import { consistencyProof, createFrontier, type Frontier, frontierRoots, isConsistent } from './merkle.ts';
-import { NoteRefused, readVerifierKey, type Verifier } from './note.ts';
+import { NoteRefused } from './note.ts';
 import { openForReading } from './reader.ts';
 import { columnsOf, type Row, rowColumns, type StoredRecord } from './row.ts';
 import { nodesIn } from './tree.ts';
@@ -35,7 +37,9 @@ export function* exportEvidence(path: string, span: Span = {}): Generator<string
   try {
     const [from, to] = rangeOf(db, span, size);
     const nodeOf = nodesIn(db);
-    yield line({ evidence: 1, origin, from, to, left: frontierRoots(from - 1, nodeOf).map(base64) });
+    const keys = handoversIn(db).filter(({ seq }) => seq <= size);
+    const left = frontierRoots(from - 1, nodeOf).map(base64);
+    yield line({ evidence: 1, origin, from, to, left, ...(keys.length > 0 && { keys }) });
     const kept = new Map(
       db
         .prepare('SELECT size, note FROM checkpoints WHERE size BETWEEN ? AND ?')
@@ -91,7 +95,7 @@ export async function verifyEvidence(
   { keys = [], witnesses = [] }: VerifyOptions,
 ): Promise<Verification> {
   const kept = witnesses.flatMap(readWitness);
-  const reading = beginReading(keys.map(readVerifierKey), new Set(kept.map((note) => readCheckpoint(note).size)));
+  const reading = beginReading(keys, new Set(kept.map((note) => readCheckpoint(note).size)));
   for await (const text of lines) {
     if (text.trim() !== '') takeLine(reading, text);
   }
@@ -107,12 +111,17 @@ export async function verifyEvidence(
     checkpoints,
     witnessed,
     isKeyTrusted: keys.length > 0,
+    handovers: reading.chain.followed,
   };
 }
 
 /** What has been read so far. */
 interface Reading {
-  readonly verifiers: readonly Verifier[];
+  readonly keys: readonly string[];
+  /** Of the keys that are believed, and of those that the first line says took over from them. */
+  chain: KeyChain;
+  /** Handovers of its rows that are still to come, by their rows. */
+  readonly due: Map<number, string>;
   /** Where the witnesses want to know the root. */
   readonly sizes: ReadonlySet<number>;
   readonly findings: Finding[];
@@ -129,9 +138,10 @@ interface Reading {
   isOver: boolean;
 }
 
-function beginReading(verifiers: readonly Verifier[], sizes: ReadonlySet<number>): Reading {
-  const parts = { findings: [], roots: new Map(), checker: createRowChecker(), tree: createFrontier() };
-  return { verifiers, sizes, ...parts, lastSeq: 0, rows: 0, checkpoints: 0, agreed: 0, isOver: false };
+function beginReading(keys: readonly string[], sizes: ReadonlySet<number>): Reading {
+  const chain = createKeyChain('', keys, []);
+  const parts = { findings: [], roots: new Map(), checker: createRowChecker(), tree: createFrontier(), due: new Map() };
+  return { keys, chain, sizes, ...parts, lastSeq: 0, rows: 0, checkpoints: 0, agreed: 0, isOver: false };
 }
 
 function takeLine(reading: Reading, text: string): void {
@@ -153,12 +163,16 @@ function say({ findings }: Reading, [seq, kind, detail]: [number, Finding['kind'
   if (findings.length < maxFindings) findings.push({ seq, kind, detail });
 }
 
-function takeHeader(reading: Reading, { evidence, origin, from, to, left }: Record<string, unknown>): void {
+function takeHeader(reading: Reading, { evidence, origin, from, to, left, keys = [] }: Record<string, unknown>): void {
   if (evidence !== 1) throw new NoteRefused('this is not exported evidence');
   if (typeof origin !== 'string' || !isCount(from) || !isCount(to) || from === 0 || !Array.isArray(left)) {
     throw new NoteRefused('its first line cannot be read');
   }
   reading.header = { origin, from, to };
+  const handovers = handoversOf(keys);
+  reading.chain = createKeyChain(origin, reading.keys, handovers);
+  for (const { seq, kind, detail } of reading.chain.findings) say(reading, [seq, kind, detail]);
+  for (const { seq, note } of handovers) if (seq >= from && seq <= to) reading.due.set(seq, note);
   reading.tree = createFrontier(from - 1, left.map(hashIn));
   reading.lastSeq = from - 1;
   reading.agreed = from - 1;
@@ -169,10 +183,22 @@ function takeRow(reading: Reading, value: Record<string, unknown>): void {
   const due = reading.lastSeq + 1;
   if (row.seq !== due && reading.rows === 0) say(reading, [due, 'missing', `the first row here is ${row.seq}`]);
   for (const { seq, kind, detail } of reading.checker.take(row)) say(reading, [seq, kind, detail]);
+  checkHandover(reading, row);
   reading.tree.append(row.hash);
   keepRoot(reading, reading.sizes.has(reading.tree.size()));
   reading.lastSeq = row.seq;
   reading.rows++;
+}
+
+/** A key takes over in the row that the first line says, and in no other way. */
+function checkHandover(reading: Reading, { seq, record }: Row): void {
+  const due = reading.due.get(seq);
+  reading.due.delete(seq);
+  const said: unknown =
+    record === '' ? due : (JSON.parse(record) as Partial<StoredRecord & { handover: unknown }>).handover;
+  if (due !== undefined && said !== due) {
+    say(reading, [seq, 'changed', 'the handover of the key that is told of for this row is not in it']);
+  }
 }
 
 function keepRoot({ roots, tree }: Reading, isWanted = true): void {
@@ -214,8 +240,9 @@ function amongRows(agreed: number, lastSeq: number, what: string): [number, Find
   return [from, 'changed', `among rows ${from} to ${lastSeq} are others than ${what} was signed for`];
 }
 
-function opened({ header, verifiers }: Reading, note: unknown): Checkpoint {
-  const checkpoint = openCheckpoint(String(note), verifiers);
+function opened({ header, chain }: Reading, note: unknown): Checkpoint {
+  const text = String(note);
+  const checkpoint = openCheckpoint(text, chain.verifiersAt(readCheckpoint(text).size));
   if (checkpoint.origin !== header?.origin) throw new NoteRefused('a checkpoint in it is of another log');
   return checkpoint;
 }
@@ -233,11 +260,11 @@ function endReading(reading: Reading): void {
 
 /** Holds what others kept against the export; says how many agree. Those that are not about its rows say nothing. */
 function compareWitnesses(reading: Reading, notes: readonly string[]): number {
-  const { header, verifiers, roots, lastSeq } = reading;
+  const { header, chain, roots, lastSeq } = reading;
   let count = 0;
   for (const note of notes) {
     if (header === undefined || !note.startsWith(`${header.origin}\n`)) continue;
-    const checkpoint = openCheckpoint(note, verifiers);
+    const checkpoint = openCheckpoint(note, chain.verifiersAt(readCheckpoint(note).size));
     const root = roots.get(checkpoint.size);
     if (root === undefined || checkpoint.size < header.from || checkpoint.size > lastSeq) continue;
     const found = checkAgainst(checkpoint, { lastSeq, agreed: header.from - 1, rootOf: () => root, what: 'a witness' });
@@ -265,6 +292,15 @@ function toRow({ seq, prev, hash, record, sealed }: Record<string, unknown>): Ro
     prev_hash: Buffer.from(prev, 'hex'),
     hash: Buffer.from(hash, 'hex'),
   };
+}
+
+function handoversOf(keys: unknown): readonly Handover[] {
+  if (!Array.isArray(keys)) throw new NoteRefused('its first line cannot be read');
+  return keys.map((each) => {
+    const { seq, note } = (each ?? {}) as Partial<Handover>;
+    if (!isCount(seq) || typeof note !== 'string') throw new NoteRefused('its first line cannot be read');
+    return { seq, note };
+  });
 }
 
 function isCount(value: unknown): value is number {

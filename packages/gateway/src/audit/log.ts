@@ -2,7 +2,7 @@ import type { AuditLog } from '@sallyport/core';
 import type { Logger } from 'pino';
 import type { Erasure } from './data-keys.ts';
 import { asyncBound, type DurabilityRules, defaultDurability, durabilityOf } from './durability.ts';
-import { createErasures, type Erasures } from './erasures.ts';
+import { createOrders, type Orders } from './orders.ts';
 import { createQueue, type Queue } from './queue.ts';
 import type { RetentionRules } from './retention.ts';
 import type { Loggable } from './row.ts';
@@ -52,6 +52,13 @@ export interface OpenAuditLog extends AuditLog {
    * @throws AuditLogUnavailable or Error when there is no writer or the disk refuses; it may be asked for again.
    */
   erase(erasure: Erasure): Promise<number>;
+  /**
+   * Signs with another key from now on. The old one vouches for it, on record. It resolves when that is on the disk: then the old
+   * key is not needed any more. Until then both are; asking again with the same key does no harm.
+   *
+   * @throws AuditLogUnavailable or Error as `erase` does.
+   */
+  handOver(signing: Uint8Array): Promise<void>;
 }
 
 /** Why a record could not be written. `backlog` and `closed` are certain: it is not in the log and never will be. */
@@ -117,8 +124,8 @@ async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAudit
     if (!ticking) flush();
     settled();
   };
-  const erasures = createErasures();
-  const writer = await start(writerEvents({ queue, log, counts, onSettled, erasures }));
+  const orders = createOrders();
+  const writer = await start(writerEvents({ queue, log, counts, onSettled, orders }));
 
   const lost = (err: unknown): void => {
     counts.lost++;
@@ -153,7 +160,8 @@ async function createLog({ queue, log, rules, start }: Parts): Promise<OpenAudit
     const queued = { queuedRecords: queue.records(), queuedBytes: queue.bytes() };
     return { ...counts, ...queued, state, restarts: writer.restarts() };
   };
-  return { append, close, stats, erase: (erasure) => erasures.ask(erasure, writer) };
+  const handOver = async (signing: Uint8Array) => void (await orders.give({ kind: 'hand-over', signing }, writer));
+  return { append, close, stats, handOver, erase: (erasure) => orders.give({ kind: 'erase', erasure }, writer) };
 }
 
 type Counts = { -readonly [Name in 'seq' | 'commits' | 'rejected' | 'lost']: AuditStats[Name] };
@@ -161,10 +169,10 @@ type Counts = { -readonly [Name in 'seq' | 'commits' | 'rejected' | 'lost']: Aud
 interface Told extends Pick<Parts, 'queue' | 'log'> {
   readonly counts: Counts;
   readonly onSettled: () => void;
-  readonly erasures: Erasures;
+  readonly orders: Orders;
 }
 
-function writerEvents({ queue, log, counts, onSettled, erasures }: Told): WriterEvents {
+function writerEvents({ queue, log, counts, onSettled, orders }: Told): WriterEvents {
   return {
     onDone: ({ done, seq, failed }) => {
       const error = failed === undefined ? undefined : new AuditLogUnavailable('failed', failed);
@@ -176,9 +184,9 @@ function writerEvents({ queue, log, counts, onSettled, erasures }: Told): Writer
       queue.settle(done, error);
       onSettled();
     },
-    onErased: erasures.settle,
+    onCarriedOut: orders.settle,
     onLost: () => {
-      erasures.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
+      orders.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
       counts.rejected += queue.abandon(new AuditLogUnavailable('down', 'the audit writer is gone'));
       onSettled();
     },

@@ -16,6 +16,13 @@ export interface Signer {
   readonly verifierKey: string;
   /** Signs a text that ends with a line feed; returns the whole note. */
   sign(text: string): string;
+  /** The line of such a signature, with its line feed. */
+  signatureLine(text: string): string;
+}
+
+/** One note with the signatures of several. */
+export function signAll(text: string, signers: readonly Signer[]): string {
+  return `${text}\n${signers.map((signer) => signer.signatureLine(text)).join('')}`;
 }
 
 /** A public key whose notes are believed. */
@@ -45,12 +52,14 @@ export function createSigner(name: string, seed: Uint8Array): Signer {
   const key = createPrivateKey({ key: Buffer.concat([privatePrefix, seed]), format: 'der', type: 'pkcs8' });
   const material = publicBytes(createPublicKey(key));
   const id = keyId(name, material);
+  const signatureLine = (text: string): string => {
+    const signature = signBytes(null, Buffer.from(text), key);
+    return `— ${name} ${Buffer.concat([id, signature]).toString('base64')}\n`;
+  };
   return {
     verifierKey: `${name}+${id.toString('hex')}+${Buffer.concat([Buffer.from([ed25519]), material]).toString('base64')}`,
-    sign: (text) => {
-      const signature = signBytes(null, Buffer.from(text), key);
-      return `${text}\n— ${name} ${Buffer.concat([id, signature]).toString('base64')}\n`;
-    },
+    sign: (text) => `${text}\n${signatureLine(text)}`,
+    signatureLine,
   };
 }
 

@@ -2,8 +2,10 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { Finding } from './check.ts';
 import { type Checkpoint, openCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { readCheckpointFile } from './checkpoint-file.ts';
+import { type Handover, handoversIn } from './handover.ts';
+import { createKeyChain } from './key-chain.ts';
 import { inclusionProof, leafHash, rootOfInclusion } from './merkle.ts';
-import { NoteRefused, readVerifierKey, type Verifier } from './note.ts';
+import { NoteRefused, readVerifierKey } from './note.ts';
 import { openForReading } from './reader.ts';
 import { type Row, rowColumns, rowEntry, type StoredRecord, sealedDigest } from './row.ts';
 import { nodesIn } from './tree.ts';
@@ -27,6 +29,8 @@ export interface ProvenRecord {
 export interface AuditProof {
   readonly proof: 1;
   readonly records: readonly ProvenRecord[];
+  /** Handovers of the signing key, for those who have another than the one that signed last. */
+  readonly keys?: readonly Handover[];
 }
 
 /** What came of checking a proof file. */
@@ -65,7 +69,8 @@ export function proveCall(path: string, callId: string): AuditProof | undefined 
       sealedHash: hex(sealedDigest(row.sealed)),
       proof: proofText(row.seq - 1, inclusionProof(row.seq - 1, size, nodeOf), note),
     });
-    return { proof: 1, records: rows.map(prove) };
+    const keys = handoversIn(db).filter(({ seq }) => seq <= size);
+    return { proof: 1, records: rows.map(prove), ...(keys.length > 0 && { keys }) };
   } finally {
     db.close();
   }
@@ -73,16 +78,17 @@ export function proveCall(path: string, callId: string): AuditProof | undefined 
 
 /** Checks a proof file with nothing but public keys, as `sallyport audit key` prints them. Anything may be in the file. */
 export function verifyProof(text: string, keys: readonly string[]): ProofVerification {
-  const verifiers = keys.map(readVerifierKey);
+  // A key that cannot be read is a mistake of whoever gives it, not of the proof.
+  for (const key of keys) readVerifierKey(key);
   const records: StoredRecord[] = [];
   let checkpoint: Checkpoint | undefined;
   let seq = 0;
   try {
-    const { proof, records: proven } = JSON.parse(text) as AuditProof;
+    const { proof, records: proven, keys: handovers = [] } = JSON.parse(text) as AuditProof;
     if (proof !== 1 || !Array.isArray(proven) || proven.length === 0) throw new NoteRefused('this is not a proof file');
     for (const each of proven as ProvenRecord[]) {
       seq = Number(each.seq);
-      checkpoint = checkRecord(each, verifiers);
+      checkpoint = checkRecord(each, { keys, handovers });
       records.push(each.record);
     }
     return { ok: true, records, checkpoint, findings: [] };
@@ -105,12 +111,15 @@ const maxPath = 64;
 
 function checkRecord(
   { seq, prev, record, sealedHash, proof }: ProvenRecord,
-  verifiers: readonly Verifier[],
+  { keys, handovers }: { readonly keys: readonly string[]; readonly handovers: readonly Handover[] },
 ): Checkpoint {
   const end = proof.indexOf('\n\n');
   const [first, indexLine = '', ...hashes] = proof.slice(0, end).split('\n');
   if (end < 0 || first !== firstLine || hashes.length > maxPath) throw new NoteRefused('its proof cannot be read');
-  const checkpoint = openCheckpoint(proof.slice(end + 2), verifiers);
+  const note = proof.slice(end + 2);
+  const claimed = readCheckpoint(note);
+  const chain = createKeyChain(claimed.origin, keys, handovers);
+  const checkpoint = openCheckpoint(note, chain.verifiersAt(claimed.size));
   const index = Number(indexLine.slice('index '.length));
   const entry = rowEntry({ prevHash: bytesOf(prev), seq, record: JSON.stringify(record) }, bytesOf(sealedHash));
   const path = hashes.map((line) => Buffer.from(line, 'base64'));

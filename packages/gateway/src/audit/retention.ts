@@ -1,9 +1,8 @@
-import { randomBytes, randomUUID } from 'node:crypto';
 import type { DatabaseSync } from 'node:sqlite';
-import { auditSchemaVersion, type CallId } from '@sallyport/core';
 import type { DataKeys } from './data-keys.ts';
-import { type Cell, cellsPerEntry } from './entry.ts';
-import { columnsOf, type Retained, retentionName, type StoredRecord } from './row.ts';
+import type { Cell } from './entry.ts';
+import { ownCells } from './own-record.ts';
+import { type Retained, retentionName } from './row.ts';
 import type { SearchIndex } from './sqlite-index.ts';
 
 /** How long what is kept, in milliseconds. Absent: for ever. */
@@ -63,7 +62,8 @@ export function createRetention({ db, dataKeys, index, rules, commit }: Retentio
     const keys = sealedBefore === undefined ? 0 : dataKeys.countBefore(sealedBefore);
     const through = dueThrough(nowMs);
     if (keys === 0 && through === announced) return false;
-    commit(cellsOf(nowMs, { through, keys, ...(sealedBefore !== undefined && keys > 0 && { sealedBefore }) }));
+    const retention: Retained = { through, keys, ...(sealedBefore !== undefined && keys > 0 && { sealedBefore }) };
+    commit(ownCells(nowMs, retentionName, { retention }));
     if (sealedBefore !== undefined && keys > 0) dataKeys.eraseBefore(sealedBefore, nowMs);
     const isMore = through > announced;
     announced = through;
@@ -101,20 +101,6 @@ function lastEmpty(db: DatabaseSync): number {
     else high = middle - 1;
   }
   return low;
-}
-
-/** On record as a call that the gateway made itself. */
-function cellsOf(timeMs: number, retention: Retained): Cell[] {
-  const record: StoredRecord = {
-    ...{ schema: auditSchemaVersion, kind: 'outcome', callId: randomUUID() as CallId },
-    ...{ traceId: randomBytes(16).toString('hex'), spanId: randomBytes(8).toString('hex') },
-    ...{ timeMs, durationMs: 0, verb: 'invoke', origin: { transport: 'admin', peer: 'local', era: 'none' } },
-    ...{ subject: 'sallyport', tool: retentionName, sideEffect: 'destructive', outcome: 'answered', toolError: false },
-    ...{ inputBytes: 0, outputBytes: 0, retention },
-  };
-  const { call_id, time_ms, kind, outcome, reason, subject, tool, trace_id } = columnsOf(record);
-  const cells: Cell[] = [JSON.stringify(record), call_id, time_ms, kind, outcome, reason, subject, tool, trace_id];
-  return [...cells, ...Array.from({ length: cellsPerEntry - cells.length }, () => null)];
 }
 
 function dayOf(ms: number): string {

@@ -10,6 +10,8 @@ export interface AuditKeys {
   readonly seal: Uint8Array;
   /** The secret half of the Ed25519 key that signs checkpoints. */
   readonly signing: Uint8Array;
+  /** The one that is to follow it: the log hands over to it when it is opened, if it has not yet. */
+  readonly nextSigning?: Uint8Array;
 }
 
 /** What a sealed column holds. */

@@ -7,7 +7,7 @@ import type { FromWriter, ToWriter } from './writer.ts';
 /** Who is told what the writer does. */
 export interface WriterEvents {
   readonly onDone: (message: Extract<FromWriter, { kind: 'done' }>) => void;
-  readonly onErased: (message: Extract<FromWriter, { kind: 'erased' }>) => void;
+  readonly onCarriedOut: (message: Extract<FromWriter, { kind: 'carried-out' }>) => void;
   /** Everything sent and not yet done is lost, as far as anybody knows. */
   readonly onLost: () => void;
 }
@@ -33,10 +33,11 @@ const mostBackoffMs = 10_000;
  * @throws AuditLogDamaged or Error when the first start does not succeed.
  */
 export async function startWriter(
-  settings: ChainSettings,
-  { onDone, onErased, onLost }: WriterEvents,
+  given: ChainSettings,
+  { onDone, onCarriedOut, onLost }: WriterEvents,
   log: Logger,
 ): Promise<WriterThread> {
+  let settings = given;
   let worker: Worker | undefined;
   let closing = false;
   let restarts = 0;
@@ -48,7 +49,7 @@ export async function startWriter(
     if (message.kind === 'retention-failed') log.error({ detail: message.message }, 'audit retention failed');
     if (message.kind === 'index-failed')
       log.error({ detail: message.message }, 'audit records could not be indexed: searching them takes longer');
-    if (message.kind === 'erased') onErased(message);
+    if (message.kind === 'carried-out') onCarriedOut(message);
     if (message.kind !== 'done') return;
     inARow = 0;
     onDone(message);
@@ -86,7 +87,12 @@ export async function startWriter(
   adopt(await spawn(settings));
   return {
     isUp: () => worker !== undefined,
-    send: (message) => worker?.postMessage(message),
+    send: (message) => {
+      // Whoever goes on with the log has to have the key that it came to.
+      if (message.kind === 'hand-over')
+        settings = { ...settings, keys: { ...settings.keys, nextSigning: message.signing } };
+      worker?.postMessage(message);
+    },
     hold: (needed) => (needed ? worker?.ref() : worker?.unref()),
     restarts: () => restarts,
     close: () => {

@@ -1,10 +1,12 @@
 import type { DatabaseSync } from 'node:sqlite';
 import { setImmediate as nextTick } from 'node:timers/promises';
 import { checkAgainst, checkEnd, createRowChecker, type Finding, isExpired } from './check.ts';
-import { type Checkpoint, openCheckpoint } from './checkpoint.ts';
+import { type Checkpoint, openCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { readCheckpointFile, readWitness } from './checkpoint-file.ts';
+import { type Handover, handoversIn } from './handover.ts';
+import { createKeyChain, type KeyChain } from './key-chain.ts';
 import { createFrontier } from './merkle.ts';
-import { NoteRefused, readVerifierKey, type Verifier } from './note.ts';
+import { NoteRefused } from './note.ts';
 import { openForReading } from './reader.ts';
 import { retainedThrough } from './retention.ts';
 import { type Row, rowColumns } from './row.ts';
@@ -35,6 +37,8 @@ export interface Verification {
   readonly witnessed: number;
   /** Whether the key that signed was given by whoever verifies, or only found in the log. */
   readonly isKeyTrusted: boolean;
+  /** How many times another key took over from the one that was believed, or was before it; each was vouched for. */
+  readonly handovers: number;
 }
 
 /** More would not help anybody. */
@@ -62,16 +66,19 @@ export async function verifyAudit(path: string, options: VerifyOptions = {}): Pr
     // One state of it, from the first look on.
     db.exec('BEGIN');
     const { origin, logId, ownKey } = identityIn(db);
-    const verifiers = (keys.length > 0 ? keys : ownKey === undefined ? [] : [ownKey]).map(readVerifierKey);
+    const handovers = handoversIn(db);
+    const chain = createKeyChain(origin, keys.length > 0 ? keys : ownKey === undefined ? [] : [ownKey], handovers);
     const kept = db.prepare('SELECT note FROM checkpoints ORDER BY size').all();
     const own = kept.map((row) => ({ text: String(row.note), from: 'a checkpoint in the log' }));
-    const signed = readSigned([...own, ...witnessed], origin, verifiers);
+    const signed = readSigned([...own, ...witnessed], origin, chain);
     const sizes = new Set([...signed.good.map(({ checkpoint }) => checkpoint.size), ...sizeIn(note)]);
     // Once more: retention may have been signed between the two, and only since then be seen in the rows.
-    const newest = readSigned([{ text: readCheckpointFile(path) ?? '', from: '' }], origin, verifiers).good;
+    const newest = readSigned([{ text: readCheckpointFile(path) ?? '', from: '' }], origin, chain).good;
     const signedSize = Math.max(0, ...[...signed.good, ...newest].map(({ checkpoint }) => checkpoint.size));
     const read = await readRows(db, { logId, sizes, through: retainedThrough(db, signedSize) });
-    const findings = [...read.findings, ...signed.findings, ...compare(signed.good, read)];
+    const verifiers = chain.verifiersAt(sizeIn(note)[0] ?? 0);
+    const handed = [...chain.findings, ...unlikeRows(db, handovers)];
+    const findings = [...handed, ...read.findings, ...signed.findings, ...compare(signed.good, read)];
     const rootOf = ({ size }: Checkpoint) => read.roots.get(size);
     findings.push(...checkEnd({ note, verifiers, origin, lastSeq: read.lastSeq, rootOf }).filter(newsAfter(findings)));
     const all = distinct(findings);
@@ -84,6 +91,7 @@ export async function verifyAudit(path: string, options: VerifyOptions = {}): Pr
       checkpoints: signed.good.filter((each) => !isWitness(each)).length,
       witnessed: signed.good.filter(isWitness).length,
       isKeyTrusted: keys.length > 0,
+      handovers: chain.followed,
     };
   } finally {
     db.close();
@@ -102,17 +110,13 @@ interface Signed {
 }
 
 /** Opens checkpoints of this log; those of other logs, which a witness may keep as well, are left out. */
-function readSigned(
-  notes: readonly { text: string; from: string }[],
-  origin: string,
-  verifiers: readonly Verifier[],
-): Signed {
+function readSigned(notes: readonly { text: string; from: string }[], origin: string, chain: KeyChain): Signed {
   const good: { checkpoint: Checkpoint; from: string }[] = [];
   const findings: Finding[] = [];
   for (const { text, from } of notes) {
     if (!text.startsWith(`${origin}\n`)) continue;
     try {
-      good.push({ checkpoint: openCheckpoint(text, verifiers), from });
+      good.push({ checkpoint: openCheckpoint(text, chain.verifiersAt(readCheckpoint(text).size)), from });
     } catch (error) {
       if (!(error instanceof NoteRefused)) throw error;
       findings.push({ seq: 0, kind: 'changed', detail: `${from}: ${error.message}` });
@@ -125,6 +129,20 @@ function readSigned(
 function sizeIn(note: string | undefined): number[] {
   const size = Number(note?.split('\n')[1]);
   return Number.isSafeInteger(size) ? [size] : [];
+}
+
+/** What is kept of handovers beside the rows has to be what the rows say; where retention has emptied one, its note stands alone. */
+function unlikeRows(db: DatabaseSync, handovers: readonly Handover[]): Finding[] {
+  const find = db.prepare(
+    "SELECT json_extract(nullif(record, ''), '$.handover') AS note, record FROM audit WHERE seq = ?",
+  );
+  return handovers.flatMap(({ seq, note }) => {
+    const row = find.get(seq);
+    if (row !== undefined && (row.record === '' || row.note === note)) return [];
+    return [
+      { seq, kind: 'changed' as const, detail: 'the handover of the key that is kept for this row is not in it' },
+    ];
+  });
 }
 
 interface Wanted {

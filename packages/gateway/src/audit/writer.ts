@@ -13,6 +13,7 @@ import { createSync, type Sync, syncFolder } from './sync.ts';
 export type ToWriter =
   | { readonly kind: 'append'; readonly lane: LaneNumber; readonly count: number; readonly cells: readonly Cell[] }
   | { readonly kind: 'erase'; readonly id: number; readonly erasure: Erasure }
+  | { readonly kind: 'hand-over'; readonly id: number; readonly signing: Uint8Array }
   | { readonly kind: 'close' };
 
 /** What the writer answers. `done` counts entries per lane, in the order they were sent. */
@@ -20,7 +21,7 @@ export type FromWriter =
   | { readonly kind: 'ready'; readonly seq: number }
   | { readonly kind: 'unready'; readonly message: string; readonly findings?: readonly Finding[] }
   | { readonly kind: 'done'; readonly done: PerLane; readonly seq: number; readonly failed?: string }
-  | { readonly kind: 'erased'; readonly id: number; readonly keys: number; readonly failed?: string }
+  | { readonly kind: 'carried-out'; readonly id: number; readonly keys: number; readonly failed?: string }
   | { readonly kind: 'checkpoint-failed' | 'retention-failed' | 'index-failed'; readonly message: string }
   | { readonly kind: 'closed' };
 
@@ -45,6 +46,10 @@ function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, 
   let running: Promise<void> | undefined;
   const hurry = new AbortController();
 
+  // A witness that is away costs evidence, not service.
+  const tell = async (note: string): Promise<void> => {
+    if (witness !== undefined) await appendToWitness(witness, note).catch(sayFailed);
+  };
   const write = async (closed: boolean): Promise<void> => {
     const nowMs = Date.now();
     const size = chain.seq();
@@ -56,8 +61,7 @@ function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, 
     if (!closed && nowMs - keptAtMs < keepEveryMs) return;
     keptAtMs = nowMs;
     chain.keep(size, note);
-    // A witness that is away costs evidence, not service.
-    if (witness !== undefined) await appendToWitness(witness, note).catch(sayFailed);
+    await tell(note);
   };
   const keep = async (): Promise<void> => {
     await delay(checkpointEveryMs, undefined, { signal: hurry.signal }).catch(() => undefined);
@@ -78,6 +82,7 @@ function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, 
     );
   };
   return {
+    tell: (note: string) => void tell(note),
     /** How many rows the last one is about. */
     signed: () => written,
     /** The first one, which also says that a log which had been closed goes on. */
@@ -177,13 +182,31 @@ function keepIndex(chain: Chain): { readonly touch: () => void; readonly stop: (
   };
 }
 
-/** Destroys keys: what has been acknowledged is sealed with them, and what comes gets others. */
-function erase(chain: Chain, { id, erasure }: Extract<ToWriter, { kind: 'erase' }>): void {
+interface Obeying {
+  readonly chain: Chain;
+  readonly sync: Sync;
+  readonly checkpoints: ReturnType<typeof createCheckpointKeeper>;
+}
+
+/** Destroys keys (what has been acknowledged is sealed with them, and what comes gets others), or signs with another. */
+async function obey(order: Extract<ToWriter, { kind: 'erase' | 'hand-over' }>, parts: Obeying): Promise<void> {
+  const { id } = order;
   try {
-    say({ kind: 'erased', id, keys: chain.erase(erasure, Date.now()) });
+    if (order.kind === 'erase') {
+      return say({ kind: 'carried-out', id, keys: parts.chain.erase(order.erasure, Date.now()) });
+    }
+    handOver(order.signing, parts);
+    // The old key is destroyed then: the row that takes over from it must not be lost.
+    await parts.sync();
+    say({ kind: 'carried-out', id, keys: 1 });
   } catch (error) {
-    say({ kind: 'erased', id, keys: 0, failed: String(error) });
+    say({ kind: 'carried-out', id, keys: 0, failed: String(error) });
   }
+}
+
+function handOver(signing: Uint8Array, { chain, checkpoints }: Obeying): void {
+  const note = chain.handOver(signing, Date.now());
+  if (note !== undefined) checkpoints.tell(note);
 }
 
 async function serve(settings: ChainSettings): Promise<void> {
@@ -191,6 +214,10 @@ async function serve(settings: ChainSettings): Promise<void> {
   const sync = createSync(settings.path);
   const checkpoints = createCheckpointKeeper(chain, settings, sync);
   await syncFolder(settings.path);
+  if (settings.keys.nextSigning) {
+    handOver(settings.keys.nextSigning, { chain, sync, checkpoints });
+    await sync();
+  }
   await checkpoints.open();
   const stopRetention = keepRetention(chain, checkpoints);
   const index = keepIndex(chain);
@@ -206,7 +233,9 @@ async function serve(settings: ChainSettings): Promise<void> {
     const messages = gather(first);
     const appends = messages.filter((message) => message.kind === 'append');
     if (appends.length > 0) commit(chain, sync, appends);
-    for (const message of messages) if (message.kind === 'erase') erase(chain, message);
+    for (const message of messages) {
+      if (message.kind === 'erase' || message.kind === 'hand-over') void obey(message, { chain, sync, checkpoints });
+    }
     if (messages.at(-1)?.kind === 'close') void finish();
     else {
       checkpoints.touch();
