@@ -1,3 +1,4 @@
+export * from './contracts/approvals.ts';
 export * from './corpus/arguments.ts';
 export * from './corpus/attack.ts';
 export * from './corpus/http.ts';
@@ -14,6 +15,7 @@ export { readMcpAnswer, readRestAnswer } from './drivers/read-answer.ts';
 export * from './drivers/rest.ts';
 export * from './drivers/stdio.ts';
 export * from './drivers/ws.ts';
+export * from './fakes/approvals.ts';
 export * from './fakes/audit.ts';
 export * from './fakes/authenticator.ts';
 export * from './fakes/clock.ts';
