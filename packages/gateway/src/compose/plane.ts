@@ -12,12 +12,15 @@ import type {
   Target,
 } from '@sallyport/core';
 import type { Logger } from 'pino';
+import type { SecondFactorSettings } from '../authorization/second-factor.ts';
 import { createLiveCatalog, type LiveCatalog } from '../catalog/live.ts';
 import type { Rules, ToolOverride } from '../catalog/targets.ts';
+import { createMemoryLimiter } from '../limits/index.ts';
 import type { RedactionSettings } from '../output/index.ts';
 import { logFor, type Tracing } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import { createTaskKeeper } from '../upstream/task-keeper.ts';
+import { logNotices, type OnNotice } from './notices.ts';
 import type { OnRecheck } from './recheck.ts';
 import { composePipeline, type ExtraKinds, type Parts } from './stages.ts';
 
@@ -39,6 +42,8 @@ export interface PlaneSettings {
   readonly methodsOf: (service: string) => readonly string[];
   /** What is taken out of answers. */
   readonly redaction: RedactionSettings;
+  /** What counts as a second factor. Default: what is usual. */
+  readonly secondFactor?: SecondFactorSettings;
   /** What a named view takes in. */
   readonly viewNamed: (name: string) => ((target: Target) => boolean) | undefined;
 }
@@ -55,6 +60,8 @@ export interface PlaneParts extends ExtraKinds {
   readonly tracing?: Tracing;
   /** What an operator blocks while the gateway runs. Absent: nothing can be blocked so. */
   readonly containment?: NonNullable<Parts['containment']>;
+  /** Told of calls that policies want told. Default: the log is. */
+  readonly onNotice?: OnNotice;
   /** Counts calls under intents. Absent: there are none under any. */
   readonly intents?: Intents;
   /** Whether intents limit what may be called here. Default: they do. */
@@ -72,8 +79,11 @@ export function createPlane(parts: PlaneParts, settings: PlaneSettings): Plane {
   const rulesOf = ({ overrideFor, methodsOf }: PlaneSettings): Rules => ({ overrideFor, methodsOf });
   const tasks = createTaskKeeper({ nowMs: parts.nowMs });
   const catalog = createLiveCatalog({ registry, ...rulesOf(settings), log });
-  const build = ({ admit, rate, viewNamed, redaction }: PlaneSettings) =>
-    composePipeline({ ...parts, admit, rate, viewNamed, redaction, catalog, tasks });
+  const policyLimiter = createMemoryLimiter({ nowMs: () => performance.now() });
+  const onNotice = parts.onNotice ?? logNotices(log);
+  const kept = { catalog, tasks, policyLimiter, onNotice };
+  const build = ({ admit, rate, viewNamed, redaction, secondFactor }: PlaneSettings) =>
+    composePipeline({ ...parts, admit, rate, viewNamed, redaction, ...(secondFactor && { secondFactor }), ...kept });
   let current = build(settings);
   return {
     pipeline: {

@@ -19,6 +19,7 @@ import { createApprove } from '../approval/stage.ts';
 import { createAuthenticate } from '../authentication/stage.ts';
 import { policyEngines } from '../authorization/index.ts';
 import { intentBounds } from '../authorization/intent-bounds.ts';
+import { holdToObligations, type SecondFactorSettings } from '../authorization/second-factor.ts';
 import { createAuthorize } from '../authorization/stage.ts';
 import type { LiveCatalog } from '../catalog/live.ts';
 import { createView } from '../catalog/stage.ts';
@@ -26,7 +27,9 @@ import { credentialSources } from '../credentials/index.ts';
 import { createCredential } from '../credentials/stage.ts';
 import { type Containment, createEntitle } from '../entitlement/stage.ts';
 import { createBudget } from '../limits/budget.ts';
+import { type BucketLimiter, createMemoryLimiter } from '../limits/index.ts';
 import { createIntentCalls } from '../limits/intent-calls.ts';
+import { createPolicyLimits } from '../limits/policy-limits.ts';
 import { defaultRedaction, outputFilters, type RedactionSettings } from '../output/index.ts';
 import { createFilter, createFilterNotification } from '../output/stage.ts';
 import type { Tracing } from '../telemetry/index.ts';
@@ -38,6 +41,7 @@ import { createWatch } from '../upstream/watch.ts';
 import { createSchemas } from '../validation/schemas.ts';
 import { createValidate } from '../validation/stage.ts';
 import type { ContainmentParts } from './containment.ts';
+import { createNotices, type OnNotice } from './notices.ts';
 import type { OnRecheck } from './recheck.ts';
 
 /** Kinds that an embedder adds to the ones every gateway has. They can only make it stricter. */
@@ -60,6 +64,12 @@ export interface Parts extends ExtraKinds {
   readonly sealing: Sealing;
   /** What an operator blocks while the gateway runs. Absent: nothing can be blocked so. */
   readonly containment?: Pick<ContainmentParts, 'live' | 'guard'>;
+  /** What counts as a second factor. Default: what is usual. */
+  readonly secondFactor?: SecondFactorSettings;
+  /** Counts what policies limit. Kept over a change of configuration. Default: one of these stages alone. */
+  readonly policyLimiter?: BucketLimiter;
+  /** Told of calls that policies want told. Default: nobody is. */
+  readonly onNotice?: OnNotice;
   /** Counts calls under intents. Absent: there are none under any. */
   readonly intents?: Intents;
   /** Whether intents limit what may be called here. Default: they do. */
@@ -86,7 +96,7 @@ export function composeStages(parts: Parts): Stages {
   const always = policyEngines.filter((engine) => boundByIntents || engine !== intentBounds);
   const engines = [...always, ...(parts.policyEngines ?? [])];
   const counting = boundByIntents ? [createIntentCalls({ ...(intents && { intents }), nowMs })] : [];
-  const authorize = createAuthorize(engines);
+  const authorize = holdToObligations(createAuthorize(engines), parts.secondFactor);
   const output = { redaction: parts.redaction ?? defaultRedaction };
   const filters = [...outputFilters.map((create) => create(output)), ...(parts.outputFilters ?? [])];
   const tasks = parts.tasks ?? createTaskKeeper({ nowMs: parts.nowMs });
@@ -112,7 +122,7 @@ export function composeStages(parts: Parts): Stages {
     validate: createValidate(schemas),
     authorize,
     approve: approveWith(parts, { sealing: parts.sealing, tasks, nowMs }),
-    budget: createBudget([...counting, ...(parts.quotas ?? [])]),
+    budget: createBudget([...counting, ...policyQuotas(parts), ...(parts.quotas ?? [])]),
     credential: createCredential([...credentialSources, ...(parts.credentialSources ?? [])]),
     dispatch: parts.tracing?.dispatching(dispatch) ?? dispatch,
     toolOfTask: (principal, taskId) => parts.sealing.openTask(principal, taskId)?.tool,
@@ -127,6 +137,12 @@ export function composeStages(parts: Parts): Stages {
     nowMs: parts.nowMs,
   };
   return containment?.guard.stages(stages) ?? stages;
+}
+
+/** What policies ask of the budget. */
+function policyQuotas({ policyLimiter, onNotice = () => undefined }: Parts): readonly Quota[] {
+  const limiter = policyLimiter ?? createMemoryLimiter({ nowMs: () => performance.now() });
+  return [createPolicyLimits(limiter), createNotices(onNotice)];
 }
 
 /** Where nobody is ever asked, nothing ever waits: most calls, and all where policies want nothing approved. */
