@@ -3,6 +3,7 @@ export {
   createKeyRing,
   type KeptKey,
   type KeyRing,
+  type KeyRingFacts,
   type KeyRingOptions,
   type KeySealer,
   type KeyStore,

@@ -68,6 +68,25 @@ describe('the keys that statements are signed with', () => {
     }
   });
 
+  it('follow at once where that is asked for, though one waits; what was signed before stays good as long as it would', () => {
+    let now = 1_000 * day;
+    const ring = ringAt(memory(), () => now);
+    const first = ring.signing().kid;
+    now += minute;
+    ring.rotate();
+    expect(ring.signing().kid).toBe(first);
+    ring.rotate({ now: true });
+    const [urgent] = kidsIn(ring.published());
+    expect(ring.signing().kid).toBe(urgent);
+    expect(kidsIn(ring.published())).toContain(first);
+    expect(ring.facts().map(({ state }) => state)).toEqual(['signs', 'published', 'published']);
+    now += 6 * minute;
+    expect(kidsIn(ring.published())).not.toContain(first);
+    now += 30 * minute;
+    expect(ring.signing().kid).toBe(urgent);
+    expect(kidsIn(ring.published())).toEqual([urgent]);
+  });
+
   it('are kept sealed, and are as if they were not there under another master key', () => {
     const store = memory();
     const ring = ringAt(store, () => 0);

@@ -35,8 +35,20 @@ export interface KeyRing {
   signing(): SigningKey;
   /** All that a statement which is still good may have been signed with, and the next one: a JWK Set (RFC 7517). */
   published(): JsonObject;
-  /** Makes the next key, ahead of its time. It signs once it has been published for a while. */
-  rotate(): void;
+  /**
+   * Makes the next key, ahead of its time. It signs once it has been published for a while, or, with `now`, at once: who keeps a
+   * copy of the set has to ask for it anew then.
+   */
+  rotate(options?: { readonly now?: boolean }): void;
+  /** All that are kept, newest first. */
+  facts(): readonly KeyRingFacts[];
+}
+
+/** What may be known of a key of the ring. `signs`: now; `next`: later; `published`: it did. */
+export interface KeyRingFacts {
+  readonly kid: string;
+  readonly createdAtMs: number;
+  readonly state: 'next' | 'signs' | 'published';
 }
 
 /** What a ring needs. */
@@ -65,6 +77,8 @@ const sealKind = 'assertion-key';
 
 interface ReadKey extends SigningKey {
   readonly createdAtMs: number;
+  /** For one that was not published ahead of its time. */
+  readonly signsFromMs?: number;
   readonly publicJwk: JsonObject;
 }
 
@@ -83,16 +97,17 @@ export function createKeyRing({ store, sealer, nowMs, timing = {} }: KeyRingOpti
       if (!opened.has(kept.kid)) opened.set(kept.kid, openKey(sealer, kept));
       return opened.get(kept.kid) ?? [];
     });
-  const add = (): void => {
+  const add = (signsFromMs?: number): void => {
     // Which of two is older decides which one signs: no two are of one instant.
     const taken = new Set(store.keys().map(({ createdAtMs }) => createdAtMs));
     let createdAtMs = nowMs();
     while (taken.has(createdAtMs)) createdAtMs++;
-    store.addKey(makeKey(sealer, createdAtMs));
+    store.addKey(makeKey(sealer, createdAtMs, signsFromMs));
     known = undefined;
   };
+  const signsFrom = ({ createdAtMs, signsFromMs = createdAtMs + leadMs }: ReadKey): number => signsFromMs;
   const activeOf = (keys: readonly ReadKey[]): ReadKey | undefined =>
-    keys.find(({ createdAtMs }) => nowMs() - createdAtMs >= leadMs) ?? keys.at(-1);
+    keys.find((key) => nowMs() >= signsFrom(key)) ?? keys.at(-1);
   /** Newest first; what is over is gone, and what is due is there. */
   const current = (): readonly ReadKey[] => {
     const now = nowMs();
@@ -102,9 +117,10 @@ export function createKeyRing({ store, sealer, nowMs, timing = {} }: KeyRingOpti
     const keys = read();
     const active = activeOf(keys);
     const over = keys.filter(({ createdAtMs }, index) => {
-      const next = keys[index - 1];
       const isBehind = active !== undefined && createdAtMs < active.createdAtMs;
-      return isBehind && next !== undefined && now - next.createdAtMs >= leadMs + keepMs;
+      // Since the first of the newer ones signs, this one does not; one that was passed over never did.
+      const overSinceMs = Math.min(...keys.slice(0, index).map(signsFrom));
+      return isBehind && now >= overSinceMs + keepMs;
     });
     for (const { kid } of over) store.removeKey(kid);
     known = { keys: keys.filter((key) => !over.includes(key)), atMs: now };
@@ -118,15 +134,24 @@ export function createKeyRing({ store, sealer, nowMs, timing = {} }: KeyRingOpti
       return active;
     },
     published: () => ({ keys: current().map(({ publicJwk }) => publicJwk) }),
-    rotate: add,
+    rotate: ({ now = false } = {}) => add(now ? nowMs() : undefined),
+    facts: () => {
+      const keys = current();
+      const active = activeOf(keys);
+      return keys.map(({ kid, createdAtMs }) => {
+        const isNext = active !== undefined && createdAtMs > active.createdAtMs;
+        return { kid, createdAtMs, state: kid === active?.kid ? 'signs' : isNext ? 'next' : 'published' };
+      });
+    },
   };
 }
 
-function makeKey(sealer: KeySealer, createdAtMs: number): KeptKey {
+function makeKey(sealer: KeySealer, createdAtMs: number, signsFromMs?: number): KeptKey {
   const { privateKey } = generateKeyPairSync('ed25519');
   const jwk = privateKey.export({ format: 'jwk' }) as JsonObject;
   const kid = randomBytes(12).toString('base64url');
-  return { kid, sealed: sealer.seal(sealKind, { kid, jwk }, Number.MAX_SAFE_INTEGER), createdAtMs };
+  const claims = { kid, jwk, ...(signsFromMs !== undefined && { signsFromMs }) };
+  return { kid, sealed: sealer.seal(sealKind, claims, Number.MAX_SAFE_INTEGER), createdAtMs };
 }
 
 function openKey(sealer: KeySealer, { kid, sealed, createdAtMs }: KeptKey): ReadKey | undefined {
@@ -135,5 +160,9 @@ function openKey(sealer: KeySealer, { kid, sealed, createdAtMs }: KeptKey): Read
   if (claims === undefined || claims.kid !== kid || !isJsonObject(claims.jwk)) return undefined;
   const { kty, crv, x } = claims.jwk;
   const key = createPrivateKey({ key: claims.jwk as Record<string, string>, format: 'jwk' });
-  return { kid, key, createdAtMs, publicJwk: { kty, crv, x, kid, alg: 'EdDSA', use: 'sig' } as JsonObject };
+  const { signsFromMs } = claims;
+  return {
+    ...{ kid, key, createdAtMs, ...(typeof signsFromMs === 'number' && { signsFromMs }) },
+    publicJwk: { kty, crv, x, kid, alg: 'EdDSA', use: 'sig' } as JsonObject,
+  };
 }

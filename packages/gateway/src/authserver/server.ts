@@ -13,7 +13,7 @@ import { type AuthServerDeps, limitFor, mountPath, type Parts } from './parts.ts
 import { createFindPerson } from './people.ts';
 import { createProvider } from './provider.ts';
 import type { AuthServerSettings } from './settings.ts';
-import { createSigningKeys } from './signing-keys.ts';
+import { createSigningKeys, type SigningKeys } from './signing-keys.ts';
 import { upstreamCallback } from './upstream.ts';
 
 /** An authorization server that is part of a gateway. */
@@ -27,6 +27,8 @@ export interface AuthServer {
   canSignIn(subject: string): boolean;
   /** The public keys of its tokens. */
   keys(): Promise<JSONWebKeySet>;
+  /** Its signing keys, for whoever looks after them. */
+  readonly signingKeys: Pick<SigningKeys, 'rotate' | 'facts'>;
   close(): void;
 }
 
@@ -69,6 +71,7 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
   return {
     issuer: parts.issuer,
     keys: parts.keys.published,
+    signingKeys: parts.keys,
     close: () => clearInterval(pruning),
     signedIn: async (req, res) => personOf(parts, await (await providerNow()).Session.get({ req, res })),
     canSignIn: (subject) => parts.findPerson(subject) !== undefined,

@@ -15,6 +15,10 @@ export interface SigningKeys {
   current(): Promise<readonly JWK[]>;
   /** Public keys. */
   published(): Promise<JSONWebKeySet>;
+  /** Makes a new one, which signs from now on; the one before stays published for as long as a token of its may live. */
+  rotate(): Promise<void>;
+  /** All that can be opened, newest first: that one signs. */
+  facts(): Promise<readonly { readonly kid: string; readonly createdAtMs: number }[]>;
 }
 
 /** The signing keys in a store, sealed. @param lifeMs a new one is made when the newest is older. */
@@ -59,6 +63,13 @@ export function createSigningKeys({ store, sealer, nowMs }: Records, lifeMs: num
     current,
     async published() {
       return { keys: (await current()).map(({ d: _, ...publicKey }) => publicKey) };
+    },
+    rotate: async () => void (await draw()),
+    facts: async () => {
+      await current();
+      return store
+        .keys()
+        .flatMap(({ kid, sealed, createdAtMs }) => (open({ kid, sealed }) ? [{ kid, createdAtMs }] : []));
     },
   };
 }

@@ -1,6 +1,6 @@
 import type { Hop, Permit } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
-import { createKeyRing, createStatements, type State } from '../assertion/index.ts';
+import { createKeyRing, createStatements, type KeyRing, type State } from '../assertion/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import type { Sealer } from '../secrets/index.ts';
 import type { Stores } from './stores.ts';
@@ -11,6 +11,8 @@ export interface Assertions {
   readonly stateCall: (permit: Permit, hop: Hop) => State | undefined;
   /** For what the gateway asks such a service itself. */
   readonly stateOwn: (service: string) => State;
+  /** The keys that it is signed with, for whoever looks after them. */
+  readonly keys: Pick<KeyRing, 'rotate' | 'facts'>;
   /** What anybody may read at this path. */
   readonly document: (path: string) => JsonObject | undefined;
 }
@@ -37,6 +39,7 @@ export function createAssertions({ stores, sealer, config, nowMs }: AssertionPar
   };
   return {
     stateCall: (permit, hop) => (isStated(permit.target.service) ? statements.forCall(permit, hop) : undefined),
+    keys: ring,
     stateOwn: (service) => statements.ofGateway(service),
     document: (path) => (path === keysPath ? ring.published() : undefined),
   };

@@ -36,6 +36,8 @@ export interface BuiltIn {
   /** Its own keys are had without asking anybody. */
   fetch(others: IssuerFetch): IssuerFetch;
   serve(request: IncomingMessage, response: ServerResponse): boolean;
+  /** Its signing keys, once it runs. */
+  signingKeys(): AuthServer['signingKeys'] | undefined;
   /** How people show at pages of the gateway who they are. */
   readonly signIn: SignIn;
   /** Begins, once it is known under which address. */
@@ -79,6 +81,7 @@ export function prepareBuiltIn(parts: BuiltInParts): BuiltIn | undefined {
       response.writeHead(503, { 'Retry-After': '1', 'Content-Length': '0' }).end();
       return true;
     },
+    signingKeys: () => running?.signingKeys,
     signIn: {
       can: (subject) => running?.canSignIn(subject) === true,
       who: async (request, response) => running?.signedIn(request, response),
