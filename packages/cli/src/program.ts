@@ -1,6 +1,7 @@
 import { Command, CommanderError, InvalidArgumentError, Option } from 'commander';
 import type { Context } from './context.ts';
 import { exitCodes } from './exit.ts';
+import { addApprovals } from './program-approvals.ts';
 import { addAudit } from './program-audit.ts';
 import { addContainment } from './program-containment.ts';
 import { addIntents } from './program-intents.ts';
@@ -45,6 +46,7 @@ function createProgram(context: Context): Command {
   addCredentials(program, context);
   addUsers(program, context, { withAdmin, examples });
   addIntents(program, context, { withAdmin, withUrl, toCount, examples });
+  addApprovals(program, context, { withAdmin, examples });
   addContainment(program, context, { withAdmin, examples });
   addAudit(program, context, { withAdmin, examples, toCount });
   return program;

@@ -1,5 +1,5 @@
 import { GatewayError } from '@sallyport/core';
-import type { GatewayConfig } from '@sallyport/gateway';
+import type { AdminTarget, GatewayConfig } from '@sallyport/gateway';
 import { type Context, configPath } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { withOverrides } from '../run/overrides.ts';
@@ -9,6 +9,8 @@ export interface AdminOptions {
   readonly config?: string;
   readonly data?: string;
   readonly json?: boolean;
+  /** Where administration is, for those who are not the owner; they have a token in `SALLYPORT_ADMIN_TOKEN`. */
+  readonly url?: string;
 }
 
 /** A plain JSON object, as operations take and give it. */
@@ -31,14 +33,27 @@ export async function administer(
   context: Context,
   ...[operation, args = {}]: readonly [string, Facts?]
 ): Promise<Facts> {
-  const { adminCall, dataPaths } = await import('@sallyport/gateway');
-  const { adminSocket } = dataPaths((await configOf(options, context)).data);
+  const { adminCall } = await import('@sallyport/gateway');
+  const target = await targetOf(options, context);
   try {
-    const answer = await adminCall({ socketPath: adminSocket }, operation, { args: JSON.parse(JSON.stringify(args)) });
+    const answer = await adminCall(target, operation, { args: JSON.parse(JSON.stringify(args)) });
     return answer as Facts;
   } catch (error) {
-    throw asCliError(error, adminSocket);
+    throw asCliError(error, 'url' in target ? target.url : target.socketPath);
   }
+}
+
+async function targetOf(options: AdminOptions, context: Context): Promise<AdminTarget> {
+  const url = options.url;
+  if (url === undefined) {
+    const { dataPaths } = await import('@sallyport/gateway');
+    return { socketPath: dataPaths((await configOf(options, context)).data).adminSocket };
+  }
+  const token = context.env.SALLYPORT_ADMIN_TOKEN;
+  if (URL.canParse(url) && token) return { url, token };
+  throw new CliError('usage', token ? `"${url}" is not a URL.` : 'There is no token in SALLYPORT_ADMIN_TOKEN.', {
+    hint: 'Such as --url http://127.0.0.1:3001; tokens are never given on the command line.',
+  });
 }
 
 /** Whoever administers called no tool: the hint below says which word of theirs it was. */
@@ -54,6 +69,7 @@ function asCliError(error: unknown, socket: string): unknown {
     const kind = error.http === 401 || error.http === 403 || error.http === 429 ? 'refused' : 'failure';
     const hints = [
       ...(details.issues ?? []),
+      ...(details.reasons ?? []),
       ...(details.scopes ? [`It takes the scope ${details.scopes.join(' or ')}.`] : []),
     ];
     return new CliError(kind, forPeople[reason] ?? error.message, {

@@ -82,11 +82,18 @@ function parse(text: string, statusCode: number | undefined): AdminAnswer {
   }
 }
 
-function errorOf({ reason, scopes, retryAfterMs, issues }: ErrorDetails & { readonly reason: string }): Error {
+function errorOf({
+  reason,
+  scopes,
+  retryAfterMs,
+  issues,
+  reasons: why,
+}: ErrorDetails & { readonly reason: string }): Error {
   if (!Object.hasOwn(reasons, reason)) return new Error(`the gateway refused: ${reason}`);
   return new GatewayError(reason as Reason, {
     ...(scopes && { scopes }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(issues && { issues }),
+    ...(why && { reasons: why }),
   });
 }
