@@ -1,5 +1,6 @@
 import {
   type Approver,
+  type AttributeSource,
   type Authenticator,
   type Catalog,
   type CredentialSource,
@@ -17,6 +18,7 @@ import {
 import { approvers } from '../approval/index.ts';
 import { createApprove } from '../approval/stage.ts';
 import { createAuthenticate } from '../authentication/stage.ts';
+import { createEnrich } from '../authorization/enrich.ts';
 import { policyEngines } from '../authorization/index.ts';
 import { intentBounds } from '../authorization/intent-bounds.ts';
 import { holdToObligations, type SecondFactorSettings } from '../authorization/second-factor.ts';
@@ -47,6 +49,8 @@ import type { OnRecheck } from './recheck.ts';
 /** Kinds that an embedder adds to the ones every gateway has. They can only make it stricter. */
 export interface ExtraKinds {
   readonly policyEngines?: readonly PolicyEngine[];
+  /** What policies may look at besides what a call brings. Asked of calls, not of what may be seen. */
+  readonly attributeSources?: readonly AttributeSource[];
   readonly approvers?: readonly Approver[];
   readonly quotas?: readonly Quota[];
   readonly credentialSources?: readonly CredentialSource[];
@@ -97,6 +101,7 @@ export function composeStages(parts: Parts): Stages {
   const engines = [...always, ...(parts.policyEngines ?? [])];
   const counting = boundByIntents ? [createIntentCalls({ ...(intents && { intents }), nowMs })] : [];
   const authorize = holdToObligations(createAuthorize(engines), parts.secondFactor);
+  const enrich = createEnrich(parts.attributeSources ?? []);
   const output = { redaction: parts.redaction ?? defaultRedaction };
   const filters = [...outputFilters.map((create) => create(output)), ...(parts.outputFilters ?? [])];
   const tasks = parts.tasks ?? createTaskKeeper({ nowMs: parts.nowMs });
@@ -120,6 +125,7 @@ export function composeStages(parts: Parts): Stages {
     }),
     ...parts.rate,
     validate: createValidate(schemas),
+    ...(enrich && { enrich }),
     authorize,
     approve: approveWith(parts, { sealing: parts.sealing, tasks, nowMs }),
     budget: createBudget([...counting, ...policyQuotas(parts), ...(parts.quotas ?? [])]),

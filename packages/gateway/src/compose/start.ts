@@ -18,11 +18,13 @@ import { openContainment } from './containment.ts';
 import { createCredentials, type GatewayCredentials, pagesOf, signedInPathOf } from './credentials.ts';
 import { createIdentity, type Identity, type IdentityParts, publicUrlOf } from './identity.ts';
 import { countingRefused, createIntentExchange, type IntentExchange } from './intents.ts';
+import { createKeyAdmin } from './key-admin.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
 import { createMetrics } from './metrics.ts';
 import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
+import { createPolicies, type Policies, policySetOf } from './policies.ts';
 import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
 import { mintRunToken } from './run-token.ts';
@@ -110,7 +112,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
   };
-  const { assertions, credentials, open, agents, desk } = await openAgents({
+  const { assertions, credentials, open, agents, desk, policies } = await openAgents({
     ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer },
     settings: agentSettings(config, settingsParts),
   });
@@ -122,6 +124,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     {
       ...{ ...shared, stores, agents, isReady, maxTokenLifeMs, credentials, live },
       ...{ refreshContainment: containment.live.refresh, passwordCost: options.passwordCost },
+      keys: createKeyAdmin({ config, stores, assertions, builtIn, nowMs }),
       ...{ issuerNames: identity.issuerNames, metrics: metrics.text, approvalDesk: desk },
     },
     settingsParts,
@@ -152,7 +155,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   life.onClose(desk.close);
 
   return toRunning({
-    ...{ options, live, life, stores, agents, owner, exchange, open, settingsParts, maxTokenLifeMs },
+    ...{ options, live, life, stores, agents, owner, exchange, policies, open, settingsParts, maxTokenLifeMs },
     ...{ mcpUrl: url.href, adminUrl: admin.url },
   });
 }
@@ -222,13 +225,21 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
     catalog: () => agents.catalog.current(),
     channels: () => [],
   });
+  const policies = createPolicies({
+    policies: policySetOf(options.config),
+    catalog: () => agents.catalog.current(),
+    log: facts.log,
+  });
   const agents: Plane = createPlane(
-    { ...shared, registry, desk, assertion: assertions.stateCall, credentialSources: [credentials.source] },
+    {
+      ...{ ...shared, registry, desk, assertion: assertions.stateCall, credentialSources: [credentials.source] },
+      ...policies.kinds,
+    },
     settings,
   );
   planned.resolve(agents);
   life.onClose(agents.close);
-  return { assertions, credentials, open, agents, desk };
+  return { assertions, credentials, open, agents, desk, policies };
 }
 
 /** What is read from the configuration anew after each reload. */
@@ -246,6 +257,7 @@ interface RunningParts {
   readonly agents: Plane;
   readonly owner: Plane;
   readonly exchange: IntentExchange;
+  readonly policies: Policies;
   readonly open: OpenRegistry;
   readonly settingsParts: SettingsParts;
   readonly maxTokenLifeMs: () => number;
@@ -255,7 +267,7 @@ interface RunningParts {
 
 function toRunning(parts: RunningParts): RunningGateway {
   const { options, live, life, stores, agents, owner, open, settingsParts, maxTokenLifeMs } = parts;
-  const { mcpUrl, adminUrl, exchange } = parts;
+  const { mcpUrl, adminUrl, exchange, policies } = parts;
   const { registry } = open;
   return {
     mcpUrl,
@@ -270,6 +282,7 @@ function toRunning(parts: RunningParts): RunningGateway {
     reload(next, { runCredentials = options.runCredentials ?? [] } = {}) {
       // Everything that can fail comes before the first thing that counts.
       const useCredentials = open.prepareCredentials(next, runCredentials);
+      const usePolicies = policies.engine.prepare(policySetOf(next));
       const settings = {
         agents: agentSettings(next, settingsParts),
         owner: adminSettings(next, settingsParts),
@@ -280,6 +293,7 @@ function toRunning(parts: RunningParts): RunningGateway {
       owner.apply(settings.owner);
       exchange.plane.apply(settings.exchange);
       live.config = next;
+      usePolicies();
       useCredentials();
       return restart;
     },

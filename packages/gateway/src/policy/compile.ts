@@ -97,7 +97,11 @@ function otherSubject(pattern: string): Subject {
     : `resource.name == ${quoted(pattern)}`;
   return {
     key: pattern,
-    scope: { name: pattern, head: `principal, action in Action::"other", resource`, condition },
+    scope: {
+      name: pattern,
+      head: 'principal, action in [Action::"get-prompt", Action::"read-resource", Action::"read-template", Action::"call-method"], resource',
+      condition,
+    },
     subject: { capability: 'prompt', isNamed: false },
   };
 }
@@ -119,29 +123,41 @@ interface Saying {
 function toPolicy(cedar: Cedar, { policy, rule, scope }: Saying): CedarPolicy {
   const id = `${policy.stem}/${scope.name}/${rule.name}`;
   const annotations: Readonly<Record<string, string>> = { id, ...rule.annotations };
-  const conditions = [scope.condition, rule.when].filter((one) => one !== undefined);
-  const text = [
-    ...Object.entries(annotations).map(([name, value]) => `@${name}(${quoted(value)})\n`),
-    `${rule.effect}(${scope.head})`,
-    ...conditions.map((condition) => `\nwhen { ${condition} }`),
-    ';',
-  ].join('');
+  const text = policyText({ annotations, rule, scope });
   const parsed = cedar.policyToJson(text);
-  if (parsed.type === 'failure') {
-    const { file, line, column } = policy.placeOf(rule.path);
-    throw new Error(`${file}:${line}:${column} cannot be said in Cedar: ${parsed.errors[0]?.message}`);
-  }
+  // What Cedar does not take (half a character in a text, say) refuses.
+  if (parsed.type === 'failure') return toPolicy(cedar, { policy, rule: withoutConditions(rule), scope });
   return {
     ...{ id, text, effect: rule.effect, annotations, json: parsed.json },
     ...{ place: policy.placeOf(rule.path), shadow: annotations.mode === 'shadow' },
   };
 }
 
+function withoutConditions({ name, path }: ToolRule): ToolRule {
+  return { name, path, effect: 'forbid', annotations: {} };
+}
+
+interface Text extends Omit<Saying, 'policy'> {
+  readonly annotations: Readonly<Record<string, string>>;
+}
+
+function policyText({ annotations, rule, scope }: Text): string {
+  return [
+    ...Object.entries(annotations).map(([name, value]) => `@${name}(${quoted(value)})\n`),
+    `${rule.effect}(${scope.head})`,
+    ...(scope.condition === undefined ? [] : [`\nwhen { ${scope.condition} }`]),
+    ...(rule.when === undefined ? [] : [`\nwhen { ${rule.when} }`]),
+    ...(rule.unless === undefined ? [] : [`\nunless { ${rule.unless} }`]),
+    ';',
+  ].join('');
+}
+
 function toProblem(policy: ToolPolicy, { path, message, missing, known = [] }: ToolRuleProblem, tool: string): Problem {
   const near = missing === undefined ? undefined : nearest(missing, known);
   const hint = near === undefined ? '' : `; did you mean "${near}"?`;
   const has = missing === undefined || near !== undefined || known.length === 0 ? '' : `; it has ${known.join(', ')}`;
-  return policy.problem(path, `${tool}: ${String(path.at(-1))} ${message}${hint}${has}`);
+  const what = missing === undefined ? `${tool}, ${path.map(String).join('.')}: ` : `${tool} `;
+  return policy.problem(path, `${what}${message}${hint}${has}`);
 }
 
 /** Several tool policies of one file may be for one tool. */

@@ -32,7 +32,7 @@ export function not(part: string): string {
 }
 
 function inBrackets(part: string, _: number, parts: readonly string[]): string {
-  return parts.length === 1 ? part : `(${part})`;
+  return parts.length > 1 && / (?:&&|\|\|) /.test(part) ? `(${part})` : part;
 }
 
 const identifier = /^(?!(?:true|false|if|then|else|in|is|like|has|__cedar)$)[A-Za-z_]\w*$/;

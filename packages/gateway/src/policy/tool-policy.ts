@@ -1,6 +1,7 @@
 import type { Capability } from '@sallyport/core';
+import { unitMs } from '../text/fields.ts';
 import { isOneOf } from './callers.ts';
-import { all, any, has, not, quoted } from './expression.ts';
+import { all, any, has, quoted } from './expression.ts';
 import { type Condition, pathOf, requirement, trigger } from './tool-rules.ts';
 import type { ApprovalRule, ArgumentRule, ToolPolicyFile, WindowRule } from './tool-schema.ts';
 import type { ArgumentType } from './types.ts';
@@ -11,8 +12,9 @@ export interface ToolRule {
   readonly name: string;
   readonly effect: 'permit' | 'forbid';
   readonly annotations: Readonly<Record<string, string>>;
-  /** What `when` holds; absent: always. */
+  /** The conditions; absent: always, and never. */
   readonly when?: string;
+  readonly unless?: string;
   /** Where in the tool policy it is written. */
   readonly path: readonly PropertyKey[];
 }
@@ -70,7 +72,7 @@ function spoken(rule: ToolRule, { reason, shadow, narrow = true }: ToolPolicyFil
 }
 
 function unless(name: string, holds: string, path: readonly PropertyKey[]): ToolRule {
-  return { name, effect: 'forbid', annotations: {}, when: not(holds), path };
+  return { name, effect: 'forbid', annotations: {}, unless: holds, path };
 }
 
 function callerRules({ allowed }: ToolPolicyFile): readonly ToolRule[] {
@@ -163,14 +165,20 @@ function approvalAnnotations({
   return {
     approve: scope,
     approvals: String(approvals),
-    ...(life !== undefined && { approval_life: `${life}ms` }),
+    ...(life !== undefined && { approval_life: spelled(life) }),
     ...(why !== undefined && { why }),
   };
 }
 
+/** A duration as people write it. */
+function spelled(ms: number): string {
+  const [unit, length] = Object.entries(unitMs).findLast(([, one]) => ms % one === 0) ?? ['ms', 1];
+  return `${ms / length}${unit}`;
+}
+
 function placeRules({ windows, environment, purpose }: ToolPolicyFile): readonly ToolRule[] {
   const rules: ToolRule[] = [];
-  if (windows !== undefined) rules.push(unless('windows', any(windows.map(isWithin)), ['windows']));
+  if (windows !== undefined) rules.push(unless('windows', any(windows.map(isOpen)), ['windows']));
   if (environment !== undefined) {
     const isHere = `[${environment.map(quoted).join(', ')}].contains(context.environment)`;
     rules.push(unless('environment', all([has('context', 'environment'), isHere]), ['environment']));
@@ -181,7 +189,7 @@ function placeRules({ windows, environment, purpose }: ToolPolicyFile): readonly
 
 const minutesOfDay = 1_440;
 
-function isWithin({ days, from = 0, to = minutesOfDay, zone }: WindowRule): string {
+function isOpen({ days, from = 0, to = minutesOfDay, zone }: WindowRule): string {
   const clock = `context.zones[${quoted(zone)}]`;
   const isOn = (some: readonly number[]): readonly string[] =>
     some.length === 7 ? [] : [`[${some.join(', ')}].contains(${clock}.weekday)`];
@@ -206,27 +214,27 @@ function riskRules({ risk }: ToolPolicyFile): readonly ToolRule[] {
   if (risk === undefined) return [];
   const { max, approval, secondFactor } = risk;
   // A score that nobody has counts as too high.
-  const isOver = (score: number) => not(all([has('context', 'risk'), `context.risk <= ${score}`]));
+  const isWithin = (score: number) => all([has('context', 'risk'), `context.risk <= ${score}`]);
   const rules: ToolRule[] = [];
   if (max !== undefined)
-    rules.push({ name: 'risk', effect: 'forbid', annotations: {}, when: isOver(max), path: ['risk', 'max'] });
+    rules.push({ name: 'risk', effect: 'forbid', annotations: {}, unless: isWithin(max), path: ['risk', 'max'] });
   if (approval !== undefined) {
     const annotations = approvalAnnotations(approval);
     rules.push({
       name: 'risk-approval',
       effect: 'permit',
       annotations,
-      when: isOver(approval.over),
+      unless: isWithin(approval.over),
       path: ['risk', 'approval'],
     });
   }
   if (secondFactor !== undefined) {
-    const annotations = { second_factor: secondFactor.age === undefined ? '' : `${secondFactor.age}ms` };
+    const annotations = { second_factor: secondFactor.age === undefined ? '' : spelled(secondFactor.age) };
     rules.push({
       name: 'risk-second-factor',
       effect: 'permit',
       annotations,
-      when: isOver(secondFactor.over),
+      unless: isWithin(secondFactor.over),
       path: ['risk', 'secondFactor'],
     });
   }
@@ -239,7 +247,7 @@ function obligations(policy: ToolPolicyFile): readonly ToolRule[] {
     ['audit', audit && { audit }],
     [
       'secondFactor',
-      secondFactor === undefined ? undefined : { second_factor: secondFactor === true ? '' : `${secondFactor}ms` },
+      secondFactor === undefined ? undefined : { second_factor: secondFactor === true ? '' : spelled(secondFactor) },
     ],
     ['limit', limit === undefined ? undefined : { limit, limit_of: 'principal' }],
     ['limitOfAll', limitOfAll === undefined ? undefined : { limit: limitOfAll, limit_of: 'all' }],

@@ -1,0 +1,55 @@
+import type { AttributeSource, Catalog } from '@sallyport/core';
+import type { Logger } from 'pino';
+import { type CedarEngine, createCedarEngine } from '../authorization/cedar.ts';
+import type { GatewayConfig } from '../config/index.ts';
+import type { PolicySet } from '../policy/revision.ts';
+import type { PolicyProblem } from '../policy/types.ts';
+import type { ExtraKinds } from './stages.ts';
+
+/** Everything about policies, for one gateway. Only what agents call is under them; administration is not. */
+export interface Policies {
+  readonly engine: CedarEngine;
+  /** For the plane of agents. */
+  readonly kinds: Pick<ExtraKinds, 'policyEngines' | 'attributeSources'>;
+  /** What cannot be said of the tools there are now. */
+  problems(): readonly PolicyProblem[];
+}
+
+interface PolicyParts {
+  readonly policies: PolicySet;
+  /** Asked when the first question comes, and after. */
+  readonly catalog: () => Catalog;
+  readonly log: Logger;
+  /** More that is added to requests, behind what the gateway itself adds: the risk of a call, say. */
+  readonly sources?: readonly AttributeSource[];
+}
+
+/** Policies, and what they look at. They have been read: Cedar is loaded. */
+export function createPolicies({ policies, catalog, log, sources = [] }: PolicyParts): Policies {
+  let problems: readonly PolicyProblem[] = [];
+  const engine = createCedarEngine(policies, {
+    catalog,
+    onProblems(found) {
+      problems = found;
+      for (const { file, line, column, message } of found) {
+        log.error({ place: `${file}:${line}:${column}` }, `this rule refuses, since it cannot be said: ${message}`);
+      }
+    },
+  });
+  const surroundings: AttributeSource = {
+    contextOf: () => {
+      const { environment } = engine.current().settings;
+      return { catalogRevision: catalog().revision, ...(environment !== undefined && { environment }) };
+    },
+  };
+  return {
+    engine,
+    kinds: { policyEngines: [engine], attributeSources: [surroundings, ...sources] },
+    problems: () => problems,
+  };
+}
+
+/** What of a configuration decides. */
+export function policySetOf({ policy: { source, settings } }: GatewayConfig): PolicySet {
+  return { source, settings };
+}
