@@ -1,4 +1,5 @@
 export * from './contracts/approvals.ts';
+export * from './contracts/containments.ts';
 export * from './corpus/arguments.ts';
 export * from './corpus/attack.ts';
 export * from './corpus/http.ts';
@@ -19,6 +20,7 @@ export * from './fakes/approvals.ts';
 export * from './fakes/audit.ts';
 export * from './fakes/authenticator.ts';
 export * from './fakes/clock.ts';
+export * from './fakes/containments.ts';
 export * from './fakes/registry.ts';
 export * from './fakes/sealer.ts';
 export * from './fakes/stages.ts';
