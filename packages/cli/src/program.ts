@@ -5,6 +5,7 @@ import { addApprovals } from './program-approvals.ts';
 import { addAudit } from './program-audit.ts';
 import { addContainment } from './program-containment.ts';
 import { addIntents } from './program-intents.ts';
+import { addKeys } from './program-keys.ts';
 import { addUsers } from './program-users.ts';
 import { exitCodeHelp, reportError } from './report-error.ts';
 import { version } from './version.ts';
@@ -45,6 +46,7 @@ function createProgram(context: Context): Command {
   addTokens(program, context);
   addCredentials(program, context);
   addUsers(program, context, { withAdmin, examples });
+  addKeys(program, context, { withAdmin, examples });
   addIntents(program, context, { withAdmin, withUrl, toCount, examples });
   addApprovals(program, context, { withAdmin, examples });
   addContainment(program, context, { withAdmin, examples });

@@ -66,7 +66,10 @@ export {
   MasterKeyMissing,
   type MasterPlace,
   mintCredential,
+  placeText,
+  prepareKey,
   readCredentialFile,
+  rotateMasterKey,
   writeCredentialFile,
 } from './secrets/index.ts';
 export { createLogger, type LogOptions, wantsColour } from './telemetry/index.ts';

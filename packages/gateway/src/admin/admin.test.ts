@@ -51,6 +51,7 @@ beforeEach(async () => {
     approvalDesk: openTestDesk(state.approvals, () => nowMs).desk,
     credentials: { connect: async () => undefined, list: () => [], revoke: async () => 0 },
     ...{ sealTotp: (user: string, secret: string) => `${user} ${secret}`, eraseAudit: async () => 1 },
+    keys: { list: async () => [], rotate: async (key) => ({ key }) },
   };
   listener = await listenForAdmin(
     { ...edges, pipeline: composeAdmin(), isReady: () => true },
@@ -85,7 +86,7 @@ function composeAdmin() {
 }
 
 async function tokenWith(...scopes: string[]): Promise<string> {
-  const account = state.accounts.ensure({ name: 'holder', kind: 'person' });
+  const account = await state.accounts.ensure({ name: 'holder', kind: 'person' });
   return (await mintToken(deps, { account, scopes, label: 'test', lifeMs: day })).text;
 }
 

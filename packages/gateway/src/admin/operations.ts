@@ -6,6 +6,7 @@ import { type ContainmentOperationDeps, containmentOperations } from './containm
 import { type CredentialOperationDeps, credentialOperations } from './credential-operations.ts';
 import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
 import { type IntentOperationDeps, intentOperations } from './intent-operations.ts';
+import { type KeyOperationDeps, keyOperations } from './key-operations.ts';
 import type { AdminOperations, OperationHandler } from './operation.ts';
 import { type RevocationOperationDeps, revocationOperations } from './revocation-operations.ts';
 import { type TokenOperationDeps, tokenOperations } from './token-operations.ts';
@@ -20,6 +21,7 @@ export type AdminDeps = TokenOperationDeps &
   ApprovalOperationDeps &
   UserOperationDeps &
   AuditOperationDeps &
+  KeyOperationDeps &
   IntentOperationDeps;
 
 /** The name of the service that administration is; its tools are called `admin.tokens.create` and so on. */
@@ -40,6 +42,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
     ...accountOperations(deps),
     ...userOperations(deps),
     ...auditOperations(deps),
+    ...keyOperations(deps),
     ...gatewayOperations(deps),
   ];
   const manifest: ServiceManifest = {

@@ -26,8 +26,12 @@ export function gatewayKeys(config: KeyConfig, env: KeyPlaces['env'] = process.e
 }
 
 /** The keys of the audit log, of a gateway's keys or derived from a key of an embedder's own: also for those who only read it. */
-export function auditKeys(keys: Pick<Keys, 'of'> | KeyObject): AuditKeys {
+export function auditKeys(keys: Pick<Keys, 'of' | 'next'> | KeyObject): AuditKeys {
   const of = (purpose: KeyPurpose): Uint8Array =>
     (keys instanceof KeyObject ? deriveKey(keys, purpose) : keys.of(purpose)).export();
-  return { argumentHash: of('argument-hash'), seal: of('sealing'), signing: of('audit-signing') };
+  const next = keys instanceof KeyObject ? undefined : keys.next('audit-signing');
+  return {
+    ...{ argumentHash: of('argument-hash'), seal: of('sealing'), signing: of('audit-signing') },
+    ...(next && { nextSigning: next.export() }),
+  };
 }

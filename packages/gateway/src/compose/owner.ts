@@ -28,6 +28,7 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly issuerNames: () => readonly string[];
   readonly auditPath: string;
   readonly credentials: AdminDeps['credentials'];
+  readonly keys: AdminDeps['keys'];
   readonly refreshContainment: AdminDeps['refreshContainment'];
   readonly approvalDesk: AdminDeps['approvalDesk'];
 }
@@ -49,7 +50,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     passwordCost: parts.passwordCost,
     gatewayName: parts.gatewayName,
     issuerNames: parts.issuerNames,
-    ...{ intents, auditPath: parts.auditPath, credentials: parts.credentials },
+    ...{ intents, auditPath: parts.auditPath, credentials: parts.credentials, keys: parts.keys },
     openMessage: (id, sealed) => openMessage(messageSealer, id, sealed),
     pepper: stores.pepper,
     eraseAudit: stores.auditLog.erase,

@@ -4,7 +4,7 @@ import { dirname, join } from 'node:path';
 import type { Logger } from 'pino';
 import { type OpenAuditLog, openAuditLog } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
-import { openKeys } from '../secrets/index.ts';
+import { adoptKey, openKeys } from '../secrets/index.ts';
 import { openState, type State } from '../store/index.ts';
 import { auditKeys, keyPlaces } from './keys.ts';
 
@@ -40,7 +40,8 @@ export function dataPaths(
 export async function openStores(config: GatewayConfig, log: Logger, nowMs: () => number): Promise<Stores> {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const paths = dataPaths(config.data);
-  const keys = openKeys(keyPlaces(config), nowMs());
+  const places = keyPlaces(config);
+  const keys = openKeys(places, nowMs());
   const state = await openState({ path: paths.state, nowMs });
   try {
     const auditLog = await openAuditLog({
@@ -51,6 +52,8 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
       durability: config.audit.durability,
       retention: config.audit.retention,
     });
+    // The log signs with it now, and has that on the disk.
+    if (keys.next('audit-signing') !== undefined) adoptKey(places, 'audit-signing');
     return {
       state,
       auditLog,
