@@ -1,4 +1,4 @@
-import type { AuditRecord, Principal } from '@sallyport/core';
+import type { Principal } from '@sallyport/core';
 import type { Driver, Seen } from '@sallyport/testkit';
 import { canonicalName } from './cases.ts';
 import type { Caller } from './lab.ts';
@@ -18,7 +18,7 @@ export async function oneRecord(world: World, observed: readonly Observation[]):
     const isStranger = principalOf(step.caller) === undefined;
     if (isStranger && greetingWays.has(step.way)) continue;
     if (records.length !== 1) violations.push(`${what}: ${records.length} outcome records`);
-    else if (seen.kind === 'refused' && record?.reason !== seen.reason && !isParked(seen.reason, record)) {
+    else if (seen.kind === 'refused' && record?.reason !== seen.reason) {
       violations.push(`${what}: told ${seen.reason}, recorded ${record?.reason ?? record?.outcome}`);
     } else if ((seen.kind === 'answered') !== (record?.outcome === 'answered' && record.toolError !== true)) {
       violations.push(`${what}: seen as ${seen.kind}, recorded as ${record?.outcome}`);
@@ -26,11 +26,6 @@ export async function oneRecord(world: World, observed: readonly Observation[]):
     if (record?.outcome === 'answered' && isStranger) violations.push(`${what}: answered without a principal`);
   }
   return [...violations, ...(await everyCallOnce(world))];
-}
-
-/** A service is told that nobody can be asked for it, while the call itself does wait: that is what is on record. */
-function isParked(told: string | undefined, record: AuditRecord | undefined): boolean {
-  return record?.origin.transport === 'hop' && record.outcome === 'suspended' && told === 'approval_unavailable';
 }
 
 /** A subscription leaves its one record when it begins: answered, or refused as its caller is told. */

@@ -86,7 +86,7 @@ function differences(first: Observation, other: Observation): readonly string[] 
 }
 
 function isKnownDifference(part: keyof Face, first: Observation, other: Observation): boolean {
-  const isWaiting = first.step.one.name === 'Suspended' && part !== 'record' && part !== 'scopes';
+  const isWaiting = first.step.one.name === 'Suspended' && part !== 'scopes';
   return isWaiting && [first, other].some(({ step }) => step.way === 'hop');
 }
 

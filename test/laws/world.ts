@@ -165,6 +165,8 @@ export async function makeWorld(options: WorldOptions = {}): Promise<World> {
     maxRequestBytes,
     sealer: plainSealer,
     trustedProxies: [],
+    // Nothing that waits here is ever granted.
+    waitMs: () => 0,
   });
   const http = createHttp(deps);
   const bound = await http.listen({ host: '127.0.0.1', port: 0 });

@@ -21,6 +21,8 @@ export const metaKeys = {
   error: 'dev.sallyport/error',
   /** The id under which a suspended call waits. */
   question: 'dev.sallyport/question',
+  /** What it waits for, in words, where there is nothing else to read. */
+  waiting: 'dev.sallyport/waiting',
   /** What a server behind the gateway says of itself, where the gateway says `serverInfo` of itself. */
   behind: 'dev.sallyport/serverInfo',
   /** In a list: the services whose part of it may be old or is missing. */

@@ -1,9 +1,9 @@
 import type { Answer, Background, Call, InvokeRequest, JsonText, Outcome, Suspended } from '@sallyport/core';
 import { GatewayError } from '@sallyport/core';
-import { isJsonObject, type JsonObject, type JsonValue, tasksExtension } from '@sallyport/protocol';
+import { isJsonObject, type JsonObject, type JsonValue, metaKeys, tasksExtension } from '@sallyport/protocol';
 import type { McpRequest } from './mcp-request.ts';
 import type { ClientReply } from './session.ts';
-import { type Holding, hold, ordinaryPatience, waitingText } from './waiting.ts';
+import { comeBackText, type Holding, hold, ordinaryPatience, waitingText } from './waiting.ts';
 
 /** A call that waits for somebody. */
 export interface Waited {
@@ -53,6 +53,7 @@ function comeBack(waiting: Suspended, isPersonThere: boolean): JsonText {
     resultType: 'input_required',
     ...(isPersonThere && { inputRequests: { approval: question } }),
     requestState: waiting.ticket?.requestState(),
+    _meta: { [metaKeys.question]: waiting.question, [metaKeys.waiting]: comeBackText(waiting) },
   }) as JsonText;
 }
 

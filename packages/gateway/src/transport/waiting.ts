@@ -50,6 +50,7 @@ const longestTimerMs = 2 ** 31 - 1;
 /** Waits until it is time to make a call again, makes it, and goes on as long as it still waits. How it ended by then. */
 export async function hold(holding: Holding): Promise<Outcome<Answer>> {
   const { waiting, again, ms, signal, enough } = holding;
+  if (ms <= 0) return waiting;
   const ending = new AbortController();
   const end = (): void => ending.abort();
   const clock = setTimeout(end, Math.min(ms, longestTimerMs));
@@ -95,7 +96,7 @@ function pause(ms: number, signal: AbortSignal): Promise<void> {
       signal.removeEventListener('abort', done);
       resolve();
     };
-    const clock = setTimeout(done, ms);
+    const clock = setTimeout(done, ms).unref();
     signal.addEventListener('abort', done, { once: true });
     if (signal.aborted) done();
   });

@@ -54,8 +54,17 @@ export function withTickets(approve: Stages['approve'], parts: WaitingParts): St
     if (brought?.isDeclined) throw new GatewayError('cancelled');
     const approval: Suspended | Hold = await approve(permit, request);
     if (!('kind' in approval)) return approval;
+    // A service waits inside another call, whose caller nobody could tell of it: that one has to come back.
+    if (request.context.transport === 'hop') throw nobodyWaits(approval);
     return { ...approval, ticket: ticketFor(parts, { permit, brought, waiting: approval }) };
   };
+}
+
+function nobodyWaits({ question, reason }: Suspended): GatewayError {
+  const issues = [
+    `${reason} (${question}) A service cannot wait for it: make the call that needs it again afterwards.`,
+  ];
+  return new GatewayError('approval_unavailable', { approval: question, issues });
 }
 
 /** What a call that waited brings for its service: what its caller had brought when it was sent away. */

@@ -11,6 +11,8 @@ export function readMcpAnswer(text: string, bytes = text): Seen {
   const entries = entriesOf(result);
   if (entries !== undefined) return { kind: 'answered', result: entries.map(nameOf), bytes: mask(bytes) };
   if (result.isError === true) return readToolError(result, bytes);
+  const waiting = isJsonObject(result._meta) ? result._meta[metaKeys.waiting] : undefined;
+  if (typeof waiting === 'string') return suspended(waiting, bytes);
   return { ...(Array.isArray(result.content) ? readOutput(result) : readWhole(result)), bytes: mask(bytes) };
 }
 
