@@ -82,6 +82,20 @@ export function attributesIn(
   return Object.fromEntries(found);
 }
 
+/**
+ * How and when whoever it is about signed in: `acr`, `amr` and `auth_time`, under these names. They are asked for by nobody's
+ * configuration, so one that is not what it has to be makes the token no worse: it only proves nothing.
+ */
+export function signInAttributes({ acr, amr, auth_time }: Claims): Readonly<Record<string, AttributeValue>> {
+  const isText = (value: unknown): value is string => typeof value === 'string' && value.length <= longestText;
+  const methods = Array.isArray(amr) && amr.length <= mostItems && amr.every(isText) ? amr : undefined;
+  return {
+    ...(isText(acr) && { acr }),
+    ...(methods && { amr: methods }),
+    ...(typeof auth_time === 'number' && Number.isFinite(auth_time) && { auth_time }),
+  };
+}
+
 function toAttribute(value: unknown, path: ClaimPath): AttributeValue {
   if (typeof value === 'boolean' || (typeof value === 'number' && Number.isFinite(value))) return value;
   if (typeof value === 'string') return bounded(value, path);

@@ -1,5 +1,14 @@
 import type { Principal } from '@sallyport/core';
-import { actorIn, attributesIn, ClaimError, type Claims, firstTextAt, scopesAt, textAt } from './claims.ts';
+import {
+  actorIn,
+  attributesIn,
+  ClaimError,
+  type Claims,
+  firstTextAt,
+  scopesAt,
+  signInAttributes,
+  textAt,
+} from './claims.ts';
 import type { IssuerSettings } from './settings.ts';
 import { tokenHash } from './verdict-cache.ts';
 
@@ -52,7 +61,7 @@ export function toPrincipal({ claims, token, settings, prefixes }: Verified): Pr
     ...(app !== undefined && { app }),
     kind: settings.kind ?? (client === subject ? 'agent' : 'person'),
     scopes: scopesAt(claims, names.scopes).filter((scope) => mayGive(settings.scopes, scope)),
-    attributes: attributesIn(claims, names.attributes),
+    attributes: { ...signInAttributes(claims), ...attributesIn(claims, names.attributes) },
     method: jwtMethod,
     credentialId: credentialId(settings.name, claims, token),
   };

@@ -4,6 +4,7 @@ import { sendTo } from './exchange.ts';
 import { codePage, loginPage, type Problem } from './pages.ts';
 import type { Parts } from './parts.ts';
 import { createSignIn, type SignIn } from './sign-in.ts';
+import { levelOf } from './sign-in-level.ts';
 import { createUpstream } from './upstream.ts';
 import { type Action, type Actions, conclude, leave, show, type Visit } from './visit.ts';
 
@@ -36,7 +37,7 @@ export function signInActions(parts: Parts): Actions & { readonly 'GET login': A
       { user: person, peer: peerOf(request), client: String(interaction.params.client_id) },
       'somebody signed in',
     );
-    await conclude(visit, { login: { accountId: person, amr: factors, remember: true } });
+    await conclude(visit, { login: { accountId: person, amr: factors, ...levelOf(factors), remember: true } });
   };
   const settle = async (visit: Visit, result: SignIn, again: Again): Promise<void> => {
     if (result.kind === 'in') return finish(visit, result.person, result.factors);

@@ -48,6 +48,16 @@ function parametersOf(error: GatewayError, { scopes = [] }: ChallengeOptions): P
       return scopes.length > 0 ? [['scope', scopes.join(' ')]] : [];
     case 'insufficient_scope':
       return [['error', 'insufficient_scope'], ['scope', (error.details.scopes ?? []).join(' ')], description];
+    case 'second_factor_required': {
+      // RFC 9470 §3: the client is to send its user to sign in again, so.
+      const { acrValues = [], maxAgeMs } = error.details;
+      return [
+        ['error', 'insufficient_user_authentication'],
+        description,
+        ['acr_values', acrValues.length > 0 ? acrValues.join(' ') : undefined],
+        ['max_age', maxAgeMs === undefined ? undefined : String(Math.floor(maxAgeMs / 1000))],
+      ];
+    }
     case 'proof_invalid':
       return [['error', 'invalid_dpop_proof'], description];
     case 'proof_nonce':

@@ -8,6 +8,7 @@ export const traceIdHeader = 'Mcp-Trace-Id';
 /** What programs need of a refusal beside its message. Nothing in it depends on what exists. */
 export function refusalData(error: GatewayError, callId: string): JsonObject {
   const { scopes, intent, approval, retryAfterMs, issues, supported, requested, requiredCapabilities } = error.details;
+  const { acrValues, maxAgeMs } = error.details;
   return {
     code: error.code,
     reason: error.reason,
@@ -18,6 +19,8 @@ export function refusalData(error: GatewayError, callId: string): JsonObject {
     ...(approval !== undefined && { approval }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(issues && { issues }),
+    ...(acrValues && { acrValues }),
+    ...(maxAgeMs !== undefined && { maxAgeS: Math.floor(maxAgeMs / 1000) }),
     ...(supported && { supported }),
     ...(requested !== undefined && { requested }),
     ...(requiredCapabilities && { requiredCapabilities }),
@@ -71,7 +74,12 @@ export function refusalHeaders(
 /** RFC 6750 §3, for gateways that no authorization server is behind. */
 function plainChallenge(error: GatewayError): Readonly<Record<string, string>> {
   const parameters: [string, string][] = [];
-  if (error.reason === 'insufficient_scope') {
+  const { acrValues = [], maxAgeMs } = error.details;
+  if (error.reason === 'second_factor_required') {
+    parameters.push(['error', 'insufficient_user_authentication'], ['error_description', error.message]);
+    if (acrValues.length > 0) parameters.push(['acr_values', acrValues.join(' ')]);
+    if (maxAgeMs !== undefined) parameters.push(['max_age', String(Math.floor(maxAgeMs / 1000))]);
+  } else if (error.reason === 'insufficient_scope') {
     parameters.push(['error', 'insufficient_scope'], ['scope', (error.details.scopes ?? []).join(' ')]);
     parameters.push(['error_description', error.message]);
   } else if (error.code !== 'unauthenticated') {
