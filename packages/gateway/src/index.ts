@@ -52,6 +52,27 @@ export {
   type RedactionRule,
   type RedactionSettings,
 } from './output/index.ts';
+export {
+  type AttributeType,
+  type CedarPolicy,
+  cedarSchema,
+  fromRevision,
+  hasProblems,
+  loadPolicies,
+  type PolicyCheck,
+  type PolicyPaths,
+  type PolicyPlace,
+  type PolicyProblem,
+  type PolicyProblems,
+  type PolicySet,
+  type PolicySettings,
+  type PolicySource,
+  type PolicyTool,
+  parsePolicies,
+  type ToolPolicy,
+  toRevision,
+  validatePolicies,
+} from './policy/index.ts';
 export { combineRegistries } from './registry/combined.ts';
 export {
   type CallToolResult,

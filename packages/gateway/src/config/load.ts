@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { hasProblems, loadPolicies } from '../policy/source.ts';
+import { withoutAllowed } from '../policy/validate.ts';
 import { toFindings } from '../text/findings.ts';
 import { type Problem, parseSource, type Source } from '../text/source.ts';
 import { checkConfig } from './check.ts';
@@ -72,14 +73,18 @@ interface PolicyPlaces {
   readonly shown: string;
 }
 
-async function readPolicies({ policy: { files } }: ConfigFile, { file, folder, shown }: PolicyPlaces) {
+async function readPolicies(
+  { policy: { files, default: byDefault, attributes } }: ConfigFile,
+  { file, folder, shown }: PolicyPlaces,
+) {
   const usual = join(folder, 'policies');
   const isThere = files !== undefined || (await stat(usual).catch(() => undefined))?.isDirectory() === true;
   const loaded = await loadPolicies({ paths: files ?? (isThere ? [usual] : []), folder });
   // What is not there now may come.
   const watched = isThere ? loaded.watched : [usual];
-  if (!hasProblems(loaded)) return { ...loaded, watched };
-  const problems = loaded.problems.map((problem) => ({ ...problem, file: join(shown, problem.file) }));
+  const found = hasProblems(loaded) ? loaded.problems : withoutAllowed(loaded, { default: byDefault, attributes });
+  if (!hasProblems(loaded) && found.length === 0) return { ...loaded, watched };
+  const problems = found.map((problem) => ({ ...problem, file: join(shown, problem.file) }));
   throw new ConfigError(problems, [file, ...watched]);
 }
 

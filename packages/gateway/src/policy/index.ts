@@ -1,0 +1,14 @@
+export type { PolicyTool } from './compile.ts';
+export { fromRevision, type PolicySet, toRevision } from './revision.ts';
+export { cedarSchema } from './schema.ts';
+export {
+  hasProblems,
+  loadPolicies,
+  type PolicyPaths,
+  type PolicyProblems,
+  type PolicySource,
+  parsePolicies,
+} from './source.ts';
+export type { ToolPolicy } from './tool-file.ts';
+export type { AttributeType, CedarPolicy, PolicyPlace, PolicyProblem, PolicySettings } from './types.ts';
+export { type PolicyCheck, validatePolicies } from './validate.ts';
