@@ -3,19 +3,26 @@ import { closeSync, existsSync, openSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
 import { checkEnd, createRowChecker, type Finding } from './check.ts';
 import { type Checkpoint, checkpointText } from './checkpoint.ts';
-import { readCheckpointFile } from './checkpoint-file.ts';
+import { readCheckpointFile, writeCheckpointFile } from './checkpoint-file.ts';
+import { AuditLogDamaged } from './damaged.ts';
 import { type DataKeys, type Erasure, openDataKeys } from './data-keys.ts';
-import { type Cell, cellsPerEntry, type Entry, plainText, unpack } from './entry.ts';
-import { type Handover, openHandovers, signHandover } from './handover.ts';
-import { createKeyChain, type KeyChain } from './key-chain.ts';
+import type { Cell, Entry } from './entry.ts';
+import { openHandovers, signHandover } from './handover.ts';
+import type { KeyChain } from './key-chain.ts';
+import type { LogChain } from './log-chain.ts';
 import { createFrontier, type Frontier, frontierRoots, rootAt } from './merkle.ts';
-import { createSigner, type Signer, signAll } from './note.ts';
+import { createSigner, signAll } from './note.ts';
 import { ownCells } from './own-record.ts';
-import { createRetention, type Retention, type RetentionRules, retainedThrough } from './retention.ts';
-import { format, genesisHash, handoverName, type Row, rowColumns, rowHash, tables } from './row.ts';
-import { type AuditKeys, createArgumentsHash, createSealer } from './seal.ts';
+import { createRetention, type RetentionRules, retainedThrough } from './retention.ts';
+import { format, genesisHash, handoverName, type Row, rowColumns, tables } from './row.ts';
+import { createRowMaker, entriesIn, type Mark } from './row-maker.ts';
+import { type AuditKeys, createSealer } from './seal.ts';
+import { createSigning, type Signing } from './signing.ts';
 import { createSearchIndex } from './sqlite-index.ts';
+import { createSync } from './sync.ts';
 import { levelsApart, nodesIn } from './tree.ts';
+
+export { AuditLogDamaged } from './damaged.ts';
 
 /** Where a log is and what it takes to write it. */
 export interface ChainSettings {
@@ -29,38 +36,15 @@ export interface ChainSettings {
   readonly retention?: RetentionRules;
 }
 
-/** The only writer of a log's table. Synchronous: for a thread of its own. */
-export interface Chain {
-  /** Appends packed entries in one transaction: all of them are in the log then, or, when it throws, none. */
+/** The only writer of a log in SQLite. Synchronous but for what waits for the disk: for a thread of its own. */
+export interface Chain extends LogChain {
   commit(groups: readonly (readonly Cell[])[]): void;
-  /** Number of the last row committed. */
-  seq(): number;
-  /** Signs what the log is now. */
-  checkpoint(timeMs: number, closed: boolean): string;
-  /** Keeps a signed checkpoint in the log itself. */
   keep(size: number, note: string): void;
-  /** Hands over to another signing key, on record; does nothing when it signs already. Returns what both signed then. */
   handOver(seed: Uint8Array, timeMs: number): string | undefined;
-  /** Destroys data keys, and says how many. What is sealed later gets new ones. */
   erase(erasure: Erasure, nowMs: number): number;
-  /** Takes out what was kept long enough. */
-  readonly retention: Retention;
-  /** Indexes a few rows for searching; says whether there are more. */
+  retain(nowMs: number, signed: number): boolean;
   index(): boolean;
-  /** Closes the database. The checkpoint file is not this one's business. */
   close(): void;
-}
-
-/** The log on disk is not as it was left: nothing is written to it until a person has looked. */
-export class AuditLogDamaged extends Error {
-  override readonly name = 'AuditLogDamaged';
-  readonly findings: readonly Finding[];
-
-  constructor(findings: readonly Finding[]) {
-    const [first] = findings;
-    super(`the audit log is damaged: row ${first?.seq} (${first?.kind}): ${first?.detail}`);
-    this.findings = findings;
-  }
 }
 
 /** How many rows at the end are checked before anything is added to them. */
@@ -86,10 +70,11 @@ export function openChain(settings: ChainSettings): Chain {
     checkFormat(db);
     db.exec(tables);
     const identity = identityOf(db, settings);
-    const signing = openSigning(db, identity.origin, keys);
+    const handovers = openHandovers(db);
+    const signing = createSigning(identity.origin, keys, handovers.all());
     const end = adoptTail(db, { ...identity, path, keys: signing.chain });
     const dataKeys = openDataKeys(path, keys.seal);
-    return createChain({ ...settings, ...identity, db, lock, dataKeys, end, signing });
+    return createChain({ ...settings, ...identity, db, lock, dataKeys, end, signing, handovers });
   } catch (error) {
     db.close();
     lock.close();
@@ -97,34 +82,32 @@ export function openChain(settings: ChainSettings): Chain {
   }
 }
 
-interface Mark {
-  readonly seq: number;
-  readonly hash: Uint8Array;
-}
-
 interface End extends Mark {
   readonly tree: Frontier;
 }
 
 interface Parts extends Identity {
+  readonly path: string;
   readonly db: DatabaseSync;
   readonly lock: DatabaseSync;
   readonly keys: AuditKeys;
   readonly dataKeys: DataKeys;
   readonly end: End;
   readonly signing: Signing;
+  readonly handovers: ReturnType<typeof openHandovers>;
   readonly retention?: RetentionRules;
 }
 
 function createChain(parts: Parts): Chain {
-  const { db, lock, keys, dataKeys, origin, signing, retention = {} } = parts;
+  const { db, lock, keys, dataKeys, origin, signing, handovers } = parts;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const insert = db.prepare(`INSERT INTO audit (${rowColumns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
   const insertNode = db.prepare('INSERT INTO nodes (height, position, hash) VALUES (?, ?, ?)');
   const insertCheckpoint = db.prepare('INSERT OR REPLACE INTO checkpoints (size, note) VALUES (?, ?)');
   const seal = createSealer(dataKeys.keyFor);
-  const hashArguments = createArgumentsHash(keys.argumentHash);
+  const rowAfter = createRowMaker(keys, seal);
+  const sync = createSync(parts.path);
   const index = createSearchIndex(db, parts.logId);
   let end = parts.end;
 
@@ -132,14 +115,8 @@ function createChain(parts: Parts): Chain {
     if (height % levelsApart === 0) insertNode.run(height, position, node);
   };
   const append = (last: Mark, entry: Entry): Mark => {
-    const seq = last.seq + 1;
-    const { argumentsText, call_id, time_ms, tenant } = entry;
-    const record = withHashes(entry, argumentsText === null ? null : hashArguments(argumentsText));
-    const plain = plainText(entry);
-    const context = { callId: call_id ?? '', tenant: tenant ?? undefined, timeMs: time_ms };
-    const sealed = plain === undefined ? null : seal(plain, context);
-    const hash = rowHash({ prevHash: last.hash, seq, record, sealed });
-    const { kind, outcome, reason, subject, tool, trace_id } = entry;
+    const row = rowAfter(last, entry);
+    const { seq, call_id, time_ms, kind, outcome, reason, subject, tool, trace_id, record, sealed, hash } = row;
     // biome-ignore format: one line per group of columns
     insert.run(seq, call_id, time_ms, kind, outcome, reason, subject, tool, trace_id, record, sealed, last.hash, hash);
     return { seq, hash };
@@ -150,11 +127,9 @@ function createChain(parts: Parts): Chain {
     try {
       let last: Mark = end;
       const tree = end.tree.copy();
-      for (const cells of groups) {
-        for (let at = 0; at < cells.length; at += cellsPerEntry) {
-          last = append(last, unpack(cells, at));
-          tree.append(last.hash, onNode);
-        }
+      for (const entry of entriesIn(groups)) {
+        last = append(last, entry);
+        tree.append(last.hash, onNode);
       }
       also?.();
       // Before the rows that need them: a row whose key is lost could not be opened.
@@ -171,9 +146,13 @@ function createChain(parts: Parts): Chain {
   const textOf = (timeMs: number, closed: boolean): string =>
     checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed });
   const keep = (size: number, note: string): void => void insertCheckpoint.run(size, note);
+  const rules = parts.retention ?? {};
+  const retention = createRetention({ db, dataKeys, index, rules, commit: (cells) => commitAll([cells]) });
   return {
     commit: (groups) => commitAll(groups),
-    retention: createRetention({ db, dataKeys, index, rules: retention, commit: (cells) => commitAll([cells]) }),
+    sync,
+    publish: (note) => writeCheckpointFile(parts.path, note),
+    retain: retention.run,
     index: () => index.run(end.seq),
     seq: () => end.seq,
     checkpoint: (timeMs, closed) => signing.signer().sign(textOf(timeMs, closed)),
@@ -185,7 +164,7 @@ function createChain(parts: Parts): Chain {
       const seq = end.seq + 1;
       const handover = signHandover({ origin, seq, timeMs, from, to: next });
       const record = ownCells(timeMs, handoverName, { handover });
-      commitAll([record], () => signing.add({ seq, note: handover }));
+      commitAll([record], () => handovers.add({ seq, note: handover }));
       signing.use(next);
       const note = signAll(textOf(timeMs, false), [from, next]);
       keep(seq, note);
@@ -198,13 +177,6 @@ function createChain(parts: Parts): Chain {
       lock.close();
     },
   };
-}
-
-/** The record's text with the keyed hashes as its last members. */
-function withHashes({ text, outputHash }: Entry, argumentsHash: string | null): string {
-  const first = argumentsHash === null ? '' : `,"argumentsHash":"${argumentsHash}"`;
-  const second = outputHash === null ? '' : `,"outputHash":"${outputHash}"`;
-  return first === '' && second === '' ? text : `${text.slice(0, -1)}${first}${second}}`;
 }
 
 /** Two writers would each be right by themselves and wrong together. The kernel frees the lock when its holder dies. */
@@ -224,36 +196,6 @@ function openPrivately(path: string): DatabaseSync {
   // locks that other connections of this process hold on it.
   if (!existsSync(path)) closeSync(openSync(path, 'a', 0o600));
   return new DatabaseSync(path, { timeout: 2000 });
-}
-
-interface Signing {
-  signer(): Signer;
-  use(next: Signer): void;
-  /** Keeps a handover, in the transaction of its row. */
-  readonly add: (handover: Handover) => void;
-  readonly chain: KeyChain;
-}
-
-/** The key that the log has come to, which may be the next one already: then whoever keeps the keys has not heard of it yet. */
-function openSigning(db: DatabaseSync, origin: string, { signing, nextSigning }: AuditKeys): Signing {
-  const handovers = openHandovers(db);
-  const known = handovers.all();
-  const first = createSigner(origin, signing);
-  const next = nextSigning && createSigner(origin, nextSigning);
-  const { last, findings } = createKeyChain(origin, [], known);
-  if (findings.length > 0) throw new AuditLogDamaged(findings);
-  let signer = next !== undefined && next.verifierKey === last ? next : first;
-  if (last !== undefined && signer.verifierKey !== last) {
-    throw new Error('this audit log was handed over to another signing key than the one that is here');
-  }
-  return {
-    signer: () => signer,
-    use: (now) => {
-      signer = now;
-    },
-    add: handovers.add,
-    chain: createKeyChain(origin, [signer.verifierKey], known),
-  };
 }
 
 interface Identity {

@@ -200,11 +200,13 @@ export function readDataKey(
   }
 }
 
-function dayOf({ timeMs }: KeyOwner): string {
+/** The UTC day that a key is for, `YYYY-MM-DD`. */
+export function dayOf({ timeMs }: KeyOwner): string {
   return new Date(timeMs).toISOString().slice(0, 10);
 }
 
-function tenantOf({ tenant }: KeyOwner): string {
+/** Whose key it is, as JSON: any text, or `null`. */
+export function tenantOf({ tenant }: KeyOwner): string {
   return JSON.stringify(tenant ?? null);
 }
 
@@ -233,4 +235,20 @@ function unwrap(seal: Uint8Array, wrapped: Uint8Array, name: Buffer): Buffer {
   const decipher = createDecipheriv('aes-256-gcm', seal, wrapped.subarray(0, nonceBytes)).setAAD(name);
   decipher.setAuthTag(wrapped.subarray(end));
   return Buffer.concat([decipher.update(wrapped.subarray(nonceBytes, end)), decipher.final()]);
+}
+
+/** A key's name and owner: it is good for nothing else. */
+export interface NamedKey {
+  readonly id: Uint8Array;
+  readonly owner: KeyOwner;
+}
+
+/** Wraps a data key under the sealing key, for other places than the file. */
+export function wrapKey(seal: Uint8Array, key: Uint8Array, { id, owner }: NamedKey): Buffer {
+  return wrap(seal, key, nameOf(id, owner));
+}
+
+/** Opens what `wrapKey` wrapped. @throws Error when the sealing key is another, or the key is another's. */
+export function unwrapKey(seal: Uint8Array, wrapped: Uint8Array, { id, owner }: NamedKey): KeyObject {
+  return asKey(unwrap(seal, wrapped, nameOf(id, owner)));
 }

@@ -3,6 +3,7 @@ import { createPostgresDialect, openPool, type PostgresAccess } from '../store/p
 import { createSqliteDialect } from '../store/sqlite-dialect.ts';
 import { readCheckpointFile } from './checkpoint-file.ts';
 import type { AuditFilter } from './filter.ts';
+import type { Handover } from './handover.ts';
 import { openForReading } from './open-for-reading.ts';
 import { type Row, retentionName, storable } from './row.ts';
 
@@ -34,6 +35,7 @@ export interface AuditTables {
   readonly audit: Row & { readonly log: Key };
   readonly nodes: { log: Key; height: number; position: number; hash: Uint8Array };
   readonly checkpoints: { log: Key; size: number; note: string };
+  readonly handovers: { log: Key; seq: number; note: string };
   readonly segments: { log: Key; segment: number; min_ms: number; max_ms: number; directory: Uint8Array };
   readonly postings: { log: Key; chunk: number; postings: Uint8Array };
   readonly data_keys: {
@@ -73,9 +75,10 @@ export interface LogReader {
   rows(range: RowRange): Promise<Row[]>;
   /** Rows by their numbers, newest first. */
   rowsByNumber(numbers: readonly number[]): Promise<Row[]>;
-  /** Hashes of the rows from one number on, in order. */
-  hashes(from: number, to: number): Promise<Uint8Array[]>;
-  node(height: number, position: number): Promise<Uint8Array | undefined>;
+  /** Nodes of the tree that are kept, of a height and from one position up to before another, in order; of height 0: leaves. */
+  nodes(height: number, from: number, to: number): Promise<Uint8Array[]>;
+  /** What the log keeps of changes of its signing key, oldest first. */
+  handovers(): Promise<readonly Handover[]>;
   /** All checkpoints that the log keeps, smallest first. */
   checkpoints(): Promise<readonly { readonly size: number; readonly note: string }[]>;
   /** The newest one, wherever it is. */
@@ -125,12 +128,15 @@ async function openSqliteLog(path: string): Promise<OpenLogs> {
   try {
     const query = new Kysely<AuditTables>({ dialect: createSqliteDialect(database, openDoor) });
     const [meta] = await query.selectFrom('meta').selectAll().execute();
-    const tables = database.prepare("SELECT 1 FROM sqlite_schema WHERE name = 'segments'").get();
+    // Logs that no newer gateway has opened yet do not have them.
+    const has = (table: string) =>
+      database.prepare('SELECT 1 FROM sqlite_schema WHERE name = ?').get(table) !== undefined;
     const reader = createLogReader({
       query,
       meta: { log_id: meta?.log_id ?? '', origin: meta?.origin ?? '', verifier_key: meta?.verifier_key },
       newest: async () => readCheckpointFile(path),
-      isIndexed: tables !== undefined,
+      isIndexed: has('segments'),
+      isHanded: has('handovers'),
       contains: (text) => sql<boolean>`instr(record, ${text}) > 0`,
       retained: sql<number>`max(iif(json_valid(record), json_extract(record, '$.retention.through'), 0))`,
     });
@@ -158,7 +164,7 @@ async function openPostgresLogs({ access, origin }: PostgresAuditSource): Promis
 function readerOf(query: Kysely<AuditTables>, meta: PostgresMeta): LogReader {
   const { log } = meta;
   return createLogReader({
-    ...{ query, meta, log, isIndexed: true },
+    ...{ query, meta, log, isIndexed: true, isHanded: true },
     newest: async () => {
       const found = await query.selectFrom('meta').select('newest').where('log', '=', log).executeTakeFirst();
       return found?.newest ?? undefined;
@@ -182,6 +188,7 @@ interface ReaderParts {
   readonly log?: number;
   readonly newest: () => Promise<string | undefined>;
   readonly isIndexed: boolean;
+  readonly isHanded: boolean;
   readonly contains: (text: string) => RawBuilder<boolean>;
   readonly retained: RawBuilder<number>;
 }
@@ -215,14 +222,16 @@ function createLogReader(parts: ReaderParts): LogReader {
     },
     rowsByNumber: (numbers) =>
       from('audit').select(columns).where('seq', 'in', numbers).orderBy('seq', 'desc').execute(),
-    hashes: async (first, to) => {
-      const rows = from('audit').select('hash').where('seq', '>=', first).where('seq', '<=', to);
-      return (await rows.orderBy('seq').execute()).map(({ hash }) => hash);
+    nodes: async (height, first, to) => {
+      if (height === 0) {
+        const leaves = from('audit').select('hash').where('seq', '>', first).where('seq', '<=', to);
+        return (await leaves.orderBy('seq').execute()).map(({ hash }) => hash);
+      }
+      const kept = from('nodes').select('hash').where('height', '=', height);
+      const nodes = kept.where('position', '>=', first).where('position', '<', to).orderBy('position');
+      return (await nodes.execute()).map(({ hash }) => hash);
     },
-    node: async (height, position) => {
-      const nodes = from('nodes').select('hash').where('height', '=', height).where('position', '=', position);
-      return (await nodes.executeTakeFirst())?.hash;
-    },
+    handovers: async () => (parts.isHanded ? from('handovers').select(['seq', 'note']).orderBy('seq').execute() : []),
     checkpoints: () => from('checkpoints').select(['size', 'note']).orderBy('size').execute(),
     newest: parts.newest,
     retainedThrough: async (signed) => {

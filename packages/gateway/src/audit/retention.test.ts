@@ -120,9 +120,9 @@ describe('retention', () => {
     const ended = records.slice(0, 6);
     for (const record of ended) pack(record, cells, () => '');
     chain.commit([cells]);
-    for (const signed of [0, ended.length]) expect(chain.retention.run(Date.now(), signed)).toBe(true);
+    for (const signed of [0, ended.length]) expect(chain.retain(Date.now(), signed)).toBe(true);
     expect(await searchAudit(place.path)).toHaveLength(ended.length + 1);
-    expect(chain.retention.run(Date.now(), ended.length + 1)).toBe(false);
+    expect(chain.retain(Date.now(), ended.length + 1)).toBe(false);
     expect(await searchAudit(place.path)).toHaveLength(1);
     chain.close();
     const { ok, findings } = await verifyAudit(place.path);

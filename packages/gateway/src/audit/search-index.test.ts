@@ -21,7 +21,7 @@ function recordAt(at: number): AuditRecord {
     tool: at % 100 === 0 ? 'posts.Seldom' : 'posts.Often',
     policies: at % 2 === 0 ? ['even', 'scopes'] : ['scopes'],
   });
-  if (at % 1000 === 7) return { ...base, outcome: 'refused', reason: 'rate_limited', code: 'rate_limited' };
+  if (at % 1000 === 7) return { ...base, outcome: 'refused', reason: 'rate_limited', code: 'resource_exhausted' };
   if (at % 5000 === 11) return { ...base, approval: 'apr_1', obligations: ['approve'] };
   if (at % 6000 === 13) return { ...base, shadow: { effect: 'deny', policies: ['trial'] } };
   if (at % 9000 === 17) return { ...base, intent: { id: 'int_1', messageDigest: '00' } };
@@ -110,7 +110,7 @@ describe('a log that is indexed', { timeout: 60_000 }, () => {
   it('does not find what retention has emptied, and knows nothing of it in its index', async () => {
     const daysMs = 86_400_000;
     const chain = await openChain({ path: place.path, keys, retention: { recordsMs: daysMs } });
-    while (chain.retention.run(20 * daysMs, rows + 1000));
+    while (chain.retain(20 * daysMs, rows + 1000));
     chain.close();
     expect(segments()).toBe(0);
     expect(await found({ callId: 'call-3' })).toEqual([]);

@@ -1,13 +1,15 @@
 /** The writer's thread: takes packed entries, commits what has gathered in one transaction, acknowledges. */
 import { setTimeout as delay } from 'node:timers/promises';
 import { parentPort, receiveMessageOnPort, workerData } from 'node:worker_threads';
-import { AuditLogDamaged, type Chain, type ChainSettings, openChain } from './chain.ts';
+import { AuditLogDamaged, type ChainSettings, openChain } from './chain.ts';
 import type { Finding } from './check.ts';
-import { appendToWitness, writeCheckpointFile } from './checkpoint-file.ts';
+import { appendToWitness } from './checkpoint-file.ts';
 import type { Erasure } from './data-keys.ts';
 import type { Cell } from './entry.ts';
+import type { LogChain } from './log-chain.ts';
+import type { PostgresChainSettings } from './postgres-chain.ts';
 import type { LaneNumber, PerLane } from './queue.ts';
-import { createSync, type Sync, syncFolder } from './sync.ts';
+import { syncFolder } from './sync.ts';
 
 /** What the request thread sends: entries of one lane, keys to destroy, or the wish to close after what was sent before. */
 export type ToWriter =
@@ -40,7 +42,7 @@ const retentionSoonMs = 50;
 
 type Append = Extract<ToWriter, { kind: 'append' }>;
 
-function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, sync: Sync) {
+function createCheckpointKeeper(chain: LogChain, { witness }: Pick<ChainSettings, 'witness'>) {
   let written = chain.seq();
   let keptAtMs = 0;
   let running: Promise<void> | undefined;
@@ -55,12 +57,12 @@ function createCheckpointKeeper(chain: Chain, { path, witness }: ChainSettings, 
     const size = chain.seq();
     const note = chain.checkpoint(nowMs, closed);
     // It must never be ahead of the disk, or the loss of a machine's power would look like tampering.
-    await sync();
-    await writeCheckpointFile(path, note);
+    await chain.sync();
+    await chain.publish(note);
     written = size;
     if (!closed && nowMs - keptAtMs < keepEveryMs) return;
     keptAtMs = nowMs;
-    chain.keep(size, note);
+    await chain.keep(size, note);
     await tell(note);
   };
   const keep = async (): Promise<void> => {
@@ -107,19 +109,19 @@ function sayFailed(error: unknown): void {
   say({ kind: 'checkpoint-failed', message: String(error) });
 }
 
-/** Everything that waits in the port, up to a limit, beginning with what has just come. */
-function gather(first: ToWriter): ToWriter[] {
-  const messages = [first];
+/** What has come and everything that waits in the port, up to a limit and in order; nothing after the wish to close. */
+function gather(inbox: ToWriter[]): ToWriter[] {
+  const messages: ToWriter[] = [];
   while (port !== null && messages.length < messagesPerCommit && messages.at(-1)?.kind !== 'close') {
-    const next = receiveMessageOnPort(port);
+    const next = inbox.shift() ?? receiveMessageOnPort(port)?.message;
     if (next === undefined) break;
-    messages.push(next.message);
+    messages.push(next);
   }
   return messages;
 }
 
 /** Commits, acknowledges what needs no more than that, and the rest when it is on the disk. */
-function commit(chain: Chain, sync: Sync, appends: readonly Append[]): void {
+async function commit(chain: LogChain, appends: readonly Append[]): Promise<void> {
   const counts: [number, number, number] = [0, 0, 0];
   for (const { lane, count } of appends) counts[lane] += count;
   const [known, strangers, disk] = counts;
@@ -127,51 +129,62 @@ function commit(chain: Chain, sync: Sync, appends: readonly Append[]): void {
     say({ kind: 'done', done: lanes, seq: chain.seq(), ...(failed !== undefined && { failed: String(failed) }) });
   let failure: unknown;
   try {
-    chain.commit(appends.map(({ cells }) => cells));
+    const committing = chain.commit(
+      appends.map(({ cells }) => cells),
+      disk > 0,
+    );
+    if (committing !== undefined) await committing;
   } catch (error) {
     failure = error;
   }
   if (known + strangers > 0) done([known, strangers, 0], failure);
   // Failed or not, it is the turn of these after those that wait for the disk already.
   if (disk > 0)
-    sync().then(
+    chain.sync().then(
       () => done([0, 0, disk], failure),
       (error: unknown) => done([0, 0, disk], failure ?? error),
     );
 }
 
 /** Looks after retention now and then, beginning at once, until it is stopped. */
-function keepRetention(chain: Chain, checkpoints: ReturnType<typeof createCheckpointKeeper>): () => void {
-  let timer: NodeJS.Timeout;
-  const look = (): void => {
+function keepRetention(chain: LogChain, checkpoints: ReturnType<typeof createCheckpointKeeper>): () => void {
+  let timer: NodeJS.Timeout | undefined;
+  let stopped = false;
+  const look = async (): Promise<void> => {
     let isMore = false;
     try {
-      isMore = chain.retention.run(Date.now(), checkpoints.signed());
+      isMore = await chain.retain(Date.now(), checkpoints.signed());
       checkpoints.touch();
     } catch (error) {
       say({ kind: 'retention-failed', message: String(error) });
     }
-    timer = setTimeout(look, isMore ? retentionSoonMs : retentionEveryMs).unref();
+    timer = setTimeout(() => void look(), isMore ? retentionSoonMs : retentionEveryMs).unref();
+    if (stopped) clearTimeout(timer);
   };
-  look();
-  return () => clearTimeout(timer);
+  void look();
+  return () => {
+    stopped = true;
+    clearTimeout(timer);
+  };
 }
 
 /** Indexes what was written, a little at a time, whenever there is nothing to write. */
-function keepIndex(chain: Chain): { readonly touch: () => void; readonly stop: () => void } {
+function keepIndex(chain: LogChain): { readonly touch: () => void; readonly stop: () => void } {
   let timer: NodeJS.Immediate | undefined;
   let stopped = false;
-  const look = (): void => {
-    timer = undefined;
+  const look = async (): Promise<void> => {
+    let isMore = false;
     try {
-      if (chain.index()) touch();
+      isMore = await chain.index();
     } catch (error) {
       // It is tried again with the next records; without it searching takes longer.
       say({ kind: 'index-failed', message: String(error) });
     }
+    timer = undefined;
+    if (isMore) touch();
   };
   const touch = (): void => {
-    if (!stopped) timer ??= setImmediate(look);
+    if (!stopped) timer ??= setImmediate(() => void look());
   };
   return {
     touch,
@@ -183,8 +196,7 @@ function keepIndex(chain: Chain): { readonly touch: () => void; readonly stop: (
 }
 
 interface Obeying {
-  readonly chain: Chain;
-  readonly sync: Sync;
+  readonly chain: LogChain;
   readonly checkpoints: ReturnType<typeof createCheckpointKeeper>;
 }
 
@@ -193,31 +205,38 @@ async function obey(order: Extract<ToWriter, { kind: 'erase' | 'hand-over' }>, p
   const { id } = order;
   try {
     if (order.kind === 'erase') {
-      return say({ kind: 'carried-out', id, keys: parts.chain.erase(order.erasure, Date.now()) });
+      return say({ kind: 'carried-out', id, keys: await parts.chain.erase(order.erasure, Date.now()) });
     }
-    handOver(order.signing, parts);
-    // The old key is destroyed then: the row that takes over from it must not be lost.
-    await parts.sync();
+    await handOver(order.signing, parts);
     say({ kind: 'carried-out', id, keys: 1 });
   } catch (error) {
     say({ kind: 'carried-out', id, keys: 0, failed: String(error) });
   }
 }
 
-function handOver(signing: Uint8Array, { chain, checkpoints }: Obeying): void {
-  const note = chain.handOver(signing, Date.now());
+async function handOver(signing: Uint8Array, { chain, checkpoints }: Obeying): Promise<void> {
+  const note = await chain.handOver(signing, Date.now());
+  // The old key is destroyed then: the row that takes over from it must not be lost.
+  await chain.sync();
   if (note !== undefined) checkpoints.tell(note);
 }
 
-async function serve(settings: ChainSettings): Promise<void> {
-  const chain = openChain(settings);
-  const sync = createSync(settings.path);
-  const checkpoints = createCheckpointKeeper(chain, settings, sync);
-  await syncFolder(settings.path);
-  if (settings.keys.nextSigning) {
-    handOver(settings.keys.nextSigning, { chain, sync, checkpoints });
-    await sync();
+/** Opens the log where it is; what it takes for a server is loaded only for one. */
+async function openLogChain(settings: ChainSettings | PostgresChainSettings): Promise<LogChain> {
+  if ('access' in settings) {
+    const { openPostgresChain } = await import('./postgres-chain.ts');
+    // What is under way is lost with it, as far as anybody knows; the next writer reads what is there.
+    return openPostgresChain(settings, () => setImmediate(() => process.exit(1)));
   }
+  const chain = openChain(settings);
+  await syncFolder(settings.path);
+  return chain;
+}
+
+async function serve(settings: ChainSettings | PostgresChainSettings): Promise<void> {
+  const chain = await openLogChain(settings);
+  const checkpoints = createCheckpointKeeper(chain, settings);
+  if (settings.keys.nextSigning) await handOver(settings.keys.nextSigning, { chain, checkpoints });
   await checkpoints.open();
   const stopRetention = keepRetention(chain, checkpoints);
   const index = keepIndex(chain);
@@ -225,22 +244,30 @@ async function serve(settings: ChainSettings): Promise<void> {
     stopRetention();
     index.stop();
     await checkpoints.close().catch(sayFailed);
-    chain.close();
+    await chain.close();
     say({ kind: 'closed' });
     port?.close();
   };
-  port?.on('message', (first: ToWriter) => {
-    const messages = gather(first);
+  const take = async (messages: readonly ToWriter[]): Promise<void> => {
     const appends = messages.filter((message) => message.kind === 'append');
-    if (appends.length > 0) commit(chain, sync, appends);
+    if (appends.length > 0) await commit(chain, appends);
     for (const message of messages) {
-      if (message.kind === 'erase' || message.kind === 'hand-over') void obey(message, { chain, sync, checkpoints });
+      if (message.kind === 'erase' || message.kind === 'hand-over') await obey(message, { chain, checkpoints });
     }
-    if (messages.at(-1)?.kind === 'close') void finish();
-    else {
-      checkpoints.touch();
-      index.touch();
-    }
+    if (messages.at(-1)?.kind === 'close') return finish();
+    checkpoints.touch();
+    index.touch();
+  };
+  const inbox: ToWriter[] = [];
+  let working = false;
+  const work = async (): Promise<void> => {
+    working = true;
+    while (inbox.length > 0) await take(gather(inbox));
+    working = false;
+  };
+  port?.on('message', (message: ToWriter) => {
+    inbox.push(message);
+    if (!working) void work();
   });
   index.touch();
   say({ kind: 'ready', seq: chain.seq() });
