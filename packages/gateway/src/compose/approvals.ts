@@ -28,6 +28,8 @@ export interface ApprovalsParts {
   readonly record: Stages['record'];
   /** What is on offer now. */
   readonly catalog: () => Catalog;
+  /** Part of the revision that a decision names. */
+  readonly policyRevision: () => string;
   readonly channels: () => readonly ApprovalChannel[];
   readonly nowMs: () => number;
   readonly log: Logger;
@@ -49,10 +51,11 @@ export function openApprovals(parts: ApprovalsParts): ApprovalDesk {
     seal: createSeal(stores.handleKey, nowMs),
     newId: newApprovalId,
     goesOn: (permit) => goesOn(sealing, permit),
-    isCurrent: ({ tool, definitionHash }) => {
+    isCurrent: ({ tool, definitionHash, policyRevision }) => {
       const target = catalog().byName.get(tool);
       // A resource that only a template stands for is not listed: its call will show.
-      return target === undefined || target.definitionHash === definitionHash;
+      const isSame = target === undefined || target.definitionHash === definitionHash;
+      return isSame && policyRevision.includes(parts.policyRevision());
     },
     recordEnd: (approval) => record(endOf(approval, nowMs())),
   });

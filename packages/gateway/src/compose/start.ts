@@ -24,9 +24,10 @@ import { listenForAgents } from './listen.ts';
 import { createMetrics } from './metrics.ts';
 import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
-import { createPolicies, type Policies, policySetOf } from './policies.ts';
+import { createPolicies, policySetOf } from './policies.ts';
 import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
+import { openRevisions } from './revisions.ts';
 import { mintRunToken } from './run-token.ts';
 import { createServiceCalls } from './service-calls.ts';
 import { adminSettings, agentSettings, exchangeSettings, needRestart, type SettingsParts } from './settings.ts';
@@ -96,8 +97,8 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const live: Live = { config, boundHosts: [], url: undefined };
   const stores = await openStores(config, log, nowMs);
   life.onClose(stores.close);
-  stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
-  stores.state.intents.prune(nowMs() - keepDeadTokensMs);
+  await stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
+  await stores.state.intents.prune(nowMs() - keepDeadTokensMs);
 
   const sealer = createSealer(stores.handleKey, nowMs);
   const maxTokenLifeMs = () => live.config.auth.maxTokenLifeMs;
@@ -118,6 +119,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   });
   const { registry } = open;
   metrics.watch(agents.catalog.current);
+  const revisions = await openRevisions(stores, policies, { ...facts, catalog: agents.catalog });
 
   const isReady = () => !registry.settling;
   const owner = ownerPlane(
@@ -126,6 +128,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
       ...{ refreshContainment: containment.live.refresh, passwordCost: options.passwordCost },
       keys: createKeyAdmin({ config, stores, assertions, builtIn, nowMs }),
       ...{ issuerNames: identity.issuerNames, metrics: metrics.text, approvalDesk: desk },
+      policyDesk: revisions.desk,
     },
     settingsParts,
   );
@@ -223,6 +226,7 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
   const desk = openApprovals({
     ...{ ...facts, ...shared, settings: () => facts.config().approvals },
     catalog: () => agents.catalog.current(),
+    policyRevision: () => policies.engine.revision(),
     channels: () => [],
   });
   const policies = createPolicies({
@@ -257,7 +261,7 @@ interface RunningParts {
   readonly agents: Plane;
   readonly owner: Plane;
   readonly exchange: IntentExchange;
-  readonly policies: Policies;
+  readonly revisions: Awaited<ReturnType<typeof openRevisions>>;
   readonly open: OpenRegistry;
   readonly settingsParts: SettingsParts;
   readonly maxTokenLifeMs: () => number;
@@ -267,7 +271,7 @@ interface RunningParts {
 
 function toRunning(parts: RunningParts): RunningGateway {
   const { options, live, life, stores, agents, owner, open, settingsParts, maxTokenLifeMs } = parts;
-  const { mcpUrl, adminUrl, exchange, policies } = parts;
+  const { mcpUrl, adminUrl, exchange, revisions } = parts;
   const { registry } = open;
   return {
     mcpUrl,
@@ -282,7 +286,7 @@ function toRunning(parts: RunningParts): RunningGateway {
     reload(next, { runCredentials = options.runCredentials ?? [] } = {}) {
       // Everything that can fail comes before the first thing that counts.
       const useCredentials = open.prepareCredentials(next, runCredentials);
-      const usePolicies = policies.engine.prepare(policySetOf(next));
+      const usePolicies = revisions.keeper.prepare(policySetOf(next));
       const settings = {
         agents: agentSettings(next, settingsParts),
         owner: adminSettings(next, settingsParts),

@@ -53,8 +53,9 @@ const codes: ReadonlyMap<number, Code> = new Map<number, Code>([
 ]);
 
 function errorFacts(error: GatewayError): object {
-  const { issues } = error.details;
-  return { code: error.code, reason: error.reason, message: error.message, ...(issues && { issues }) };
+  const { issues, reasons } = error.details;
+  const { code, reason, message } = error;
+  return { code, reason, message, ...(reasons && { reasons }), ...(issues && { issues }) };
 }
 
 function errorResult(text: string, meta: Readonly<Record<string, unknown>>): string {

@@ -8,7 +8,7 @@ export const traceIdHeader = 'Mcp-Trace-Id';
 /** What programs need of a refusal beside its message. Nothing in it depends on what exists. */
 export function refusalData(error: GatewayError, callId: string): JsonObject {
   const { scopes, intent, approval, retryAfterMs, issues, supported, requested, requiredCapabilities } = error.details;
-  const { acrValues, maxAgeMs } = error.details;
+  const { acrValues, maxAgeMs, decision, reasons } = error.details;
   return {
     code: error.code,
     reason: error.reason,
@@ -17,6 +17,8 @@ export function refusalData(error: GatewayError, callId: string): JsonObject {
     ...(scopes && { scopes }),
     ...(intent !== undefined && { intent }),
     ...(approval !== undefined && { approval }),
+    ...(decision !== undefined && { decision }),
+    ...(reasons && { reasons }),
     ...(retryAfterMs !== undefined && { retryAfterMs }),
     ...(issues && { issues }),
     ...(acrValues && { acrValues }),
@@ -27,9 +29,13 @@ export function refusalData(error: GatewayError, callId: string): JsonObject {
   };
 }
 
-/** What a refusal says to whoever reads it: models see no more of it, so it names the intent that a call went beyond. */
-export function refusalText({ message, details: { intent, issues = [] } }: GatewayError): string {
-  return intent === undefined ? message : `${[`${message} (Intent ${intent}`, ...issues].join('; ')})`;
+/**
+ * What a refusal says to whoever reads it: models see no more of it, so it says why, where people want callers to know, and
+ * names the intent that a call went beyond.
+ */
+export function refusalText({ message, details: { intent, issues = [], reasons = [] } }: GatewayError): string {
+  const text = [message, ...reasons].join(' ');
+  return intent === undefined ? text : `${[`${text} (Intent ${intent}`, ...issues].join('; ')})`;
 }
 
 /** What concerns a thing or a call, not the exchange, is an answer in HTTP's eyes. */
