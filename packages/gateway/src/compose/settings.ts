@@ -31,6 +31,7 @@ export function agentSettings(config: GatewayConfig, parts: SettingsParts): Plan
     methodsOf: (service) => methodsOf(config, service),
     viewNamed: compileViews(config),
     redaction: config.output.redaction,
+    secondFactor: config.secondFactor,
   };
 }
 

@@ -1,5 +1,6 @@
 import { join, resolve } from 'node:path';
 import { toAuthSettings } from '../authentication/config.ts';
+import { toRiskSettings } from '../authorization/config.ts';
 import { toAuthServerSettings } from '../authserver/config.ts';
 import { toCredentialSettings, toSecretPlace } from '../credentials/config.ts';
 import type { CredentialSettings } from '../credentials/settings.ts';
@@ -51,6 +52,8 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
     limits: toLimits(file.limits),
     auth: toAuth(file.auth, folder),
     approvals: toApprovals(file.approvals),
+    risk: toRiskSettings(file.risk),
+    secondFactor: file.secondFactor,
     output: { redaction: { groups: file.output.redact, rules: file.output.rules.map(toRule) } },
     audit: {
       refusalsPerPeer: file.audit.refusalsPerPeer,

@@ -1,5 +1,7 @@
 import type { RateLimit } from '@sallyport/core';
 import type { AuthSettings } from '../authentication/settings.ts';
+import type { RiskSettings } from '../authorization/risk-settings.ts';
+import type { SecondFactorSettings } from '../authorization/second-factor.ts';
 import type { AuthServerSettings } from '../authserver/settings.ts';
 import type { CredentialSettings, SecretPlace } from '../credentials/settings.ts';
 import type { RedactionSettings } from '../output/index.ts';
@@ -198,6 +200,8 @@ export interface GatewayConfig {
   };
   readonly auth: AuthConfig;
   readonly approvals: ApprovalsConfig;
+  readonly risk: RiskSettings;
+  readonly secondFactor: SecondFactorSettings;
   readonly output: { readonly redaction: RedactionSettings };
   readonly audit: {
     readonly refusalsPerPeer: number;

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { authShape } from '../authentication/config.ts';
+import { riskShape, secondFactorShape } from '../authorization/config.ts';
 import { authServerShape } from '../authserver/config.ts';
 import { secretShape } from '../credentials/config.ts';
 import { policyShape } from '../policy/config.ts';
@@ -292,6 +293,8 @@ export const configSchema = z
         .prefault({})
         .describe('How callers prove who they are.'),
       approvals: approvalsSection,
+      risk: riskShape(field),
+      secondFactor: secondFactorShape,
       output: outputSection,
       audit: z
         .strictObject({

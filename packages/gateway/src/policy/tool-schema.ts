@@ -82,7 +82,8 @@ function isZone(value: string): boolean {
   }
 }
 
-const window = z.strictObject(
+/** Days and hours in a zone. Minutes of the day; 1 is Monday. */
+export const timeWindow = z.strictObject(
   {
     days: oneOrMore(day, 'expected days like mon-fri')
       .transform((lists) => [...new Set(lists.flat())].sort())
@@ -196,7 +197,9 @@ export const toolPolicySchema = z.strictObject(
       .optional()
       .describe('What arguments have to be.'),
     approval: oneOrMore(approval, 'expected approvals').optional().describe('Which calls wait for people.'),
-    windows: oneOrMore(window, 'expected windows').optional().describe('When it may be called. One of them is enough.'),
+    windows: oneOrMore(timeWindow, 'expected windows')
+      .optional()
+      .describe('When it may be called. One of them is enough.'),
     environment: oneOrMore(text('the name of an environment'), 'expected names of environments')
       .optional()
       .describe('Where it may be called: `policy.environment` of the configuration.'),
