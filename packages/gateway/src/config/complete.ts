@@ -51,7 +51,7 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
     catalog: file.catalog,
     limits: toLimits(file.limits),
     auth: toAuth(file.auth, folder),
-    approvals: toApprovals(file.approvals),
+    approvals: toApprovals(file.approvals, folder),
     risk: toRiskSettings(file.risk),
     secondFactor: file.secondFactor,
     output: { redaction: { groups: file.output.redact, rules: file.output.rules.map(toRule) } },

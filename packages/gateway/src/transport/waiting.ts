@@ -66,6 +66,8 @@ export async function hold(holding: Holding): Promise<Outcome<Answer>> {
     }
     const isGone = current.kind === 'suspended' && signal.aborted;
     return isGone ? { kind: 'refused', error: new GatewayError('cancelled') } : current;
+  } catch (thrown) {
+    return { kind: 'refused', error: GatewayError.from(thrown, 'approve') };
   } finally {
     clearTimeout(clock);
     for (const one of [signal, enough]) one?.removeEventListener('abort', end);
@@ -83,7 +85,8 @@ async function timeFor({ settled }: Suspended, { round, signal }: Standing): Pro
   if (settled === undefined) return pause(pollMs, signal);
   try {
     await settled(signal);
-  } catch {
+  } catch (thrown) {
+    if (thrown instanceof GatewayError && !signal.aborted) throw thrown;
     // Whatever was wrong there is said when the call is made again; but not in a hurry.
     await pause(longestPauseMs, signal);
   }

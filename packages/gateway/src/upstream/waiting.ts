@@ -39,8 +39,6 @@ interface Brought {
   readonly round: number;
   /** What it had brought before it was sent away. */
   readonly retry: Retry | undefined;
-  /** Its person does not want to wait. */
-  readonly isDeclined: boolean;
 }
 
 /**
@@ -51,7 +49,6 @@ export function withTickets(approve: Stages['approve'], parts: WaitingParts): St
   return async (permit, request) => {
     if (permit.method.startsWith('tasks/')) return noHold;
     const brought = permit.retry?.requestState === undefined ? undefined : readBrought(parts.sealing.incoming(permit));
-    if (brought?.isDeclined) throw new GatewayError('cancelled');
     const approval: Suspended | Hold = await approve(permit, request);
     if (!('kind' in approval)) return approval;
     // A service waits inside another call, whose caller nobody could tell of it: that one has to come back.
@@ -67,7 +64,11 @@ function nobodyWaits({ question, reason }: Suspended): GatewayError {
   return new GatewayError('approval_unavailable', { approval: question, issues });
 }
 
-/** What a call that waited brings for its service: what its caller had brought when it was sent away. */
+/**
+ * What a call that waited brings for its service: what its caller had brought when it was sent away.
+ *
+ * @throws GatewayError `cancelled` when its person does not want to wait.
+ */
 export function afterWaiting(retry: Retry | undefined): Retry | undefined {
   const brought = readBrought(retry);
   return brought === undefined ? retry : brought.retry;
@@ -102,6 +103,7 @@ function ticketFor(parts: WaitingParts, { permit, brought, waiting }: Waiting): 
   };
 }
 
+/** @throws GatewayError `cancelled` when its person does not want to wait. */
 function readBrought(retry: Retry | undefined): Brought | undefined {
   const { requestState, inputResponsesText } = retry ?? {};
   if (!requestState?.startsWith(waitingPrefix)) return undefined;
@@ -110,7 +112,8 @@ function readBrought(retry: Retry | undefined): Brought | undefined {
     readonly retry?: Retry;
   };
   const { action } = objectOf(objectOf(parse(inputResponsesText))[waitingKey]);
-  return { round, retry: before, isDeclined: action === 'decline' || action === 'cancel' };
+  if (action === 'decline' || action === 'cancel') throw new GatewayError('cancelled');
+  return { round, retry: before };
 }
 
 function parse(text: string | undefined): JsonValue {
