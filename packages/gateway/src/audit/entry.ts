@@ -11,7 +11,7 @@ export const cellsPerEntry = 13;
 export interface Entry extends Columns {
   readonly text: string;
   readonly tenant: string | null;
-  /** JSON of the access request; without `context.arguments` where `argumentsText` says the same. */
+  /** JSON of the access request, and of the answer where that is to be sealed; without `context.arguments` where `argumentsText` says the same. */
   readonly requestText: string | null;
   readonly argumentsText: string | null;
   /** The keyed hash of the answer. Made before the entry crosses over: answers can be large, and many can wait. */
@@ -37,11 +37,14 @@ export function pack(record: Loggable, cells: Cell[], hashOutput: (text: string)
 }
 
 /** The arguments are in the record as text already; parsed they would only be sealed twice. */
-function accessText({ request, argumentsText }: AuditRecord): string | null {
-  if (request === undefined) return null;
-  if (argumentsText === undefined || request.context.arguments === undefined) return JSON.stringify({ request });
+function accessText({ request, argumentsText, outputText, outputSealed }: AuditRecord): string | null {
+  const output = outputSealed === true && outputText !== undefined ? { outputText } : {};
+  if (request === undefined) return outputSealed === true && outputText !== undefined ? JSON.stringify(output) : null;
+  if (argumentsText === undefined || request.context.arguments === undefined) {
+    return JSON.stringify({ request, ...output });
+  }
   const { arguments: _, ...context } = request.context;
-  return JSON.stringify({ request: { ...request, context }, argumentsInText: true });
+  return JSON.stringify({ request: { ...request, context }, argumentsInText: true, ...output });
 }
 
 /** Reads the entry whose cells begin at `start`. */
@@ -71,9 +74,16 @@ export function plainText({ requestText, argumentsText }: Entry): string | undef
 }
 
 /** Reads what `plainText` wrote, with the parsed arguments back in the request. */
-export function readPlainText(text: string): { request?: AccessRequest; argumentsText?: string } {
-  const { argumentsInText, request, argumentsText } = JSON.parse(text);
-  const known = argumentsText === undefined ? {} : { argumentsText };
+export function readPlainText(text: string): {
+  request?: AccessRequest;
+  argumentsText?: string;
+  outputText?: string;
+} {
+  const { argumentsInText, request, argumentsText, outputText } = JSON.parse(text);
+  const known = {
+    ...(argumentsText !== undefined && { argumentsText }),
+    ...(outputText !== undefined && { outputText }),
+  };
   if (!request) return known;
   if (!argumentsInText) return { ...known, request };
   return { ...known, request: { ...request, context: { ...request.context, arguments: JSON.parse(argumentsText) } } };

@@ -96,6 +96,12 @@ export interface LogReader {
   ): Promise<{ day: string; wrapped: Uint8Array | null; destroyed_ms: number | null } | undefined>;
 }
 
+/** How to open. */
+export interface OpenOptions {
+  /** Everything is read as it was at the first look. */
+  readonly asOfNow?: boolean;
+}
+
 /** Logs that were opened. */
 export interface OpenLogs {
   readonly logs: readonly LogReader[];
@@ -103,16 +109,17 @@ export interface OpenLogs {
 }
 
 /** Opens what there is. @throws Error when there is no log, or its database cannot be asked. */
-export async function openLogs(source: AuditSource): Promise<OpenLogs> {
-  return typeof source === 'string' ? openSqliteLog(source) : openPostgresLogs(source);
+export async function openLogs(source: AuditSource, options: OpenOptions = {}): Promise<OpenLogs> {
+  return typeof source === 'string' ? openSqliteLog(source, options) : openPostgresLogs(source, options);
 }
 
 /** Opens what there is for as long as `body` takes. */
 export async function withLogs<Result>(
   source: AuditSource,
   body: (logs: readonly LogReader[]) => Promise<Result>,
+  options: OpenOptions = {},
 ): Promise<Result> {
-  const open = await openLogs(source);
+  const open = await openLogs(source, options);
   try {
     return await body(open.logs);
   } finally {
@@ -123,10 +130,19 @@ export async function withLogs<Result>(
 /** Readers wait for nobody: each has a connection of its own, which only reads. */
 const openDoor = { enter: async () => undefined, leave: () => undefined, idle: () => undefined };
 
-async function openSqliteLog(path: string): Promise<OpenLogs> {
+/** The log of a source. @throws Error when it has several, naming them. */
+export function theOnly(logs: readonly LogReader[]): LogReader {
+  const [log, ...more] = logs;
+  if (log === undefined) throw new Error('there is no audit log');
+  if (more.length === 0) return log;
+  throw new Error(`there are several audit logs; name one of them: ${logs.map(({ origin }) => origin).join(', ')}`);
+}
+
+async function openSqliteLog(path: string, { asOfNow = false }: OpenOptions): Promise<OpenLogs> {
   const database = openForReading(path);
   try {
     const query = new Kysely<AuditTables>({ dialect: createSqliteDialect(database, openDoor) });
+    if (asOfNow) database.exec('BEGIN');
     const [meta] = await query.selectFrom('meta').selectAll().execute();
     // Logs that no newer gateway has opened yet do not have them.
     const has = (table: string) =>
@@ -147,10 +163,19 @@ async function openSqliteLog(path: string): Promise<OpenLogs> {
   }
 }
 
-async function openPostgresLogs({ access, origin }: PostgresAuditSource): Promise<OpenLogs> {
-  const pool = await openPool(access);
+/** For so long one statement of a reader may take, in milliseconds: whoever searches ten million rows waits, and no call does. */
+const mostReadingMs = 60_000;
+
+async function openPostgresLogs(
+  { access, origin }: PostgresAuditSource,
+  { asOfNow = false }: OpenOptions,
+): Promise<OpenLogs> {
+  // A transaction is a connection's.
+  const connections = asOfNow ? 1 : access.limits.connections;
+  const pool = await openPool({ ...access, limits: { ...access.limits, connections, statementMs: mostReadingMs } });
   const query = new Kysely<AuditTables>({ dialect: createPostgresDialect(pool) }).withSchema(postgresSchema);
   try {
+    if (asOfNow) await sql`BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY`.execute(query);
     const all = await query.selectFrom('meta').selectAll().orderBy('log').execute();
     const chosen = all.filter((meta) => origin === undefined || meta.origin === origin);
     if (chosen.length === 0) throw new Error(`there is no audit log${origin ? ` ${origin}` : ''} in this database`);

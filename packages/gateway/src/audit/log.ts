@@ -2,6 +2,7 @@ import type { AuditLog } from '@sallyport/core';
 import type { Logger } from 'pino';
 import type { Erasure } from './data-keys.ts';
 import { asyncBound, type DurabilityRules, defaultDurability, durabilityOf } from './durability.ts';
+import type { PostgresAuditSource } from './log-reader.ts';
 import { createOrders, type Orders } from './orders.ts';
 import { createQueue, type Queue } from './queue.ts';
 import type { RetentionRules } from './retention.ts';
@@ -11,8 +12,11 @@ import { startWriter, type WriterEvents, type WriterThread } from './thread.ts';
 
 /** What an audit log needs. */
 export interface AuditLogOptions {
-  /** The database file; its folder must exist. `.checkpoint` and `.lock` files are kept beside it. */
-  readonly path: string;
+  /**
+   * The database file, whose folder must exist, with `.checkpoint` and `.lock` files beside it; or the log in PostgreSQL that this
+   * gateway alone writes, by its origin.
+   */
+  readonly path: string | Required<PostgresAuditSource>;
   readonly keys: AuditKeys;
   readonly log: Logger;
   /** What has to outlive what before an answer goes out. Default: reads the process, writes the machine. */
@@ -85,13 +89,8 @@ export class AuditLogUnavailable extends Error {
 export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditLog> {
   const { path, keys, log, durability, origin, witness, retention } = options;
   const { maxQueuedRecords: maxRecords = 10_000, maxQueuedBytes: maxBytes = 64 * 1024 * 1024 } = options;
-  const settings = {
-    path,
-    keys,
-    ...(origin && { origin }),
-    ...(witness && { witness }),
-    ...(retention && { retention }),
-  };
+  const shared = { keys, ...(witness && { witness }), ...(retention && { retention }) };
+  const settings = typeof path === 'string' ? { path, ...(origin && { origin }), ...shared } : { ...path, ...shared };
   const queue = createQueue({ maxRecords, maxBytes, hashOutput: createArgumentsHash(keys.argumentHash) });
   const rules = { ...defaultDurability, ...durability };
   return createLog({ queue, log, rules, start: (events) => startWriter(settings, events, log) });

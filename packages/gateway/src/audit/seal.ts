@@ -18,6 +18,8 @@ export interface AuditKeys {
 export interface Sealed {
   readonly request?: AccessRequest;
   readonly argumentsText?: JsonText;
+  /** What the caller was answered, where the configuration wants that sealed. */
+  readonly outputText?: JsonText;
 }
 
 /** Which data key, and which call the sealed bytes belong to. */

@@ -8,6 +8,7 @@ import { type AuditFilter, matches } from './filter.ts';
 import { answered, logFolder, someKeys, stranger } from './record.fuzz.ts';
 import { findAudit, searchAudit } from './search.ts';
 import { rowsPerSegment } from './segment.ts';
+import { verifyAudit } from './verify.ts';
 
 /** Rows of two whole segments, and of one that is not complete. */
 const rows = 2 * rowsPerSegment + 500;
@@ -105,6 +106,20 @@ describe('a log that is indexed', { timeout: 60_000 }, () => {
 
   it('says what a page is taken from when it is no page', async () => {
     await expect(findAudit(place.path, {}, { before: 'yesterday' })).rejects.toThrow('"yesterday" is not where a page');
+  });
+
+  it('is found out when it leaves something out', async () => {
+    expect((await verifyAudit(place.path)).findings).toEqual([]);
+    const db = new DatabaseSync(place.path);
+    const chunk = db.prepare('SELECT chunk, postings FROM postings WHERE chunk = ?').get(2 ** 20 + 5);
+    const postings = Buffer.from(chunk?.postings as Uint8Array);
+    postings.copyWithin(0, 8);
+    const change = db.prepare('UPDATE postings SET postings = ? WHERE chunk = ?');
+    change.run(postings, chunk?.chunk as number);
+    const { findings } = await verifyAudit(place.path);
+    expect(findings).toMatchObject([{ seq: rowsPerSegment + 1, kind: 'index_mismatch' }]);
+    change.run(chunk?.postings as Uint8Array, chunk?.chunk as number);
+    db.close();
   });
 
   it('does not find what retention has emptied, and knows nothing of it in its index', async () => {

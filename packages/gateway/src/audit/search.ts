@@ -3,7 +3,7 @@ import type { AuditFilter } from './filter.ts';
 import { matches } from './filter.ts';
 import { newestFirst } from './find.ts';
 import { type ExportFormat, type ExportSource, formatRow } from './formats.ts';
-import { type AuditSource, type LogReader, openLogs, withLogs } from './log-reader.ts';
+import { type AuditSource, type LogReader, openLogs, theOnly, withLogs } from './log-reader.ts';
 import { type AuditRow, toAuditRow } from './reader.ts';
 
 export type { AuditFilter } from './filter.ts';
@@ -166,14 +166,6 @@ export async function* exportAudit(from: AuditSource, options: ExportOptions): A
   for await (const row of rowsBetween(from, { filter, origin: undefined, after: afterSeq, to })) {
     yield { seq: row.seq, line: formatRow(row, format, { ...source, origin }) };
   }
-}
-
-/** The log of a source. @throws Error when it has several, naming them. */
-export function theOnly(logs: readonly LogReader[]): LogReader {
-  const [log, ...more] = logs;
-  if (log === undefined) throw new Error('there is no audit log');
-  if (more.length === 0) return log;
-  throw new Error(`there are several audit logs; name one of them: ${logs.map(({ origin }) => origin).join(', ')}`);
 }
 
 /** So many rows are read at a time: no read stays open while the consumer takes its time. */

@@ -1,4 +1,5 @@
 import type { AuditLog, AuditRecord, RefusalCount, Stages } from '@sallyport/core';
+import type { Classification } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { AuditLogUnavailable } from './log.ts';
 import { createRefusalTable } from './refusals.ts';
@@ -17,6 +18,8 @@ export interface RecordOptions {
   readonly windowMs?: number;
   /** Pairs of peer and reason counted apart in a window. Default 10,000. */
   readonly maxPeers?: number;
+  /** Answers of targets of these classifications are sealed with the arguments. Default: none. */
+  readonly sealOutput?: readonly Classification[];
   /** Told of every record that was written; for embedders. */
   readonly onRecord?: OnRecord;
 }
@@ -46,8 +49,9 @@ export function createRecord(options: RecordOptions): RecordStage {
   let timer: NodeJS.Timeout | undefined;
   let flushed: Promise<void> = Promise.resolve();
 
+  const seals = new Set<string | undefined>(options.sealOutput);
   const write = async (record: AuditRecord | RefusalCount): Promise<void> => {
-    await log.append(record);
+    await log.append(sealsOutput(record, seals) ? { ...record, outputSealed: true } : record);
     tell(record);
   };
   const flush = (): Promise<void> => {
@@ -99,6 +103,12 @@ export function createRecord(options: RecordOptions): RecordStage {
   // What an earlier window could not write is back in the table only when its attempt has ended.
   const close = () => awake(flushed.then(flush));
   return Object.assign(record, { close });
+}
+
+/** What administration answers is not kept: new tokens are in it. */
+function sealsOutput(record: AuditRecord | RefusalCount, seals: ReadonlySet<string | undefined>): record is AuditRecord {
+  if (record.kind === 'refusals' || record.subject === undefined || record.outputText === undefined) return false;
+  return record.origin.transport !== 'admin' && seals.has(record.classification);
 }
 
 /** The log keeps the process alive for known callers only; the last counts are about strangers, and wanted all the same. */

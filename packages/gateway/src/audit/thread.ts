@@ -1,8 +1,14 @@
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import { AuditLogDamaged, type ChainSettings } from './chain.ts';
+import type { PostgresAccess } from '../store/postgres-dialect.ts';
+import type { ChainSettings } from './chain.ts';
+import { AuditLogDamaged } from './damaged.ts';
+import type { PostgresChainSettings } from './postgres-chain.ts';
 import type { FromWriter, ToWriter } from './writer.ts';
+
+/** Where a log is and what it takes to write it: for a server also how to ask for the password. */
+export type WriterSettings = ChainSettings | (PostgresChainSettings & { readonly access: PostgresAccess });
 
 /** Who is told what the writer does. */
 export interface WriterEvents {
@@ -33,7 +39,7 @@ const mostBackoffMs = 10_000;
  * @throws AuditLogDamaged or Error when the first start does not succeed.
  */
 export async function startWriter(
-  given: ChainSettings,
+  given: WriterSettings,
   { onDone, onCarriedOut, onLost }: WriterEvents,
   log: Logger,
 ): Promise<WriterThread> {
@@ -112,12 +118,12 @@ function finish(worker: Worker): Promise<void> {
 }
 
 /** A writer that has opened the log and found it in order. */
-function spawn(settings: ChainSettings): Promise<Worker> {
+async function spawn(settings: WriterSettings): Promise<Worker> {
   // The sources run as they are; what is built has the other extension.
   const fromSource = import.meta.url.endsWith('.ts');
   const compileCache = getCompileCacheDir();
   const worker = new Worker(new URL(fromSource ? './writer.ts' : './writer.js', import.meta.url), {
-    workerData: settings,
+    workerData: await portable(settings),
     // Nothing in the environment is the writer's business, but that what was compiled before need not be compiled again.
     env: compileCache === undefined ? {} : { NODE_COMPILE_CACHE: compileCache },
     execArgv: fromSource ? ['--conditions=sallyport-source'] : [],
@@ -141,4 +147,12 @@ function spawn(settings: ChainSettings): Promise<Worker> {
     };
     worker.on('message', hear).on('error', fail).on('exit', gone);
   });
+}
+
+/** What can be sent to a thread: the password itself, asked for anew each time. */
+async function portable(settings: WriterSettings): Promise<ChainSettings | PostgresChainSettings> {
+  if (!('access' in settings)) return settings;
+  const { password, ...access } = settings.access;
+  if (password === undefined) return settings;
+  return { ...settings, access: { ...access, address: { ...access.address, password: await password() } } };
 }

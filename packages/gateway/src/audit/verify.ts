@@ -1,16 +1,13 @@
-import type { DatabaseSync } from 'node:sqlite';
-import { setImmediate as nextTick } from 'node:timers/promises';
-import { checkAgainst, checkEnd, createRowChecker, type Finding, isExpired } from './check.ts';
+import { checkAgainst, checkEnd, type Finding } from './check.ts';
 import { type Checkpoint, openCheckpoint, readCheckpoint } from './checkpoint.ts';
 import { readCheckpointFile, readWitness } from './checkpoint-file.ts';
-import { type Handover, handoversIn } from './handover.ts';
+import type { Handover } from './handover.ts';
 import { createKeyChain, type KeyChain } from './key-chain.ts';
-import { createFrontier } from './merkle.ts';
+import { type AuditSource, type LogReader, theOnly, withLogs } from './log-reader.ts';
 import { NoteRefused } from './note.ts';
-import { openForReading } from './reader.ts';
-import { retainedThrough } from './retention.ts';
-import { type Row, rowColumns } from './row.ts';
-import { levelsApart } from './tree.ts';
+import { maxFindings, type Read, readRows, shakesTree } from './verify-rows.ts';
+
+export { maxFindings } from './verify-rows.ts';
 
 /** Whom to believe. */
 export interface VerifyOptions {
@@ -41,67 +38,59 @@ export interface Verification {
   readonly handovers: number;
 }
 
-/** More would not help anybody. */
-export const maxFindings = 1000;
-
-/** Other work gets a turn after so many rows. */
-const rowsPerTurn = 500;
-
 /**
  * Verifies a whole log: every row against its own hash, its predecessor and its index columns, the tree of all rows against
- * every checkpoint there is, and the end against the newest. Reads only, streams, and works offline and beside a gateway
- * that writes.
+ * every checkpoint there is, the end against the newest, and the search index against the rows. Reads only, in a stream, and
+ * works offline and beside a gateway that writes.
  *
- * @throws Error when there is no such file, it is not a database, or a key or witness cannot be read.
+ * @throws Error when there is no such log, or several, or a key or witness cannot be read.
  */
-export async function verifyAudit(path: string, options: VerifyOptions = {}): Promise<Verification> {
-  const { keys = [], witnesses = [] } = options;
+export async function verifyAudit(source: AuditSource, options: VerifyOptions = {}): Promise<Verification> {
   // Before the rows: the log may grow meanwhile, but may never be shorter than a checkpoint that was already there.
-  const note = readCheckpointFile(path);
-  const witnessed = witnesses.flatMap((file) =>
+  const note = typeof source === 'string' ? readCheckpointFile(source) : undefined;
+  const witnessed = (options.witnesses ?? []).flatMap((file) =>
     readWitness(file).map((text) => ({ text, from: `the witness ${file}` })),
   );
-  const db = openForReading(path);
-  try {
-    // One state of it, from the first look on.
-    db.exec('BEGIN');
-    const { origin, logId, ownKey } = identityIn(db);
-    const handovers = handoversIn(db);
-    const chain = createKeyChain(origin, keys.length > 0 ? keys : ownKey === undefined ? [] : [ownKey], handovers);
-    const kept = db.prepare('SELECT note FROM checkpoints ORDER BY size').all();
-    const own = kept.map((row) => ({ text: String(row.note), from: 'a checkpoint in the log' }));
-    const signed = readSigned([...own, ...witnessed], origin, chain);
-    const sizes = new Set([...signed.good.map(({ checkpoint }) => checkpoint.size), ...sizeIn(note)]);
-    // Once more: retention may have been signed between the two, and only since then be seen in the rows.
-    const newest = readSigned([{ text: readCheckpointFile(path) ?? '', from: '' }], origin, chain).good;
-    const signedSize = Math.max(0, ...[...signed.good, ...newest].map(({ checkpoint }) => checkpoint.size));
-    const read = await readRows(db, { logId, sizes, through: retainedThrough(db, signedSize) });
-    const verifiers = chain.verifiersAt(sizeIn(note)[0] ?? 0);
-    const handed = [...chain.findings, ...unlikeRows(db, handovers)];
-    const findings = [...handed, ...read.findings, ...signed.findings, ...compare(signed.good, read)];
-    const rootOf = ({ size }: Checkpoint) => read.roots.get(size);
-    findings.push(...checkEnd({ note, verifiers, origin, lastSeq: read.lastSeq, rootOf }).filter(newsAfter(findings)));
-    const all = distinct(findings);
-    const isWitness = ({ from }: { from: string }) => from.startsWith('the witness');
-    return {
-      ok: all.length === 0,
-      rows: read.rows,
-      expired: read.expired,
-      findings: all.slice(0, maxFindings),
-      checkpoints: signed.good.filter((each) => !isWitness(each)).length,
-      witnessed: signed.good.filter(isWitness).length,
-      isKeyTrusted: keys.length > 0,
-      handovers: chain.followed,
-    };
-  } finally {
-    db.close();
-  }
+  // One state of it, from the first look on.
+  return withLogs(source, (logs) => verifyLog(theOnly(logs), { ...options, note, witnessed }), { asOfNow: true });
 }
 
-function identityIn(db: DatabaseSync): { origin: string; logId: string; ownKey: string | undefined } {
-  const meta = db.prepare('SELECT * FROM meta').get();
-  const ownKey = typeof meta?.verifier_key === 'string' ? meta.verifier_key : undefined;
-  return { origin: String(meta?.origin ?? ''), logId: String(meta?.log_id ?? ''), ownKey };
+interface Given extends VerifyOptions {
+  readonly note: string | undefined;
+  readonly witnessed: readonly { readonly text: string; readonly from: string }[];
+}
+
+async function verifyLog(log: LogReader, { keys = [], ...given }: Given): Promise<Verification> {
+  const { origin, verifierKey } = log;
+  const latest = await log.newest();
+  const note = given.note ?? latest;
+  const handovers = await log.handovers();
+  const own = verifierKey === undefined ? [] : [verifierKey];
+  const chain = createKeyChain(origin, keys.length > 0 ? keys : own, handovers);
+  const kept = (await log.checkpoints()).map((row) => ({ text: row.note, from: 'a checkpoint in the log' }));
+  const signed = readSigned([...kept, ...given.witnessed], origin, chain);
+  const sizes = new Set([...signed.good.map(({ checkpoint }) => checkpoint.size), ...sizeIn(note)]);
+  // Once more: retention may have been signed between the two, and only since then be seen in the rows.
+  const newest = readSigned([{ text: latest ?? '', from: '' }], origin, chain).good;
+  const signedSize = Math.max(0, ...[...signed.good, ...newest].map(({ checkpoint }) => checkpoint.size));
+  const read = await readRows(log, { sizes, through: await log.retainedThrough(signedSize) });
+  const verifiers = chain.verifiersAt(sizeIn(note)[0] ?? 0);
+  const handed = [...chain.findings, ...(await unlikeRows(log, handovers))];
+  const findings = [...handed, ...read.findings, ...signed.findings, ...compare(signed.good, read)];
+  const rootOf = ({ size }: Checkpoint) => read.roots.get(size);
+  findings.push(...checkEnd({ note, verifiers, origin, lastSeq: read.lastSeq, rootOf }).filter(newsAfter(findings)));
+  const all = distinct(findings);
+  const isWitness = ({ from }: { from: string }) => from.startsWith('the witness');
+  return {
+    ok: all.length === 0,
+    rows: read.rows,
+    expired: read.expired,
+    findings: all.slice(0, maxFindings),
+    checkpoints: signed.good.filter((each) => !isWitness(each)).length,
+    witnessed: signed.good.filter(isWitness).length,
+    isKeyTrusted: keys.length > 0,
+    handovers: chain.followed,
+  };
 }
 
 interface Signed {
@@ -132,69 +121,24 @@ function sizeIn(note: string | undefined): number[] {
 }
 
 /** What is kept of handovers beside the rows has to be what the rows say; where retention has emptied one, its note stands alone. */
-function unlikeRows(db: DatabaseSync, handovers: readonly Handover[]): Finding[] {
-  const find = db.prepare(
-    "SELECT json_extract(nullif(record, ''), '$.handover') AS note, record FROM audit WHERE seq = ?",
-  );
+async function unlikeRows(log: LogReader, handovers: readonly Handover[]): Promise<Finding[]> {
+  if (handovers.length === 0) return [];
+  const rows = new Map((await log.rowsByNumber(handovers.map(({ seq }) => seq))).map((row) => [row.seq, row.record]));
   return handovers.flatMap(({ seq, note }) => {
-    const row = find.get(seq);
-    if (row !== undefined && (row.record === '' || row.note === note)) return [];
+    const record = rows.get(seq);
+    if (record !== undefined && (record === '' || handoverIn(record) === note)) return [];
     return [
       { seq, kind: 'changed' as const, detail: 'the handover of the key that is kept for this row is not in it' },
     ];
   });
 }
 
-interface Wanted {
-  readonly logId: string;
-  /** Sizes of the tree whose roots are asked for. */
-  readonly sizes: ReadonlySet<number>;
-  /** Retention may have emptied rows up to this one. */
-  readonly through: number;
-}
-
-interface Read {
-  readonly rows: number;
-  readonly expired: number;
-  readonly lastSeq: number;
-  readonly findings: readonly Finding[];
-  /** Roots of the tree at the sizes asked for. */
-  readonly roots: ReadonlyMap<number, Uint8Array>;
-}
-
-async function readRows(db: DatabaseSync, { logId, sizes, through }: Wanted): Promise<Read> {
-  const checker = createRowChecker(logId, through);
-  const tree = createFrontier();
-  const roots = new Map<number, Uint8Array>();
-  const findings: Finding[] = [];
-  const keptNode = db.prepare('SELECT hash FROM nodes WHERE height = ? AND position = ?');
-  const onNode = (height: number, position: number, hash: Uint8Array): void => {
-    if (height % levelsApart !== 0 || findings.some(shakesTree)) return;
-    const kept = keptNode.get(height, position)?.hash;
-    if (kept instanceof Uint8Array && Buffer.compare(kept, hash) === 0) return;
-    const [from, to] = [position * 2 ** height + 1, (position + 1) * 2 ** height];
-    findings.push({
-      seq: from,
-      kind: 'changed',
-      detail: `rows ${from} to ${to} are not those that the tree was built of`,
-    });
-  };
-  let rows = 0;
-  let expired = 0;
-  let lastSeq = 0;
-  if (sizes.has(0)) roots.set(0, tree.root());
-  for (const found of db.prepare(`SELECT ${rowColumns} FROM audit NOT INDEXED ORDER BY seq`).iterate()) {
-    const row = found as unknown as Row;
-    const wrong = checker.take(row);
-    if (findings.length < maxFindings) findings.push(...wrong);
-    tree.append(row.hash instanceof Uint8Array ? row.hash : new Uint8Array(32), onNode);
-    lastSeq = row.seq;
-    rows++;
-    if (isExpired(row)) expired++;
-    if (sizes.has(rows)) roots.set(rows, tree.root());
-    if (rows % rowsPerTurn === 0) await nextTick();
+function handoverIn(record: string): unknown {
+  try {
+    return JSON.parse(record).handover;
+  } catch {
+    return undefined;
   }
-  return { rows, expired, lastSeq, findings, roots };
 }
 
 /** Holds each checkpoint against the rows, smallest first, up to the first that does not fit. */
@@ -214,11 +158,6 @@ function compare(signed: Signed['good'], { lastSeq, roots, findings }: Read): Fi
 function newsAfter(known: readonly Finding[]): (finding: Finding) => boolean {
   const isShaken = known.some(shakesTree);
   return ({ kind, detail }) => !(isShaken && kind === 'changed' && detail.startsWith('among rows'));
-}
-
-/** Whether a finding means that the tree of the rows that are there is another than the one that was signed. */
-function shakesTree({ kind }: Finding): boolean {
-  return kind !== 'index_mismatch';
 }
 
 /** In the order of rows, each said once: many checkpoints see the same. */
