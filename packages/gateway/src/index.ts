@@ -31,6 +31,7 @@ export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kin
 export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';
 export { auditKeys, gatewayKeys, type KeyConfig, keyPlaces } from './compose/keys.ts';
 export { type McpServerAddress, mcpRegistry } from './compose/mcp-registry.ts';
+export { type CaseGround, type CaseResult, type FoundDecision, runPolicyCases } from './compose/policy-cases.ts';
 export { type RunningGateway, type StartOptions, startGateway } from './compose/start.ts';
 export { dataPaths, witnessPath } from './compose/stores.ts';
 export { version } from './compose/version.ts';
@@ -54,11 +55,13 @@ export {
 } from './output/index.ts';
 export {
   type AttributeType,
+  type CaseTool,
   type CedarPolicy,
   cedarSchema,
   fromRevision,
   hasProblems,
   loadPolicies,
+  type PolicyCase,
   type PolicyCheck,
   type PolicyPaths,
   type PolicyPlace,
@@ -67,8 +70,10 @@ export {
   type PolicySet,
   type PolicySettings,
   type PolicySource,
+  type PolicySuite,
   type PolicyTool,
   parsePolicies,
+  readPolicyCases,
   type ToolPolicy,
   toRevision,
   validatePolicies,

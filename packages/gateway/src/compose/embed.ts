@@ -13,6 +13,7 @@ import {
   type Presets,
 } from '../limits/index.ts';
 import { defaultRedaction, type RedactionSettings } from '../output/index.ts';
+import type { PolicySet } from '../policy/revision.ts';
 import { createSealer } from '../secrets/index.ts';
 import { createLogger } from '../telemetry/index.ts';
 import { createEmbedded, type Embedded } from '../transport/embedded.ts';
@@ -20,7 +21,8 @@ import { createHttp, type HttpOptions } from '../transport/http.ts';
 import { type StdioOptions, serveStdio } from '../transport/stdio.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { mcpUrl } from './listen.ts';
-import { createPlane, type PlaneSettings } from './plane.ts';
+import { createPlane, type Plane, type PlaneSettings } from './plane.ts';
+import { createPolicies, type PolicyParts } from './policies.ts';
 import { transportDeps } from './serving.ts';
 import type { ExtraKinds } from './stages.ts';
 
@@ -30,6 +32,8 @@ export interface GatewayOptions extends ExtraKinds {
   readonly redaction?: RedactionSettings;
   /** Where the services come from. */
   readonly registry: Registry;
+  /** Who may do what, beyond scopes: what `loadPolicies` read, and its settings. Default: scopes alone decide. */
+  readonly policies?: PolicySet;
   /** Who may call. There is no default: a gateway without authenticators lets nobody in. */
   readonly authenticators: readonly Authenticator[];
   /** Where records go; the answer waits for it. `openAuditLog` makes a durable, tamper-evident one. */
@@ -48,6 +52,8 @@ export interface GatewayOptions extends ExtraKinds {
   readonly trustedProxies?: readonly string[];
   /** Default: 4 MiB. */
   readonly maxRequestBytes?: number;
+  /** Milliseconds since the epoch. Default: the clock of the system. */
+  readonly nowMs?: () => number;
   /** The longest that a caller is kept while its call waits for an approval, in milliseconds. Default: 20 seconds. */
   readonly approvalWaitMs?: number;
   /** Default: warnings and errors to standard error, as JSON lines. */
@@ -71,13 +77,14 @@ const fourMebibytes = 4 * 1024 * 1024;
 export function createGateway(options: GatewayOptions): Gateway {
   const log = options.log ?? createLogger({ level: 'warn' });
   const { registry, audit, onRecord } = options;
-  const nowMs = Date.now;
+  const nowMs = options.nowMs ?? Date.now;
   const record = createRecord({ log: audit, logger: log, nowMs, ...(onRecord && { onRecord }) });
   let boundHosts: readonly string[] = [];
   const settings = settingsOf(options, () => boundHosts);
   const sealer = createSealer(randomBytes(32), nowMs);
   const sealing = createSealing({ sealer, nowMs, gatewayId: randomUUID() });
-  const plane = createPlane({ ...options, record, sealing, nowMs, log }, settings);
+  const kinds = kindsOf(options, { catalog: () => plane.catalog.current(), log });
+  const plane: Plane = createPlane({ ...options, ...kinds, record, sealing, nowMs, log }, settings);
   const deps = transportDeps(plane, {
     ...{ registry, log, nowMs, sealer },
     waitMs: () => options.approvalWaitMs ?? defaultApprovalWaitMs,
@@ -101,6 +108,16 @@ export function createGateway(options: GatewayOptions): Gateway {
       plane.close();
     },
   };
+}
+
+/** Its own kinds, and those of its policies. */
+function kindsOf(
+  { policies, policyEngines = [], attributeSources = [] }: GatewayOptions,
+  parts: Pick<PolicyParts, 'catalog' | 'log'>,
+): Pick<ExtraKinds, 'policyEngines' | 'attributeSources'> {
+  if (policies === undefined) return { policyEngines, attributeSources };
+  const { kinds } = createPolicies({ ...parts, policies, sources: attributeSources });
+  return { ...kinds, policyEngines: [...policyEngines, ...(kinds.policyEngines ?? [])] };
 }
 
 /** An audit log that only tells: for programs that keep records themselves. Nothing is durable. */

@@ -15,7 +15,8 @@ export interface Policies {
   problems(): readonly PolicyProblem[];
 }
 
-interface PolicyParts {
+/** What policies lean on. */
+export interface PolicyParts {
   readonly policies: PolicySet;
   /** Asked when the first question comes, and after. */
   readonly catalog: () => Catalog;

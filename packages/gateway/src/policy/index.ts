@@ -1,3 +1,4 @@
+export { type CaseTool, type PolicyCase, type PolicySuite, readPolicyCases } from './cases.ts';
 export type { PolicyTool } from './compile.ts';
 export { fromRevision, type PolicySet, toRevision } from './revision.ts';
 export { cedarSchema } from './schema.ts';
