@@ -37,9 +37,10 @@ export class Tally {
     return this.permits.length > 0 && this.forbids.length === 0 && this.errors.length === 0 ? 'permit' : 'deny';
   }
 
-  /** Ids of those that decided: the forbids, if any; else the permits. */
+  /** Ids of those that decided: the forbids, if any; else the permits, unless there was an error. */
   get determining(): readonly string[] {
-    return (this.forbids.length > 0 ? this.forbids : this.permits).map(({ id }) => id);
+    const deciding = this.forbids.length > 0 || this.errors.length > 0 ? this.forbids : this.permits;
+    return deciding.map(({ id }) => id);
   }
 
   verdict(): Verdict {
@@ -47,7 +48,7 @@ export class Tally {
     const shadow = this.#shadow(effect);
     return {
       effect,
-      policies: effect === 'permit' || this.forbids.length > 0 ? this.determining : [],
+      policies: this.determining,
       ...(effect === 'permit' ? this.#asked() : this.#refused()),
       ...(errors.length > 0 && { errors: errors.map(({ id }) => id) }),
       ...(shadow && { shadow }),

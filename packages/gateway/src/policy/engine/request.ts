@@ -54,14 +54,14 @@ export function readOf(path: Path, settings: PolicySettings): Read {
   if (root === 'principal') {
     const isDeclared = first === 'attributes' && second !== undefined;
     return isDeclared
-      ? inside(names, attributeMember(second, settings), 1)
-      : inside(names, principalMember(first, settings));
+      ? inside(path, attributeMember(second, settings), 1)
+      : inside(path, principalMember(first, settings));
   }
-  if (root === 'resource') return inside(names, resourceMember(first));
+  if (root === 'resource') return inside(path, resourceMember(first));
   if (first === 'arguments') return (subject) => argument(subject, path);
   if (first === 'zones') return second === undefined ? () => refused : inZone(names, second);
-  if (first === 'facts' && second !== undefined) return inside(names, (subject) => fact(subject, second), 1);
-  return inside(names, contextMember(first, settings));
+  if (first === 'facts' && second !== undefined) return inside(path, (subject) => fact(subject, second), 1);
+  return inside(path, contextMember(first, settings));
 }
 
 /** Whether a path may lead to something that is not known before there are arguments, or that may have no encoding. */
@@ -75,9 +75,15 @@ export function mayBeRefused({ root, names }: Path): boolean {
 type Member = (subject: Subject) => Known | typeof refused | typeof anything | undefined;
 
 /** Follows a path from what its name number `from` is. */
-function inside(names: readonly string[], member: Member, from = 0): Read {
+function inside({ names, isPresence }: Path, member: Member, from = 0): Read {
   const absent = new Missing(from);
-  if (names.length === from + 1) return (subject) => member(subject) ?? absent;
+  if (names.length === from + 1) {
+    const instead = isPresence === true ? true : refused;
+    return (subject) => {
+      const found = member(subject) ?? absent;
+      return found === refused ? instead : found;
+    };
+  }
   return (subject) => {
     let found = member(subject);
     if (found === undefined) return absent;
@@ -163,8 +169,6 @@ function resourceMember(name: string): Member {
     case 'risk':
     case 'sideEffect':
       return ({ request }) => textOf(request.resource[name]);
-    case 'name':
-      return ({ request }) => textOf(request.resource.id);
     case 'owner':
       return ({ request: { resource } }) => (resource.owner === undefined ? undefined : textOf(resource.owner));
     case 'internal':
@@ -257,13 +261,13 @@ function inZone(names: readonly string[], zone: string): Read {
 
 const untyped: ArgumentType = { kind: 'untyped' };
 
-function argument(subject: Subject, { names, isPresence }: Path): Found {
+function argument(subject: Subject, { root, names, isPresence }: Path): Found {
   const { request, argumentType, assumed } = subject;
   const [, first] = names;
   const { arguments: given } = request.context;
   if (given === undefined && isAsked(request)) {
     const known = first === undefined ? undefined : assumed?.get(first);
-    return known === undefined ? anything : inside(names.slice(1), () => known)(subject);
+    return known === undefined ? anything : inside({ root, names: names.slice(1) }, () => known)(subject);
   }
   const type = request.resource.type === 'tool' ? (argumentType ?? untyped) : undefined;
   return follow({ value: given ?? {}, type }, { names, isPresence: isPresence === true });

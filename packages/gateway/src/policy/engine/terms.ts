@@ -170,10 +170,10 @@ function readHas(of: Term, names: readonly string[]): Term {
     const inner: Path = { root: path.root, names: [...path.names, ...names], isPresence: true };
     return { kind: 'has', path: inner, container: path.names.length };
   }
-  const [name] = names;
-  return mayBeEntity(of) || name === undefined || names.length > 1
-    ? { kind: 'foreign', construct: ofEntity, parts: [of] }
-    : { kind: 'hasMember', of, name };
+  const [name, ...rest] = names;
+  if (name === undefined || mayBeEntity(of)) return { kind: 'foreign', construct: ofEntity, parts: [of] };
+  const has: Term = { kind: 'hasMember', of, name };
+  return rest.length === 0 ? has : { kind: 'and', left: has, right: readHas(readMember(of, name), rest) };
 }
 
 /** `e is T in g` is `e is T && e in g`. */
@@ -211,9 +211,12 @@ function readCall(name: string, args: readonly Term[]): Term {
 function mayBeEntity(term: Term): boolean {
   switch (term.kind) {
     case 'variable':
-    case 'member':
     case 'foreign':
       return true;
+    case 'member':
+      return partsOf(term.of).some((part) =>
+        [...allTerms(part)].some((one) => one.kind !== 'member' && mayBeEntity(one)),
+      );
     case 'value':
       return term.value instanceof Entity;
     case 'if':
