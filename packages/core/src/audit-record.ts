@@ -1,6 +1,6 @@
 import type { Classification, SideEffect } from '@sallyport/protocol';
 import type { CallId, JsonText, Origin, ServiceMethod } from './call.ts';
-import type { AccessRequest, Obligation, Shadow } from './decision.ts';
+import type { AccessRequest, Decision, Obligation, Risk, Shadow } from './decision.ts';
 import type { Code, Reason, StageName } from './error.ts';
 import type { Redactions } from './outcome.ts';
 import type { Actor } from './principal.ts';
@@ -20,6 +20,14 @@ export interface AuditRecord {
   readonly callId: CallId;
   readonly traceId: string;
   readonly spanId: string;
+  /** The span of the caller that the call is inside of. */
+  readonly parentSpanId?: string;
+  /** The call that a service served when it made this one. */
+  readonly parentCall?: CallId;
+  /** What the caller itself calls the request (JSON-RPC `id`). */
+  readonly requestId?: string;
+  /** Where this gateway runs, by its configuration: `production`, say. As far as policies were asked. */
+  readonly environment?: string;
   /** When the call was received and how long it took, in milliseconds. */
   readonly timeMs: number;
   readonly durationMs: number;
@@ -43,14 +51,26 @@ export interface AuditRecord {
   readonly service?: string;
   readonly toolVersion?: string;
   readonly definitionHash?: string;
+  /** The build that answers for the target, as its service announced it. */
+  readonly codeHash?: string;
   readonly instance?: string;
+  /** The span that the service was told of, where spans are made: what it does is inside of this. */
+  readonly upstreamSpanId?: string;
   readonly sideEffect?: SideEffect;
   readonly classification?: Classification;
+  /** How dangerous its service says that the target is. */
+  readonly toolRisk?: 'low' | 'medium' | 'high';
+  /** Kinds of data: those that the target was declared to deal with, and those that the output filters found. */
+  readonly dataCategories?: readonly string[];
   /** The target is one whose every call must be on record, durably, before it leaves. */
   readonly auditRequired?: true;
   readonly scopesRequired?: readonly string[];
+  /** What policies decided, where they were asked. */
+  readonly effect?: Decision['effect'];
   readonly policies?: readonly string[];
   readonly policyRevision?: string;
+  /** How dangerous this call looked, where that is rated. */
+  readonly risk?: Risk;
   /** Kinds of what policies asked for besides. */
   readonly obligations?: readonly Obligation['kind'][];
   /** Policies that could not be evaluated. */
@@ -71,6 +91,8 @@ export interface AuditRecord {
   readonly redacted?: Redactions;
   readonly inputBytes: number;
   readonly outputBytes: number;
+  /** What the caller was answered is sealed with the arguments, as the configuration wants it for this classification. */
+  readonly outputSealed?: true;
   readonly argumentsText?: JsonText;
   /** What the caller was answered, as it left the output filters. */
   readonly outputText?: JsonText;

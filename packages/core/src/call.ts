@@ -40,6 +40,8 @@ export type Presented =
       readonly service: string;
       readonly instance: string;
       readonly onBehalfOf?: Principal;
+      /** The call that it is serving, from the same memory. */
+      readonly parentCall?: CallId;
     };
 
 /** A client certificate that TLS verified against the configured authorities. */

@@ -38,6 +38,8 @@ export interface Answer {
   readonly instance: string;
   /** What the output filters took out of it. */
   readonly redacted?: Redactions;
+  /** The span that the service was told of; tracing writes it down. */
+  readonly spanId?: string;
   /** Whose answer it is; dispatch writes it down. */
   readonly service?: string;
   /** Of `input_required`: fires when the call is contained while its caller is asked. Whoever asks stops asking then. */

@@ -30,6 +30,10 @@ interface Offered {
   readonly idempotent: boolean;
   readonly classification: Classification;
   readonly risk: 'low' | 'medium' | 'high';
+  /** Kinds of data that it takes or gives, in its service's words: `health`, `payment`. */
+  readonly dataCategories?: readonly string[];
+  /** The build of the service, as it announced it. */
+  readonly codeHash?: string;
   readonly owner: string;
   /** What nobody said, so that it is what it is where nobody says: for those who check. Absent: all was said. */
   readonly undeclared?: readonly ('classification' | 'owner')[];

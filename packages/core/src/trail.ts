@@ -58,6 +58,7 @@ export class Trail {
       kind: 'outcome',
       outcome: outcome.kind,
       ...(this.answer && { toolError: this.answer.isError, instance: this.answer.instance }),
+      ...(this.answer?.spanId !== undefined && { upstreamSpanId: this.answer.spanId }),
       ...(this.answer?.resultType !== undefined && { resultType: this.answer.resultType.slice(0, 100) }),
       ...(error && { code: error.code, reason: error.reason, stage: error.stage ?? this.stage }),
       ...(error?.details.approval !== undefined && { approval: error.details.approval }),
@@ -80,6 +81,7 @@ export class Trail {
       callId: call.id,
       traceId: call.trace.traceId,
       spanId: call.trace.spanId,
+      ...callerFacts(call),
       timeMs: call.receivedAtMs,
       durationMs: Math.max(0, nowMs - call.receivedAtMs),
       verb: request.verb,
@@ -94,7 +96,7 @@ export class Trail {
       ...(target && targetFacts(target)),
       ...(decision && decisionFacts(decision)),
       ...(this.approval !== undefined && { approval: this.approval }),
-      ...(this.request && { request: this.request }),
+      ...(this.request && { ...requestFacts(this.request), request: this.request }),
     };
   }
 }
@@ -119,8 +121,25 @@ function identityFacts(principal: Principal): Partial<AuditRecord> {
   };
 }
 
-function decisionFacts({ policies, revision, obligations, errors, shadow }: Decision): Partial<AuditRecord> {
+/** What the caller says of the call: which of its requests it is, and inside of what. */
+function callerFacts({ trace, wire, presented }: Call): Partial<AuditRecord> {
   return {
+    ...(trace.parentSpanId !== undefined && { parentSpanId: trace.parentSpanId }),
+    ...(presented.kind === 'service' && presented.parentCall && { parentCall: presented.parentCall }),
+    ...(wire?.requestId !== undefined && { requestId: wire.requestId.slice(0, longestRequestId) }),
+  };
+}
+
+/** Ids are numbers or short names; nobody's own text belongs here. */
+const longestRequestId = 128;
+
+function requestFacts({ context: { environment, risk } }: AccessRequest): Partial<AuditRecord> {
+  return { ...(environment !== undefined && { environment }), ...(risk && { risk }) };
+}
+
+function decisionFacts({ effect, policies, revision, obligations, errors, shadow }: Decision): Partial<AuditRecord> {
+  return {
+    effect,
     policies,
     policyRevision: revision,
     ...(obligations && obligations.length > 0 && { obligations: [...new Set(obligations.map(({ kind }) => kind))] }),
@@ -136,6 +155,9 @@ function targetFacts(target: Target): Partial<AuditRecord> {
     definitionHash: target.definitionHash,
     sideEffect: target.sideEffect,
     classification: target.classification,
+    toolRisk: target.risk,
+    ...(target.codeHash !== undefined && { codeHash: target.codeHash }),
+    ...(target.dataCategories && target.dataCategories.length > 0 && { dataCategories: target.dataCategories }),
     ...(target.auditRequired && { auditRequired: true }),
     scopesRequired: target.scopes,
   };

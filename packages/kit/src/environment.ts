@@ -15,6 +15,8 @@ export interface Environment {
   readonly logLevel: string | undefined;
   /** What the place is called where the service runs: tools may say where they can be called. */
   readonly name: string | undefined;
+  /** What names the build that is running. */
+  readonly codeHash: string | undefined;
 }
 
 /** Reads what `sallyport run` passes to the services that it starts, and the clock. */
@@ -34,5 +36,6 @@ export function readEnvironment(): Environment {
     },
     logLevel: env.SALLYPORT_LOG_LEVEL,
     name: env.SALLYPORT_ENVIRONMENT,
+    codeHash: env.SALLYPORT_CODE_HASH,
   };
 }

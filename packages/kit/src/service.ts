@@ -30,6 +30,11 @@ import { createToolTable, type ToolTable } from './tool-table.ts';
 export interface ServiceOptions {
   /** Semantic version. */
   readonly version: string;
+  /**
+   * What names the build that is running, for the record: a digest of an image or a commit. Default: `SALLYPORT_CODE_HASH`.
+   * Instances of one version are taken together only if it is the same.
+   */
+  readonly codeHash?: string;
   /** Who answers for it: a team, a person. */
   readonly owner?: string;
   /** Handlers at work at the same time; more calls are refused as `overloaded`. Default: 256. */
@@ -114,7 +119,9 @@ export function service(name: string, options: ServiceOptions): Service {
   const { nowMs } = environment;
   const log = options.log ?? createLog(name, environment.logLevel);
   const rules = { nowMs, environment: environment.name };
-  const tools = createToolTable({ service: name, version, ...(owner !== undefined && { owner }) }, rules);
+  const codeHash = options.codeHash ?? environment.codeHash;
+  const facts = { service: name, version, ...(codeHash && { codeHash }), ...(owner !== undefined && { owner }) };
+  const tools = createToolTable(facts, rules);
   const drafts = createDraftTable(name);
   const { limit } = options;
   const guard = limit && limitGuard(limit, nowMs);

@@ -82,6 +82,8 @@ export interface Description {
   readonly internal?: boolean;
   readonly classification?: Classification;
   readonly risk?: 'low' | 'medium' | 'high';
+  /** Kinds of data that it takes or gives, for the record: `health`, `payment`. */
+  readonly dataCategories?: readonly string[];
   readonly owner?: string;
   readonly stability?: 'experimental' | 'stable' | 'deprecated';
   /** The intent to call must be durable in the audit before the call is made. */

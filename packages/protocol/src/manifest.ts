@@ -16,6 +16,8 @@ export interface Declared {
   readonly internal?: boolean;
   readonly classification?: Classification;
   readonly risk?: 'low' | 'medium' | 'high';
+  /** Kinds of data that it takes or gives: `health`, `payment`. Small letters, digits, `-` and `.`. */
+  readonly dataCategories?: readonly string[];
   readonly owner?: string;
   readonly stability?: 'experimental' | 'stable' | 'deprecated';
   /** The intent to call must be durable in the audit before the call leaves the gateway. */
@@ -80,6 +82,8 @@ export interface ServiceManifest {
   readonly service: string;
   /** Semantic version. */
   readonly version: string;
+  /** What names the build that is running: a digest of an image or a commit. Printable ASCII, at most 200 characters. */
+  readonly codeHash?: string;
   readonly owner?: string;
   readonly tools: readonly ToolManifest[];
   readonly prompts?: readonly PromptManifest[];

@@ -106,7 +106,10 @@ export function createRecord(options: RecordOptions): RecordStage {
 }
 
 /** What administration answers is not kept: new tokens are in it. */
-function sealsOutput(record: AuditRecord | RefusalCount, seals: ReadonlySet<string | undefined>): record is AuditRecord {
+function sealsOutput(
+  record: AuditRecord | RefusalCount,
+  seals: ReadonlySet<string | undefined>,
+): record is AuditRecord {
   if (record.kind === 'refusals' || record.subject === undefined || record.outputText === undefined) return false;
   return record.origin.transport !== 'admin' && seals.has(record.classification);
 }

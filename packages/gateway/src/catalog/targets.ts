@@ -165,6 +165,8 @@ function common({ manifest, declared, rules, name }: Governed) {
     internal: override.internal ?? declared.internal ?? false,
     auditRequired: override.auditRequired ?? declared.auditRequired ?? false,
     classification: declared.classification ?? 'internal',
+    ...(declared.dataCategories && { dataCategories: declared.dataCategories }),
+    ...(manifest.codeHash !== undefined && { codeHash: manifest.codeHash }),
     owner: declared.owner ?? manifest.owner ?? 'unknown',
     ...undeclared(declared, manifest),
     stability: declared.stability ?? 'stable',

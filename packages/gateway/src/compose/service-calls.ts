@@ -60,13 +60,17 @@ function toCall(deps: ServiceCallDeps, invocation: ServiceInvocation): Call<Invo
   };
 }
 
-type Sender = Pick<ServiceInvocation, 'service' | 'instance' | 'onBehalfOf' | 'traceparent'>;
+type Sender = Pick<ServiceInvocation, 'service' | 'instance' | 'onBehalfOf' | 'parentCall' | 'traceparent'>;
 
 /** Who sends it is known from the connection. */
-function hopFacts(deps: ServiceCallDeps, { service, instance, onBehalfOf, traceparent }: Sender) {
+function hopFacts(deps: ServiceCallDeps, { service, instance, onBehalfOf, parentCall, traceparent }: Sender) {
   return {
     id: deps.newCallId(),
-    presented: { kind: 'service', service, instance, ...(onBehalfOf && { onBehalfOf }) },
+    presented: {
+      ...({ kind: 'service', service, instance } as const),
+      ...(onBehalfOf && { onBehalfOf }),
+      ...(parentCall !== undefined && { parentCall }),
+    },
     endpoint: everything,
     origin: { transport: 'hop', peer: `service:${service}/${instance}`, era: 'none' },
     trace: deps.newTrace(traceparent),

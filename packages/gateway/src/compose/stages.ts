@@ -32,7 +32,7 @@ import { createBudget } from '../limits/budget.ts';
 import { type BucketLimiter, createMemoryLimiter } from '../limits/index.ts';
 import { createIntentCalls } from '../limits/intent-calls.ts';
 import { createPolicyLimits } from '../limits/policy-limits.ts';
-import { defaultRedaction, outputFilters, type RedactionSettings } from '../output/index.ts';
+import { defaultRedaction, outputFilters, type RedactionSettings, withDataCategories } from '../output/index.ts';
 import { createFilter, createFilterNotification } from '../output/stage.ts';
 import type { Tracing } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
@@ -135,7 +135,7 @@ export function composeStages(parts: Parts): Stages {
     watch: createWatch({ feedOf: parts.catalog.feedOf, sealing: parts.sealing, tasks }),
     filter: createFilter(schemas.check, filters),
     filterNotification: createFilterNotification(filters),
-    record: parts.record,
+    record: withDataCategories(parts.record, output.redaction),
     onCatalogChange: parts.catalog.onChange,
     ...(parts.tracing && { observe: parts.tracing.observe }),
     ...(parts.onRecheck && { onRecheck: parts.onRecheck }),

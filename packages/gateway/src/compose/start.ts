@@ -28,6 +28,7 @@ import { createPolicies, policySetOf } from './policies.ts';
 import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
 import { openRevisions } from './revisions.ts';
+import { createRisk } from './risk.ts';
 import { mintRunToken } from './run-token.ts';
 import { createServiceCalls } from './service-calls.ts';
 import { adminSettings, agentSettings, exchangeSettings, needRestart, type SettingsParts } from './settings.ts';
@@ -158,7 +159,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   life.onClose(desk.close);
 
   return toRunning({
-    ...{ options, live, life, stores, agents, owner, exchange, policies, open, settingsParts, maxTokenLifeMs },
+    ...{ options, live, life, stores, agents, owner, exchange, revisions, open, settingsParts, maxTokenLifeMs },
     ...{ mcpUrl: url.href, adminUrl: admin.url },
   });
 }
@@ -229,15 +230,18 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
     policyRevision: () => policies.engine.revision(),
     channels: () => [],
   });
+  const risk = createRisk({ ...facts, answered: stores.state.answered });
   const policies = createPolicies({
     policies: policySetOf(options.config),
     catalog: () => agents.catalog.current(),
     log: facts.log,
+    sources: [risk.source],
   });
   const agents: Plane = createPlane(
     {
       ...{ ...shared, registry, desk, assertion: assertions.stateCall, credentialSources: [credentials.source] },
-      ...policies.kinds,
+      ...risk.behind(policies.kinds),
+      record: risk.learning(shared.record),
     },
     settings,
   );
@@ -330,6 +334,7 @@ function openRecord({ config, log, onRecord }: StartOptions, { auditLog }: Store
     nowMs,
     singly: config.audit.refusalsPerPeer,
     windowMs: config.audit.refusalWindowMs,
+    sealOutput: config.audit.sealOutput,
     ...(onRecord && { onRecord }),
   });
   life.onClose(record.close);

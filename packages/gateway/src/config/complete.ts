@@ -59,6 +59,7 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
       refusalsPerPeer: file.audit.refusalsPerPeer,
       refusalWindowMs: file.audit.refusalWindow,
       durability: file.audit.durability,
+      sealOutput: file.audit.sealOutput,
       retention: {
         ...(file.audit.retention.sealed !== undefined && { sealedMs: file.audit.retention.sealed }),
         ...(file.audit.retention.records !== undefined && { recordsMs: file.audit.retention.records }),

@@ -1,4 +1,5 @@
 import type { RateLimit } from '@sallyport/core';
+import type { Classification } from '@sallyport/protocol';
 import type { AuthSettings } from '../authentication/settings.ts';
 import type { RiskSettings } from '../authorization/risk-settings.ts';
 import type { SecondFactorSettings } from '../authorization/second-factor.ts';
@@ -208,6 +209,8 @@ export interface GatewayConfig {
     readonly refusalWindowMs: number;
     /** What a record has to outlive before its answer goes out. */
     readonly durability: Readonly<Record<'reads' | 'writes', 'async' | 'process' | 'disk'>>;
+    /** Answers of targets of these classifications are kept, sealed. */
+    readonly sealOutput: readonly Classification[];
     /** How long what is kept; for ever where there is nothing. */
     readonly retention: { readonly sealedMs?: number; readonly recordsMs?: number };
     /** Where checkpoints are kept a second time, if not beside the master key. Absolute. */

@@ -128,6 +128,10 @@ const toolOverride = z
   )
   .describe('What replaces the declaration of every tool that the pattern matches. Later patterns win, key by key.');
 
+const classification = z.enum(['public', 'internal', 'confidential', 'restricted'], {
+  error: 'expected public, internal, confidential or restricted',
+});
+
 const durability = () => z.enum(['async', 'process', 'disk'], { error: 'expected async, process or disk' });
 
 const presets = z
@@ -314,6 +318,11 @@ export const configSchema = z
             .prefault({})
             .describe(
               'What a record outlives before its answer goes out: `process` the death of the gateway, `disk` the loss of power, `async` nothing (up to 1,000 records can be lost).',
+            ),
+          sealOutput: listOf(classification, names('classifications'))
+            .prefault([])
+            .describe(
+              'Answers of tools of these classifications are kept too, sealed like their arguments: public, internal, confidential, restricted.',
             ),
           retention: z
             .strictObject({

@@ -3,6 +3,7 @@ import { createPolicyRedaction } from './policy-redaction.ts';
 import { createRedaction, type RedactionSettings } from './redaction.ts';
 
 export { customRule } from './custom-rule.ts';
+export { withDataCategories } from './data-categories.ts';
 export { type FoundSecret, findSecrets } from './find-secrets.ts';
 export { defaultRedaction, type RedactionSettings } from './redaction.ts';
 export { type RedactionRule, type RuleGroup, ruleGroups } from './rules.ts';

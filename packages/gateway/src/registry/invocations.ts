@@ -1,4 +1,4 @@
-import { GatewayError, type JsonText, type Principal } from '@sallyport/core';
+import { type CallId, GatewayError, type JsonText, type Principal } from '@sallyport/core';
 import {
   type Envelope,
   errorFrame,
@@ -21,6 +21,8 @@ export interface ServiceInvocation {
   readonly instance: string;
   /** The principal of the call that the service is serving meanwhile; from the gateway's own memory. */
   readonly onBehalfOf?: Principal;
+  /** The id of that call. */
+  readonly parentCall?: CallId;
   /** The full name: `service.Handler.Method`. */
   readonly tool: string;
   readonly argumentsText: JsonText;
@@ -131,7 +133,7 @@ function readInvocation(
   return {
     service,
     instance,
-    ...(served && { onBehalfOf: served.principal }),
+    ...(served && { onBehalfOf: served.principal, parentCall: String(parent) as CallId }),
     tool,
     argumentsText,
     ...(trace !== undefined && { traceparent: trace }),

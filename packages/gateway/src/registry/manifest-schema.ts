@@ -51,6 +51,10 @@ const declared = {
   internal: z.boolean().optional(),
   classification: z.enum(['public', 'internal', 'confidential', 'restricted']).optional(),
   risk: z.enum(['low', 'medium', 'high']).optional(),
+  dataCategories: z
+    .array(z.string().regex(/^[a-z][a-z0-9.-]{0,62}$/, 'a data category is at most 63 small letters, digits, - .'))
+    .max(32)
+    .optional(),
   owner: oneLine.optional(),
   stability: z.enum(['experimental', 'stable', 'deprecated']).optional(),
   auditRequired: z.boolean().optional(),
@@ -118,6 +122,10 @@ const frame = {
       "a service name is a small letter, then small letters, digits and -; admin, sallyport and the paths below /mcp are the gateway's own",
     ),
   version: z.string().max(100).regex(semverPattern, 'not a semantic version'),
+  codeHash: z
+    .string()
+    .regex(/^[!-~]{1,200}$/, 'a code hash is at most 200 printable characters')
+    .optional(),
   owner: oneLine.optional(),
   mcp: z
     .strictObject({

@@ -110,7 +110,7 @@ async function traced({ sink, nowMs }: Pick<TracingOptions, 'sink' | 'nowMs'>, {
   try {
     const answer = await dispatch(permit, hop);
     end(answer.isError ? 'tool_error' : undefined, answer.instance);
-    return answer;
+    return { ...answer, spanId: hop.trace.spanId };
   } catch (thrown) {
     end(thrown instanceof GatewayError ? thrown.reason : 'internal');
     throw thrown;
