@@ -52,6 +52,9 @@ export interface Principal {
  * Tells accounts apart: who has what there is a bounded share of. Not the token, the session or the client program, of which
  * one account can make as many as it likes.
  */
-export function accountKey({ tenant, subject }: Principal): string {
+export function accountKey({
+  tenant,
+  subject,
+}: Pick<Principal, 'subject'> & { readonly tenant?: string | undefined }): string {
   return JSON.stringify([tenant ?? null, subject]);
 }

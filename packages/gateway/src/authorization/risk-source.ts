@@ -1,4 +1,4 @@
-import { type AccessRequest, type AttributeSource, compilePattern, type Risk } from '@sallyport/core';
+import { type AccessRequest, type AttributeSource, accountKey, compilePattern, type Risk } from '@sallyport/core';
 import { isJsonObject, type JsonValue } from '@sallyport/protocol';
 import type { AmountRule, RiskSettings, WorkingHours } from './risk-settings.ts';
 
@@ -13,19 +13,22 @@ export interface RiskSourceOptions {
   readonly settings: RiskSettings;
   /** Absent: nothing is known of anybody, and novelty adds nothing. */
   readonly familiarity?: Familiarity;
+  /** Where the gateway is. Default: what the request says. */
+  readonly environment?: () => string | undefined;
 }
 
 /**
  * Computes `context.risk`, and says in `facts.novel` whether this account has never had an answer of this tool. What it
  * computes from is all in the request, but for that fact, which is then in it too.
  */
-export function createRiskSource({ settings, familiarity }: RiskSourceOptions): AttributeSource {
+export function createRiskSource({ settings, familiarity, ...options }: RiskSourceOptions): AttributeSource {
   const amountOf = compileAmounts(settings.amounts);
   const isAtWork = settings.hours === undefined ? () => true : compileHours(settings.hours);
   const riskOf = (request: AccessRequest, novel: boolean): Risk => {
     const { weights } = settings;
     const { sideEffect, classification, risk } = request.resource;
-    const { environment = '', timeMs } = request.context;
+    const environment = options.environment?.() ?? request.context.environment ?? '';
+    const { timeMs } = request.context;
     return sum({
       sideEffect: pointsOf(weights.sideEffect, sideEffect),
       classification: pointsOf(weights.classification, classification),
@@ -40,14 +43,10 @@ export function createRiskSource({ settings, familiarity }: RiskSourceOptions): 
     contextOf(request) {
       if (familiarity === undefined) return { risk: riskOf(request, false) };
       const answer = (isKnown: boolean) => ({ risk: riskOf(request, !isKnown), facts: { novel: !isKnown } });
-      const isKnown = familiarity.knows(accountOf(request), request.resource.id);
+      const isKnown = familiarity.knows(accountKey(request.subject), request.resource.id);
       return isKnown instanceof Promise ? isKnown.then(answer) : answer(isKnown);
     },
   };
-}
-
-function accountOf({ subject: { tenant, subject } }: AccessRequest): string {
-  return JSON.stringify([tenant ?? null, subject]);
 }
 
 /** A word that nobody knows is as bad as the worst. */
