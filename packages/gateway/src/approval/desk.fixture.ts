@@ -26,7 +26,7 @@ export function openTestDesk(approvals: Approvals, nowMs: () => number, more: Pa
         return opened.id === id ? opened.context : undefined;
       },
     },
-    newId: () => `apr_${String(++drawn).replaceAll('0', 'z').padStart(16, '1')}`,
+    newId: () => `apr_${String(++drawn).replaceAll('0', 'z').padStart(16, 'a')}`,
     goesOn: (permit: Permit) => permit.retry !== undefined,
     isCurrent: () => true,
     channels: () => [channel],

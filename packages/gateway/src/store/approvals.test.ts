@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { approvalsLaws, approvalTerms, approvalVote, wantedApproval } from '@sallyport/testkit';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { raceForApprovals } from './approvals-race.fuzz.ts';
 import { openState, type State } from './state.ts';
 
 let folder: string;
@@ -19,6 +20,12 @@ afterEach(async () => {
 
 describe('approvals in a file', () => {
   test.each(approvalsLaws)('$name', ({ run }) => run(state.approvals));
+
+  test('are for one of two processes that race for them', async () => {
+    const { wrong, wins } = await raceForApprovals(state, join(folder, 'state.db'), 50);
+    expect(wrong).toEqual([]);
+    expect(wins.reduce((sum, won) => sum + won)).toBe(50);
+  });
 
   test('are there after a restart as they were, and what a call went by stays spent', async () => {
     const [granted, reserved] = [wantedApproval(), wantedApproval()];

@@ -41,7 +41,7 @@ export interface WantedApproval {
 
 /** A request that equals no other, but for what is said. */
 export function wantedApproval(wanted: WantedApproval = {}): NewApproval {
-  const { id = `apr_${String(++drawn).padStart(16, '1').replaceAll('0', 'z')}`, tenant, createdAtMs = nowMs } = wanted;
+  const { id = `apr_${String(++drawn).padStart(16, 'a').replaceAll('0', 'z')}`, tenant, createdAtMs = nowMs } = wanted;
   const { callKey = id, key = `key of ${callKey}`, account = 'dana', tool = 'payments.Refund' } = wanted;
   const { needs = [{ scope: 'finance:approve', approvals: 1 }], expiresAtMs = createdAtMs + lifeMs } = wanted;
   return {
