@@ -42,7 +42,12 @@ export type Presented =
       readonly onBehalfOf?: Principal;
       /** The call that it is serving, from the same memory. */
       readonly parentCall?: CallId;
-    };
+    }
+  /**
+   * What somebody answered to a message of the gateway's own; the message was signed, and so was the answer. Whose account that
+   * is, the configuration says.
+   */
+  | { readonly kind: 'answer'; readonly channel: string; readonly approver: string };
 
 /** A client certificate that TLS verified against the configured authorities. */
 export interface PeerCertificate {

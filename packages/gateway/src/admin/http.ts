@@ -13,11 +13,12 @@ import {
   toolCall,
 } from '@sallyport/core';
 import type { TraceContext } from '@sallyport/protocol';
+import type { AnswerReader } from '../approval/index.ts';
 import { sendFrontPage, sendMetrics, sendOutcome, sendState } from './answer.ts';
 import { metricsOperation } from './gateway-operations.ts';
 import { type LoopbackAddress, listenOnLoopback, listenOnSocket } from './listen.ts';
 import { adminService } from './operations.ts';
-import { pathOf, readBearer, readOperation } from './request.ts';
+import { answeredWebhook, pathOf, readBearer, readBody, readOperation } from './request.ts';
 
 /** What the admin listener leans on. */
 export interface AdminHttpDeps {
@@ -30,6 +31,8 @@ export interface AdminHttpDeps {
   readonly newTrace: (traceparent?: string, tracestate?: string) => TraceContext;
   /** Whether the gateway can serve calls. */
   readonly isReady: () => boolean;
+  /** Reads what a webhook brought as somebody's answer to an approval; it checks the signature. Absent: nobody answers so. */
+  readonly readAnswer?: AnswerReader['read'] | undefined;
 }
 
 /** Where to listen. */
@@ -113,7 +116,35 @@ async function serve(deps: AdminHttpDeps, entrance: Entrance, { request, respons
     };
     return sendMetrics(response, facts.id, await deps.pipeline.invoke(call));
   }
-  sendOutcome(response, facts.id, await outcomeOf(deps, entrance, { request, facts }));
+  const webhook = answeredWebhook(request);
+  const asked = { request, facts };
+  const outcome = webhook === undefined ? outcomeOf(deps, entrance, asked) : answered(deps, webhook, asked);
+  sendOutcome(response, facts.id, await outcome);
+}
+
+/** An answer is an operation like any other, of whoever gave it. One that is not signed is nobody's, wherever it comes in. */
+async function answered(deps: AdminHttpDeps, webhook: string, { request, facts }: Asked): Promise<Outcome<Answer>> {
+  let bytes = 0;
+  try {
+    const body = await readBody(request);
+    bytes = body.length;
+    const header = (name: string): string | undefined => single(request.headers[name]);
+    const answer = deps.readAnswer?.(webhook, { body, header });
+    if (answer === undefined) throw new GatewayError('method_unknown');
+    const { id, decision, approver, reason = decision === 'reject' ? 'No reason was given.' : undefined } = answer;
+    const name = `${adminService}.approvals.${decision}`;
+    const argumentsText = JSON.stringify({ id, reason }) as JsonText;
+    const presented = { kind: 'answer', channel: webhook, approver } as const;
+    return await deps.pipeline.invoke({
+      ...{ ...facts, presented, request: toolCall(name, argumentsText), receivedBytes: bytes },
+    });
+  } catch (thrown) {
+    const error = GatewayError.from(thrown, 'read');
+    const presented = { kind: 'answer', channel: webhook, approver: '' } as const;
+    return deps.pipeline.decline({
+      ...{ ...facts, presented, request: { verb: 'unreadable', error }, receivedBytes: bytes },
+    });
+  }
 }
 
 type CallFacts = Omit<Call, 'request' | 'receivedBytes'>;

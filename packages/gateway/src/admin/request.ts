@@ -31,6 +31,13 @@ export async function readOperation(request: IncomingMessage, isLocal: boolean):
   return { operation, argumentsText: toArguments(body), bytes: body.length };
 }
 
+const answerPath = /^\/approvals\/answer\/([a-z][a-z0-9-]{0,62})$/;
+
+/** The webhook that a request answers to, if it is an answer at all. */
+export function answeredWebhook(request: IncomingMessage): string | undefined {
+  return request.method === 'POST' ? answerPath.exec(pathOf(request))?.[1] : undefined;
+}
+
 /** The path of a request without its query: nothing is ever read from a query, a token least of all. */
 export function pathOf(request: IncomingMessage): string {
   const url = request.url ?? '';
@@ -59,7 +66,8 @@ function refuseForeignPages({ headers }: IncomingMessage, isLocal: boolean): voi
   }
 }
 
-async function readBody(request: IncomingMessage): Promise<Buffer> {
+/** The body of a request, as it came. @throws GatewayError `payload_too_large` or `cancelled`. */
+export async function readBody(request: IncomingMessage): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {

@@ -23,11 +23,13 @@ export interface AgentListener {
   readonly nameStyle: TransportDeps['nameStyle'];
   readonly identity: IdentityFacts;
   readonly newTrace: TransportDeps['newTrace'];
+  /** The longest that a caller is kept while its call waits for somebody, in milliseconds. */
+  readonly waitMs: () => number;
 }
 
 /** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
 export async function listenForAgents(listener: AgentListener): Promise<URL> {
-  const { config, plane, registry, nowMs, log, life, sealer, nameStyle, identity, newTrace } = listener;
+  const { config, plane, registry, nowMs, log, life, sealer, nameStyle, identity, newTrace, waitMs } = listener;
   const { limits, listen, trustedProxies, publicUrl } = config;
   const { serverCards } = config.catalog;
   const { maxRequestBytes } = limits;
@@ -43,7 +45,7 @@ export async function listenForAgents(listener: AgentListener): Promise<URL> {
       nameStyle,
       publicUrl,
       serverCards,
-      ...{ identity, newTrace },
+      ...{ identity, newTrace, waitMs },
     }),
     {
       maxConnections: limits.maxConnections,

@@ -2,6 +2,7 @@ import { userInfo } from 'node:os';
 import type { JsonObject } from '@sallyport/protocol';
 import {
   type AdminDeps,
+  type AdminHttpDeps,
   type AdminListener,
   adminOperations,
   createAdminRegistry,
@@ -69,12 +70,13 @@ interface OwnerListener {
   readonly isReady: () => boolean;
   readonly nowMs: () => number;
   readonly newTrace: Tracing['newTrace'];
+  readonly readAnswer: AdminHttpDeps['readAnswer'];
 }
 
 /** Listens for the owner on the Unix socket, and for administrators' tokens on loopback. */
-export function listenForOwner({ config, plane, isReady, nowMs, newTrace }: OwnerListener): Promise<AdminListener> {
+export function listenForOwner({ config, plane, isReady, nowMs, ...more }: OwnerListener): Promise<AdminListener> {
   return listenForAdmin(
-    { pipeline: plane.pipeline, newCallId, nowMs, newTrace, isReady },
+    { pipeline: plane.pipeline, newCallId, nowMs, isReady, ...more },
     { tcp: config.admin, socketPath: dataPaths(config.data).adminSocket, user: userInfo().username },
   );
 }

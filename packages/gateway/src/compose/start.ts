@@ -11,6 +11,7 @@ import { createMemoryLimiter } from '../limits/index.ts';
 import { createSealer, type Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace, openTracing, type Tracing } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
+import { createApprovalWebhooks } from './approval-webhooks.ts';
 import { openApprovals } from './approvals.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
@@ -114,7 +115,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
   };
-  const { assertions, credentials, open, agents, desk, policies } = await openAgents({
+  const { assertions, credentials, open, agents, webhooks, desk, policies } = await openAgents({
     ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer },
     settings: agentSettings(config, settingsParts),
   });
@@ -129,6 +130,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
       ...{ refreshContainment: containment.live.refresh, passwordCost: options.passwordCost },
       keys: createKeyAdmin({ config, stores, assertions, builtIn, nowMs }),
       ...{ issuerNames: identity.issuerNames, metrics: metrics.text, approvalDesk: desk },
+      authenticators: [...shared.authenticators, webhooks.authenticator],
       policyDesk: revisions.desk,
     },
     settingsParts,
@@ -142,6 +144,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const nameStyle = (endpoint: Endpoint) => nameStyleOf(live.config)(endpoint);
   const url = await listenForAgents({
     ...{ config, registry, nowMs, log, life, sealer, nameStyle, ...tracesOf(shared) },
+    waitMs: () => live.config.approvals.waitMs,
     plane: agents,
     identity: {
       ...identity.facts,
@@ -153,7 +156,9 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   live.url = url;
   await builtIn?.start(agents);
   live.boundHosts = boundHostsOf(config.listen.host);
-  const admin = await listenForOwner({ config, plane: owner, isReady, nowMs, ...tracesOf(shared) });
+  const admin = await listenForOwner({
+    ...{ config, plane: owner, isReady, nowMs, ...tracesOf(shared), readAnswer: webhooks.readAnswer },
+  });
   life.onClose(admin.close);
   // What waits for people ends first: the listeners wait for those who ask.
   life.onClose(desk.close);
@@ -224,11 +229,12 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
   );
   const { registry } = open;
   life.onClose(registry.close);
+  const webhooks = createApprovalWebhooks({ ...facts, accounts: stores.state.accounts, egress: options.egress });
   const desk = openApprovals({
     ...{ ...facts, ...shared, settings: () => facts.config().approvals },
     catalog: () => agents.catalog.current(),
     policyRevision: () => policies.engine.revision(),
-    channels: () => [],
+    channels: webhooks.channels,
   });
   const risk = createRisk({ ...facts, answered: stores.state.answered });
   const policies = createPolicies({
@@ -247,7 +253,7 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
   );
   planned.resolve(agents);
   life.onClose(agents.close);
-  return { assertions, credentials, open, agents, desk, policies };
+  return { assertions, credentials, open, agents, webhooks, desk, policies };
 }
 
 /** What is read from the configuration anew after each reload. */
