@@ -310,13 +310,13 @@ describe('audit', () => {
       out: expect.stringContaining('no key'),
     });
     const [path, seal] = [join(folder, '.sallyport/audit.db'), sealOf(folder)];
-    const [sealed] = searchAudit(path, { tool: 'admin.audit.erase', outcome: 'answered' });
-    expect(openSealed(sealed!, { path, seal })?.argumentsText).toContain('"tenant":"acme"');
+    const [sealed] = await searchAudit(path, { tool: 'admin.audit.erase', outcome: 'answered' });
+    expect((await openSealed(sealed!, { path, seal }))?.argumentsText).toContain('"tenant":"acme"');
     expect(await erase('--no-tenant', '--day', day)).toMatchObject({
       code: 0,
       out: expect.stringContaining('its key is'),
     });
-    expect(() => openSealed(sealed!, { path, seal })).toThrow('was destroyed');
+    await expect(openSealed(sealed!, { path, seal })).rejects.toThrow('was destroyed');
     const { out } = await asOwner('audit', 'search', '--tool', 'admin.audit.erase', '--json');
     expect(JSON.parse(out).records.map(({ kind, outcome }: Record<string, string>) => `${kind} ${outcome}`)).toEqual(
       expect.arrayContaining(['outcome answered', 'intent intended']),

@@ -117,9 +117,9 @@ async function follow(program: Program, folder: string): Promise<TestGateway> {
         .map(({ record }) => record)
         .filter((record): record is CallRecord => record.kind !== 'refusals')
         .reverse(),
-    verify: () => {
+    verify: async () => {
       const keys = auditKeys(gatewayKeys({ masterKeyFile: join(folder, 'data-keys/master.key') }));
-      return verifyAudit(paths.audit, { keys: [auditVerifierKey(paths.audit, keys)] });
+      return verifyAudit(paths.audit, { keys: [await auditVerifierKey(paths.audit, keys)] });
     },
   };
 }

@@ -27,7 +27,7 @@ export async function showKey(options: AdminOptions, context: Context): Promise<
   const path = await auditFile(config);
   const [own] = (await trustIn(config, path)).keys ?? [];
   const { auditVerifierKey } = await import('@sallyport/gateway');
-  const key = own ?? auditVerifierKey(path);
+  const key = own ?? (await auditVerifierKey(path));
   if (options.json) return printJson(context, { key, isDerived: own !== undefined });
   print(context, key);
   if (own === undefined) say(context, 'The master key is not here: this is what the log says of itself.');
@@ -39,7 +39,7 @@ export async function proveCall(callId: string, options: AdminOptions, context: 
   const path = await auditFile(await configOf(options, context));
   for (let tries = 1; ; tries++) {
     try {
-      const proof = prove(path, callId);
+      const proof = await prove(path, callId);
       if (proof !== undefined) return printJson(context, proof);
       throw new CliError('failure', `There is no call ${callId} in the audit log.`, {
         hint: 'Answers name it as `trace_id`, `audit search` in its last column.',
@@ -60,7 +60,7 @@ export async function exportEvidence({ since, until, ...options }: SpanOptions, 
     ...(since !== undefined && { sinceMs: parseTime(since, Date.now()) }),
     ...(until !== undefined && { untilMs: parseTime(until, Date.now()) }),
   };
-  for (const line of gateway.exportEvidence(path, span)) context.stdout.write(line);
+  for await (const line of gateway.exportEvidence(path, span)) context.stdout.write(line);
 }
 
 /** `audit verify` */

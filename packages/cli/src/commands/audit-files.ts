@@ -11,7 +11,7 @@ export async function trustIn(config: GatewayConfig, path: string): Promise<Veri
   const witness = witnessPath(config);
   const keys = await keysHere(config);
   return {
-    keys: keys === undefined ? [] : [auditVerifierKey(path, keys)],
+    keys: keys === undefined ? [] : [await auditVerifierKey(path, keys)],
     witnesses: existsSync(witness) ? [witness] : [],
   };
 }

@@ -139,13 +139,14 @@ describe('erasing from the log', () => {
     await expect(log.erase({ tenant: 'acme', day: '2027-01-02' })).rejects.toThrow('gone');
     const rows = (await searchAudit(place.path)).reverse();
     expect(rows.slice(0, 6)).toEqual(before.reverse());
-    const opened = rows.map((row) => {
-      try {
-        return openSealed(row, { ...keys, path: place.path })?.argumentsText;
-      } catch (error) {
-        return (error as Error).name;
-      }
-    });
+    const opened = await Promise.all(
+      rows.map((row) =>
+        openSealed(row, { ...keys, path: place.path }).then(
+          (sealed) => sealed?.argumentsText,
+          (error: Error) => error.name,
+        ),
+      ),
+    );
     // The seventh came after the erasure: its key is a new one.
     expect(opened).toEqual(['DataKeyDestroyed', ...Array.from({ length: 6 }, () => argumentsText)]);
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 7, findings: [] });

@@ -10,7 +10,7 @@ import { leafHash } from './merkle.ts';
 import { createSigner, noteText } from './note.ts';
 import { proveCall, verifyProof } from './proof.ts';
 import { auditVerifierKey } from './reader.ts';
-import { answered, logFolder, silent, someKeys } from './record.fuzz.ts';
+import { answered, collected, logFolder, silent, someKeys } from './record.fuzz.ts';
 import { rowEntry, sealedDigest } from './row.ts';
 import { verifyAudit } from './verify.ts';
 
@@ -33,16 +33,16 @@ beforeAll(async () => {
     }
     await log.close();
   }
-  key = auditVerifierKey(place.path, keys);
+  key = await auditVerifierKey(place.path, keys);
 });
 afterAll(() => place.remove());
 
-const secondDay = () => [...exportEvidence(place.path, { sinceMs: day, untilMs: 2 * day })];
+const secondDay = () => collected(exportEvidence(place.path, { sinceMs: day, untilMs: 2 * day }));
 const trusting = () => ({ keys: [key] });
 
 describe('exported evidence', () => {
   it('of a day is verified with the public key alone', async () => {
-    const lines = secondDay();
+    const lines = await secondDay();
     expect(JSON.parse(lines[0] ?? '')).toMatchObject({ evidence: 1, from: 201, to: 400 });
     await expect(verifyEvidence(lines, trusting())).resolves.toMatchObject({
       ok: true,
@@ -53,19 +53,19 @@ describe('exported evidence', () => {
   });
 
   it('of the whole log is verified, and holds against the witness', async () => {
-    const lines = [...exportEvidence(place.path)];
+    const lines = await collected(exportEvidence(place.path));
     const verified = await verifyEvidence(lines, { keys: [key], witnesses: [witness] });
     expect(verified).toMatchObject({ ok: true, rows, findings: [] });
     expect(verified.witnessed).toBeGreaterThanOrEqual(3);
   });
 
   it('of a time in which nothing happened says so, and of a log that is empty too', async () => {
-    const none = [...exportEvidence(place.path, { sinceMs: 50 * day })];
+    const none = await collected(exportEvidence(place.path, { sinceMs: 50 * day }));
     await expect(verifyEvidence(none, trusting())).resolves.toMatchObject({ rows: 0 });
     const empty = logFolder();
     await (await openAuditLog({ path: empty.path, keys, log: silent })).close();
-    const lines = [...exportEvidence(empty.path)];
-    const keysOfEmpty = [auditVerifierKey(empty.path, keys)];
+    const lines = await collected(exportEvidence(empty.path));
+    const keysOfEmpty = [await auditVerifierKey(empty.path, keys)];
     await expect(verifyEvidence(lines, { keys: keysOfEmpty })).resolves.toMatchObject({ ok: true, rows: 0 });
     empty.remove();
   });
@@ -167,7 +167,7 @@ const tamperings: readonly Tampering[] = [
 
 describe('tampering with exported evidence', () => {
   it.each(tamperings)('is found when %s', async (_name, act, first) => {
-    const { ok, findings } = await verifyEvidence(act(secondDay()), trusting());
+    const { ok, findings } = await verifyEvidence(act(await secondDay()), trusting());
     expect(ok).toBe(false);
     expect(findings[0]).toMatchObject(first);
   });
@@ -182,7 +182,7 @@ describe('tampering with exported evidence', () => {
     const log = await openForked(fork.path, 200);
     for (let i = 0; i < 400; i++) await log.append(answered({ subject: 'mallory', timeMs: day + i }));
     await log.close();
-    const lines = [...exportEvidence(fork.path, { sinceMs: day })];
+    const lines = await collected(exportEvidence(fork.path, { sinceMs: day }));
     await expect(verifyEvidence(lines, trusting())).resolves.toMatchObject({ ok: true });
     const { ok, findings } = await verifyEvidence(lines, { keys: [key], witnesses: [witness] });
     expect(ok).toBe(false);
@@ -219,20 +219,20 @@ async function openForked(path: string, size: number) {
 }
 
 describe('the proof of a call', () => {
-  const proofOf = (index: number) => JSON.stringify(proveCall(place.path, records[index]?.callId ?? ''));
+  const proofOf = async (index: number) => JSON.stringify(await proveCall(place.path, records[index]?.callId ?? ''));
 
-  it('is checked with the public key alone, for any record', () => {
+  it('is checked with the public key alone, for any record', async () => {
     for (const index of [0, 1, 255, 256, 299, rows - 1]) {
-      const { ok, records: proven, checkpoint } = verifyProof(proofOf(index), [key]);
+      const { ok, records: proven, checkpoint } = verifyProof(await proofOf(index), [key]);
       expect(ok).toBe(true);
       expect(proven).toMatchObject([{ callId: records[index]?.callId }]);
       expect(checkpoint).toMatchObject({ size: rows });
     }
   });
 
-  it('contains neither arguments nor what is sealed', () => {
-    expect(proofOf(3)).not.toContain('"sealed"');
-    expect(proofOf(3)).not.toContain(records[3]?.argumentsText ?? 'no arguments');
+  it('contains neither arguments nor what is sealed', async () => {
+    expect(await proofOf(3)).not.toContain('"sealed"');
+    expect(await proofOf(3)).not.toContain(records[3]?.argumentsText ?? 'no arguments');
   });
 
   it.each([
@@ -247,21 +247,21 @@ describe('the proof of a call', () => {
     ['the root', (text: string) => text.replace(/\\n600\\n..../, '\\n600\\nAAAA')],
     ['the whole', () => '{}'],
     ['the syntax', () => '{'],
-  ])('fails when %s was changed', (_what, change) => {
-    const text = proofOf(3);
+  ])('fails when %s was changed', async (_what, change) => {
+    const text = await proofOf(3);
     const changed = change(text);
     expect(changed).not.toBe(text);
     expect(verifyProof(changed, [key])).toMatchObject({ ok: false, records: [], checkpoint: undefined });
   });
 
-  it('fails with another key, and is not to be had for a call that is not there', () => {
+  it('fails with another key, and is not to be had for a call that is not there', async () => {
     const stranger = createSigner('sallyport/x', randomBytes(32)).verifierKey;
-    expect(verifyProof(proofOf(3), [stranger])).toMatchObject({ ok: false });
-    expect(proveCall(place.path, 'nothing')).toBeUndefined();
+    expect(verifyProof(await proofOf(3), [stranger])).toMatchObject({ ok: false });
+    expect(await proveCall(place.path, 'nothing')).toBeUndefined();
   });
 
   it('stays good when the log has grown', async () => {
-    const text = proofOf(5);
+    const text = await proofOf(5);
     const log = await openAuditLog({ path: place.path, keys, log: silent });
     await log.append(answered());
     await log.close();

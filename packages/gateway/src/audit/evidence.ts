@@ -1,14 +1,13 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { checkAgainst, createRowChecker, type Finding, type RowChecker } from './check.ts';
 import { type Checkpoint, openCheckpoint, readCheckpoint } from './checkpoint.ts';
-import { readCheckpointFile, readWitness } from './checkpoint-file.ts';
-import { type Handover, handoversIn } from './handover.ts';
+import { readWitness } from './checkpoint-file.ts';
+import type { Handover } from './handover.ts';
 import { createKeyChain, type KeyChain } from './key-chain.ts';
+import { type AuditSource, type LogReader, openLogs, theOnly } from './log-reader.ts';
 import { consistencyProof, createFrontier, type Frontier, frontierRoots, isConsistent } from './merkle.ts';
 import { NoteRefused } from './note.ts';
-import { openForReading } from './reader.ts';
-import { columnsOf, type Row, rowColumns, type StoredRecord } from './row.ts';
-import { nodesIn } from './tree.ts';
+import { columnsOf, type Row, type StoredRecord } from './row.ts';
+import { withNodes } from './tree-reader.ts';
 import { maxFindings, type Verification, type VerifyOptions } from './verify.ts';
 
 /** Which part of a log: rows whose calls were received in this time, and all rows between them. */
@@ -27,55 +26,39 @@ const rowsAtOnce = 500;
  * Rows are in the order in which they were written, which is not exactly that of their times: a few rows of just before or
  * after may be among them. Rows that no checkpoint covers yet are left out.
  *
- * @throws Error when there is no such log, nothing was signed yet, or its tree is damaged.
+ * @throws Error when there is no such log, or several, nothing was signed yet, or its tree is damaged.
  */
-export function* exportEvidence(path: string, span: Span = {}): Generator<string, void> {
-  const note = readCheckpointFile(path);
-  if (note === undefined) throw new Error('nothing of this log was signed yet');
-  const { origin, size } = readCheckpoint(note);
-  const db = openForReading(path);
+export async function* exportEvidence(source: AuditSource, span: Span = {}): AsyncGenerator<string, void> {
+  const { logs, close } = await openLogs(source);
   try {
-    const [from, to] = rangeOf(db, span, size);
-    const nodeOf = nodesIn(db);
-    const keys = handoversIn(db).filter(({ seq }) => seq <= size);
-    const left = frontierRoots(from - 1, nodeOf).map(base64);
+    const log = theOnly(logs);
+    const note = await log.newest();
+    if (note === undefined) throw new Error('nothing of this log was signed yet');
+    const { origin, size } = readCheckpoint(note);
+    const [from, to] = await rangeOf(log, span, size);
+    const keys = (await log.handovers()).filter(({ seq }) => seq <= size);
+    const left = (await withNodes(log, (nodeOf) => frontierRoots(from - 1, nodeOf))).map(base64);
     yield line({ evidence: 1, origin, from, to, left, ...(keys.length > 0 && { keys }) });
-    const kept = new Map(
-      db
-        .prepare('SELECT size, note FROM checkpoints WHERE size BETWEEN ? AND ?')
-        .all(from, to)
-        .map((row) => [Number(row.size), row.note]),
-    );
-    const rows = db.prepare(
-      `SELECT ${rowColumns} FROM audit WHERE seq BETWEEN ? AND ? ORDER BY seq LIMIT ${rowsAtOnce}`,
-    );
+    const kept = new Map((await log.checkpoints()).map((each) => [each.size, each.note]));
     for (let next = from; next <= to; next += rowsAtOnce) {
-      for (const row of rows.all(next, to) as unknown as Row[]) {
+      const last = Math.min(to, next + rowsAtOnce - 1);
+      for (const row of await log.rows({ from: next, to: last, limit: rowsAtOnce })) {
         yield rowLine(row);
         if (kept.has(row.seq)) yield line({ checkpoint: kept.get(row.seq) });
       }
     }
-    yield line({
-      end: 1,
-      checkpoint: note,
-      consistency: to === 0 ? [] : consistencyProof(to, size, nodeOf).map(base64),
-    });
+    const consistency = to === 0 ? [] : await withNodes(log, (nodeOf) => consistencyProof(to, size, nodeOf));
+    yield line({ end: 1, checkpoint: note, consistency: consistency.map(base64) });
   } finally {
-    db.close();
+    await close();
   }
 }
 
-function rangeOf(
-  db: DatabaseSync,
-  { sinceMs = 0, untilMs = Number.MAX_SAFE_INTEGER }: Span,
-  size: number,
-): [number, number] {
-  const found = db
-    .prepare('SELECT min(seq) AS first, max(seq) AS last FROM audit WHERE time_ms >= ? AND time_ms < ?')
-    // Rows that retention has emptied are before all times.
-    .get(sinceMs, untilMs);
-  const last = Math.min(Number(found?.last ?? 0), size);
-  return [Math.max(Math.min(Number(found?.first ?? 1), last), 1), last];
+async function rangeOf(log: LogReader, { sinceMs, untilMs }: Span, size: number): Promise<[number, number]> {
+  // Rows that retention has emptied are before all times.
+  const found = await log.span(sinceMs ?? 0, untilMs ?? Number.MAX_SAFE_INTEGER);
+  const last = Math.min(found?.[1] ?? 0, size);
+  return [Math.max(Math.min(found?.[0] ?? 1, last), 1), last];
 }
 
 function rowLine({ seq, prev_hash, hash, record, sealed }: Row): string {

@@ -11,7 +11,7 @@ import { handoversIn, signHandover } from './handover.ts';
 import { type AuditLogOptions, openAuditLog } from './log.ts';
 import { createSigner } from './note.ts';
 import { proveCall, verifyProof } from './proof.ts';
-import { answered, logFolder, silent, someKeys } from './record.fuzz.ts';
+import { answered, collected, logFolder, silent, someKeys } from './record.fuzz.ts';
 import type { AuditKeys } from './seal.ts';
 import { searchAudit } from './search.ts';
 import { verifyAudit } from './verify.ts';
@@ -132,12 +132,12 @@ describe('evidence and proofs over a change of the signing key', () => {
   it('verify with the key from before and with the one from after; what was exported before, with the first', async () => {
     const log = await write(first, 3);
     await log.close();
-    const before = [...exportEvidence(place.path)];
+    const before = await collected(exportEvidence(place.path));
     await handedOver();
-    const after = [...exportEvidence(place.path)];
+    const after = await collected(exportEvidence(place.path));
     const [row] = await searchAudit(place.path, {}, { limit: 1 });
     const call = row?.record.kind === 'outcome' ? row.record.callId : '';
-    const proof = JSON.stringify(proveCall(place.path, call));
+    const proof = JSON.stringify(await proveCall(place.path, call));
     await expect(verifyEvidence(before, { keys: [key1] })).resolves.toMatchObject({ ok: true, rows: 3, handovers: 0 });
     for (const key of [key1, key2]) {
       await expect(verifyEvidence(after, { keys: [key] })).resolves.toMatchObject({ ok: true, rows: 10, handovers: 1 });
@@ -149,7 +149,7 @@ describe('evidence and proofs over a change of the signing key', () => {
 
   it('name the row whose handover was changed or left out', async () => {
     await handedOver();
-    const [header = '', ...rest] = [...exportEvidence(place.path)];
+    const [header = '', ...rest] = await collected(exportEvidence(place.path));
     const {
       keys: [handover],
       ...head

@@ -14,7 +14,7 @@ export {
   proveCall,
   verifyProof,
 } from './proof.ts';
-export { type AuditRow, auditVerifierKey, openSealed } from './reader.ts';
+export { type AuditRow, auditLogs, auditVerifierKey, openSealed } from './reader.ts';
 export type { RetentionRules } from './retention.ts';
 export type { StoredRecord } from './row.ts';
 export type { AuditKeys } from './seal.ts';

@@ -4,7 +4,7 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Durability } from './durability.ts';
-import { openForReading } from './reader.ts';
+import { openForReading } from './open-for-reading.ts';
 import { logFolder } from './record.fuzz.ts';
 import { type Verification, verifyAudit } from './verify.ts';
 

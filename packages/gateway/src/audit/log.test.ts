@@ -39,7 +39,7 @@ describe('the audit log', () => {
     await log.append(record);
     const [row] = await searchAudit(place.path, { callId: record.callId });
     expect(row?.record).toMatchObject({ callId: record.callId, subject: 'ada', tool: record.tool });
-    expect(openSealed(row!, { ...keys, path: place.path })).toEqual({
+    expect(await openSealed(row!, { ...keys, path: place.path })).toEqual({
       request: record.request,
       argumentsText: record.argumentsText,
     });
@@ -52,9 +52,8 @@ describe('the audit log', () => {
     await Promise.all(records.map((record) => log.append(record)));
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows: 300 });
     const rows = (await searchAudit(place.path, {}, { limit: 1000 })).reverse();
-    expect(rows.map((row) => openSealed(row, { ...keys, path: place.path })?.argumentsText)).toEqual(
-      records.map((each) => each.argumentsText),
-    );
+    const opened = await Promise.all(rows.map((row) => openSealed(row, { ...keys, path: place.path })));
+    expect(opened.map((sealed) => sealed?.argumentsText)).toEqual(records.map((each) => each.argumentsText));
   });
 
   it('commits what comes in one tick together, in the order it came', async () => {

@@ -1,14 +1,13 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { Finding } from './check.ts';
 import { type Checkpoint, openCheckpoint, readCheckpoint } from './checkpoint.ts';
-import { readCheckpointFile } from './checkpoint-file.ts';
-import { type Handover, handoversIn } from './handover.ts';
+import { newestFirst } from './find.ts';
+import type { Handover } from './handover.ts';
 import { createKeyChain } from './key-chain.ts';
+import { type AuditSource, type LogReader, withLogs } from './log-reader.ts';
 import { inclusionProof, leafHash, rootOfInclusion } from './merkle.ts';
 import { NoteRefused, readVerifierKey } from './note.ts';
-import { openForReading } from './reader.ts';
-import { type Row, rowColumns, rowEntry, type StoredRecord, sealedDigest } from './row.ts';
-import { nodesIn } from './tree.ts';
+import { type Row, rowEntry, type StoredRecord, sealedDigest } from './row.ts';
+import { withNodes } from './tree-reader.ts';
 
 /**
  * One record, and why it must be in the log: everything needed to check it, but the public key. What is sealed stays at home; its
@@ -52,28 +51,35 @@ export class NotYetSigned extends Error {
  *
  * @throws NotYetSigned when the checkpoint is older than the records; Error when there is no log or its tree is damaged.
  */
-export function proveCall(path: string, callId: string): AuditProof | undefined {
-  const note = readCheckpointFile(path);
+export async function proveCall(source: AuditSource, callId: string): Promise<AuditProof | undefined> {
+  return withLogs(source, async (logs) => {
+    for (const log of logs) {
+      const note = await log.newest();
+      const rows: Row[] = [];
+      const wanted = { filter: { callId }, before: Number.MAX_SAFE_INTEGER, wanted: 10 };
+      for await (const { seq } of newestFirst(log, wanted)) rows.unshift(...(await log.rowsByNumber([seq])));
+      if (rows.length > 0) return prove(log, rows, note);
+    }
+    return undefined;
+  });
+}
+
+async function prove(log: LogReader, rows: readonly Row[], note: string | undefined): Promise<AuditProof> {
   const size = note === undefined ? 0 : readCheckpoint(note).size;
-  const db = openForReading(path);
-  try {
-    const rows = rowsOfCall(db, callId);
-    if (rows.length === 0) return undefined;
-    if (note === undefined || rows.some(({ seq }) => seq > size))
-      throw new NotYetSigned('no checkpoint covers this call yet');
-    const nodeOf = nodesIn(db);
-    const prove = (row: Row): ProvenRecord => ({
+  if (note === undefined || rows.some(({ seq }) => seq > size))
+    throw new NotYetSigned('no checkpoint covers this call yet');
+  const records = rows.map(async (row): Promise<ProvenRecord> => {
+    const path = await withNodes(log, (nodeOf) => inclusionProof(row.seq - 1, size, nodeOf));
+    return {
       seq: row.seq,
       prev: hex(row.prev_hash),
       record: JSON.parse(row.record) as StoredRecord,
       sealedHash: hex(sealedDigest(row.sealed)),
-      proof: proofText(row.seq - 1, inclusionProof(row.seq - 1, size, nodeOf), note),
-    });
-    const keys = handoversIn(db).filter(({ seq }) => seq <= size);
-    return { proof: 1, records: rows.map(prove), ...(keys.length > 0 && { keys }) };
-  } finally {
-    db.close();
-  }
+      proof: proofText(row.seq - 1, path, note),
+    };
+  });
+  const keys = (await log.handovers()).filter(({ seq }) => seq <= size);
+  return { proof: 1, records: await Promise.all(records), ...(keys.length > 0 && { keys }) };
 }
 
 /** Checks a proof file with nothing but public keys, as `sallyport audit key` prints them. Anything may be in the file. */
@@ -129,11 +135,6 @@ function checkRecord(
     : undefined;
   if (root && Buffer.compare(root, checkpoint.root) === 0) return checkpoint;
   throw new NoteRefused('the record is not the one that was signed');
-}
-
-function rowsOfCall(db: DatabaseSync, callId: string): Row[] {
-  const where = 'seq IN (SELECT seq FROM audit INDEXED BY audit_time WHERE call_id = ?)';
-  return db.prepare(`SELECT ${rowColumns} FROM audit WHERE ${where} ORDER BY seq`).all(callId) as unknown as Row[];
 }
 
 function hex(bytes: Uint8Array): string {

@@ -1,10 +1,11 @@
+import type { KeyObject } from 'node:crypto';
 import type { AccessRequest } from '@sallyport/core';
-import { readDataKey } from './data-keys.ts';
+import { DataKeyDestroyed, type KeyOwner, readDataKey, unwrapKey } from './data-keys.ts';
 import { readPlainText } from './entry.ts';
+import { type AuditSource, theOnly, withLogs } from './log-reader.ts';
 import { createSigner } from './note.ts';
-import { openForReading } from './open-for-reading.ts';
 import type { Row, StoredRecord } from './row.ts';
-import { type AuditKeys, unseal } from './seal.ts';
+import { type AuditKeys, sealedKeyId, unseal } from './seal.ts';
 
 /** One row as readers get it. */
 export interface AuditRow {
@@ -16,8 +17,6 @@ export interface AuditRow {
   readonly hash: string;
 }
 
-export { openForReading };
-
 /** Reads a row of the table. @throws Error when its record is not JSON. */
 export function toAuditRow({ seq, record, sealed, hash }: Row): AuditRow {
   return {
@@ -28,34 +27,57 @@ export function toAuditRow({ seq, record, sealed, hash }: Row): AuditRow {
   };
 }
 
+/** What it takes to open sealed parts: the log, which its data keys are with, and the key that wraps those. */
+export interface SealedSource extends Pick<AuditKeys, 'seal'> {
+  /** Where the log is. */
+  readonly path: AuditSource;
+}
+
 /**
- * Opens the confidential part of a row of the log at `path`: the complete access request and the arguments as they were
- * received. `undefined` when the row has none.
+ * Opens the confidential part of a row: the complete access request and the arguments as they were received. `undefined` when
+ * the row has none.
  *
- * @throws DataKeyDestroyed when it was erased; Error when the data key is not beside the log, the sealing key is another, or
+ * @throws DataKeyDestroyed when it was erased; Error when the data key is not with the log, the sealing key is another, or
  * the bytes are not this row's.
  */
-export function openSealed(
+export async function openSealed(
   { record, sealed }: AuditRow,
-  from: Pick<AuditKeys, 'seal'> & { readonly path: string },
-): { readonly request?: AccessRequest; readonly argumentsText?: string } | undefined {
+  from: SealedSource,
+): Promise<{ readonly request?: AccessRequest; readonly argumentsText?: string } | undefined> {
   if (sealed === undefined || record.kind === 'refusals') return undefined;
   const { callId, tenant, timeMs } = record;
-  return readPlainText(unseal((id, owner) => readDataKey(from, id, owner), sealed, { callId, tenant, timeMs }));
+  const context = { callId, tenant, timeMs };
+  const key = await keyOf(from, sealedKeyId(sealed), context);
+  return readPlainText(unseal(() => key, sealed, context));
+}
+
+async function keyOf({ path, seal }: SealedSource, id: Uint8Array, owner: KeyOwner): Promise<KeyObject> {
+  if (typeof path === 'string') return readDataKey({ path, seal }, id, owner);
+  return withLogs(path, async (logs) => {
+    for (const log of logs) {
+      const row = await log.dataKey(id);
+      if (row === undefined) continue;
+      if (row.wrapped === null) throw new DataKeyDestroyed(row.day, Number(row.destroyed_ms));
+      return unwrapKey(seal, row.wrapped, { id, owner });
+    }
+    throw new Error('the data key is not in this database');
+  });
 }
 
 /**
  * The public key of a log's checkpoints, as text (c2sp.org/signed-note): what an auditor is given beforehand. With the log's keys
  * it is derived from them; without, it is what the log says of itself, which proves nothing about who wrote it.
  *
- * @throws Error when there is no such log.
+ * @throws Error when there is no such log, or several.
  */
-export function auditVerifierKey(path: string, keys?: Pick<AuditKeys, 'signing'>): string {
-  const db = openForReading(path);
-  try {
-    const meta = db.prepare('SELECT origin, verifier_key FROM meta').get();
-    return keys ? createSigner(String(meta?.origin), keys.signing).verifierKey : String(meta?.verifier_key);
-  } finally {
-    db.close();
-  }
+export async function auditVerifierKey(source: AuditSource, keys?: Pick<AuditKeys, 'signing'>): Promise<string> {
+  return withLogs(source, async (logs) => {
+    const { origin, verifierKey } = theOnly(logs);
+    return keys ? createSigner(origin, keys.signing).verifierKey : String(verifierKey);
+  });
+}
+
+/** The logs of a source: their names in their checkpoints. @throws Error when there is none. */
+export async function auditLogs(source: AuditSource): Promise<readonly string[]> {
+  return withLogs(source, async (logs) => logs.map(({ origin }) => origin));
 }

@@ -21,6 +21,13 @@ export function logFolder(): { readonly path: string; readonly folder: string; r
   return { folder, path: join(folder, 'audit.db'), remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
+/** All of them, in order. */
+export async function collected<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
+  const all: Value[] = [];
+  for await (const value of values) all.push(value);
+  return all;
+}
+
 const origin: Origin = { transport: 'http', peer: '192.0.2.7', era: 'modern', host: 'localhost:3000' };
 
 /** A call that was answered, with some facts replaced. */

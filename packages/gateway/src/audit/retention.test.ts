@@ -8,7 +8,7 @@ import { exportEvidence, verifyEvidence } from './evidence.ts';
 import { openAuditLog } from './log.ts';
 import { proveCall, verifyProof } from './proof.ts';
 import { auditVerifierKey, openSealed } from './reader.ts';
-import { answered, logFolder, silent, someKeys } from './record.fuzz.ts';
+import { answered, collected, logFolder, silent, someKeys } from './record.fuzz.ts';
 import { searchAudit } from './search.ts';
 import { verifyAudit } from './verify.ts';
 
@@ -33,7 +33,7 @@ async function kept() {
   const first = await open();
   for (const record of records) await first.append(record);
   await first.close();
-  const proof = JSON.stringify(proveCall(place.path, records[0]!.callId));
+  const proof = JSON.stringify(await proveCall(place.path, records[0]!.callId));
   const log = await open({ retention });
   await expect.poll(async () => (await verifyAudit(place.path)).expired, { timeout: 10_000 }).toBe(old.length);
   await log.close();
@@ -72,13 +72,14 @@ describe('retention', () => {
       ...(await searchAudit(place.path, { subject: 'old' })),
       ...(await searchAudit(place.path, { subject: 'new' })),
     ];
-    const names = opens.map((row) => {
-      try {
-        return openSealed(row, { ...keys, path: place.path })?.argumentsText;
-      } catch (error) {
-        return (error as Error).name;
-      }
-    });
+    const names = await Promise.all(
+      opens.map((row) =>
+        openSealed(row, { ...keys, path: place.path }).then(
+          (sealed) => sealed?.argumentsText,
+          (error: Error) => error.name,
+        ),
+      ),
+    );
     expect(names).toEqual(['DataKeyDestroyed', 'DataKeyDestroyed', '{"title":"Hello"}']);
   });
 
@@ -92,11 +93,13 @@ describe('retention', () => {
 
   it('keeps proofs good, old and new ones, and lets what is left be exported', async () => {
     const proof = await kept();
-    const key = auditVerifierKey(place.path, keys);
+    const key = await auditVerifierKey(place.path, keys);
     expect(verifyProof(proof, [key])).toMatchObject({ ok: true });
-    expect(proveCall(place.path, records[0]!.callId)).toBeUndefined();
-    expect(verifyProof(JSON.stringify(proveCall(place.path, records[4]!.callId)), [key])).toMatchObject({ ok: true });
-    const evidence = [...exportEvidence(place.path)];
+    expect(await proveCall(place.path, records[0]!.callId)).toBeUndefined();
+    expect(verifyProof(JSON.stringify(await proveCall(place.path, records[4]!.callId)), [key])).toMatchObject({
+      ok: true,
+    });
+    const evidence = await collected(exportEvidence(place.path));
     await expect(verifyEvidence(evidence, { keys: [key] })).resolves.toMatchObject({ ok: true, rows: 5 });
   });
 

@@ -82,3 +82,8 @@ export function unseal(
   const text = decipher.update(sealed.subarray(start + nonceBytes, sealed.length - tagBytes));
   return Buffer.concat([text, decipher.final()]).toString('utf8');
 }
+
+/** The id of the data key that sealed bytes name. */
+export function sealedKeyId(sealed: Uint8Array): Uint8Array {
+  return sealed.subarray(1, start);
+}

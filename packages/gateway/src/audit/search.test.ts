@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type OpenAuditLog, openAuditLog } from './log.ts';
-import { answered, logFolder, silent, someKeys, stranger } from './record.fuzz.ts';
+import { answered, collected, logFolder, silent, someKeys, stranger } from './record.fuzz.ts';
 import { type AuditFilter, exportAudit, searchAudit, tailAudit } from './search.ts';
 
 describe('reading a log', () => {
@@ -65,9 +65,3 @@ describe('reading a log', () => {
     await expect(searchAudit(`${place.path}.none`)).rejects.toThrow('there is no audit log');
   });
 });
-
-async function collected<Value>(values: AsyncIterable<Value>): Promise<Value[]> {
-  const all: Value[] = [];
-  for await (const value of values) all.push(value);
-  return all;
-}

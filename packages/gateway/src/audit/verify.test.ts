@@ -15,7 +15,7 @@ import { verifyAudit } from './verify.ts';
 const keys = someKeys();
 const rows = 12;
 
-const trusted = (path: string) => ({ keys: [auditVerifierKey(path, keys)] });
+const trusted = async (path: string) => ({ keys: [await auditVerifierKey(path, keys)] });
 
 async function writeLog(path: string, ours = keys): Promise<void> {
   const log = await openAuditLog({ path, keys: ours, log: silent });
@@ -206,7 +206,7 @@ describe('verifying a log', () => {
 
   it('finds nothing in a log that nobody touched, with keys or without', async () => {
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ ok: true, rows, findings: [], isKeyTrusted: false });
-    const verified = await verifyAudit(place.path, trusted(place.path));
+    const verified = await verifyAudit(place.path, await trusted(place.path));
     expect(verified).toMatchObject({ ok: true, rows, findings: [], isKeyTrusted: true, checkpoints: 2 });
   });
 
@@ -214,7 +214,7 @@ describe('verifying a log', () => {
     const db = new DatabaseSync(place.path);
     act(db);
     db.close();
-    const { ok, findings } = await verifyAudit(place.path, trusted(place.path));
+    const { ok, findings } = await verifyAudit(place.path, await trusted(place.path));
     expect(ok).toBe(false);
     expect(findings).toHaveLength(found.length);
     expect(findings).toMatchObject(found);
@@ -251,7 +251,7 @@ describe('verifying a log', () => {
     const other = logFolder();
     await writeLog(other.path);
     copyFileSync(other.path, place.path);
-    const { findings } = await verifyAudit(place.path, trusted(place.path));
+    const { findings } = await verifyAudit(place.path, await trusted(place.path));
     expect(findings).toMatchObject([{ seq: 1, kind: 'changed', detail: 'the checkpoint is of another log' }]);
     other.remove();
   });
@@ -259,13 +259,13 @@ describe('verifying a log', () => {
   it('finds a checkpoint file that is gone, unreadable, changed, or of somebody with another key', async () => {
     const note = readFileSync(checkpointPath(place.path), 'utf8');
     writeFileSync(checkpointPath(place.path), note.replace('\n12\n', '\n11\n'));
-    const forged = await verifyAudit(place.path, trusted(place.path));
+    const forged = await verifyAudit(place.path, await trusted(place.path));
     expect(forged.findings.map(({ detail }) => detail)).toContainEqual(
       expect.stringMatching(/^the checkpoint: the signature of .* is wrong$/),
     );
     const stranger = createSigner(note.split('\n')[0] ?? '', randomBytes(32));
     writeFileSync(checkpointPath(place.path), stranger.sign(noteText(note)));
-    const signed = await verifyAudit(place.path, trusted(place.path));
+    const signed = await verifyAudit(place.path, await trusted(place.path));
     expect(signed.findings).toMatchObject([{ seq: 12, detail: 'the checkpoint: none of the given keys signed it' }]);
     writeFileSync(checkpointPath(place.path), 'nonsense');
     await expect(verifyAudit(place.path)).resolves.toMatchObject({ findings: [{ kind: 'unreadable' }] });
@@ -277,7 +277,7 @@ describe('verifying a log', () => {
     const log = await openAuditLog({ path: place.path, keys, log: silent });
     for (let round = 0; round < 20; round++) {
       const written = Promise.all(Array.from({ length: 50 }, () => log.append(answered())));
-      await expect(verifyAudit(place.path, trusted(place.path))).resolves.toMatchObject({ ok: true });
+      await expect(verifyAudit(place.path, await trusted(place.path))).resolves.toMatchObject({ ok: true });
       await written;
     }
     await log.close();
