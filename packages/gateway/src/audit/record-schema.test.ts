@@ -3,7 +3,7 @@ import type { AuditRecord, CallId, JsonText, RefusalCount } from '@sallyport/cor
 import { Ajv2020 } from 'ajv/dist/2020.js';
 import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
-import { pack, plainText, readPlainText, unpack } from './entry.ts';
+import { type Cell, pack, plainText, readPlainText, unpack } from './entry.ts';
 import { ownCells } from './own-record.ts';
 import { answered, anyRecord, stranger } from './record.fuzz.ts';
 import { recordText } from './row.ts';
@@ -104,7 +104,7 @@ describe('the schema of audit records', () => {
 describe('the sealed part of a record', () => {
   it('holds the request and the arguments, and the answer where that is wanted', () => {
     const sealedOf = (record: AuditRecord) => {
-      const cells: Parameters<typeof unpack>[0] & unknown[] = [];
+      const cells: Cell[] = [];
       pack(record, cells, () => 'hash');
       return readPlainText(plainText(unpack(cells, 0)) ?? '{}');
     };
