@@ -144,6 +144,9 @@ function intentOf({ at }: PolicyCase): Intent {
   return { id: 'case', messageDigest: 'case', expiresAtMs: at + 60_000 };
 }
 
+/** What happens to a call after it was decided on is not for policies: budgets, what an intent has left. */
+const afterwards: ReadonlySet<string | undefined> = new Set(['approve', 'budget', 'credential', 'dispatch', 'filter']);
+
 interface Played {
   readonly error: unknown;
   readonly record: AuditRecord | undefined;
@@ -152,8 +155,8 @@ interface Played {
 }
 
 function foundOf({ error, record, obligations, isVisible }: Played): FoundDecision {
-  const refused = error instanceof GatewayError ? error : undefined;
-  if (error !== undefined && refused === undefined) throw error;
+  if (error !== undefined && !(error instanceof GatewayError)) throw error;
+  const refused = error === undefined || afterwards.has(error.stage) ? undefined : error;
   const isApproval = obligations.some(({ kind }) => kind === 'approve');
   const denied = isVisible ? 'deny' : 'hidden';
   const { policies = [], policyErrors = [], shadow } = record ?? {};

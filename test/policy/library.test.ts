@@ -1,0 +1,57 @@
+import { readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { hasProblems, type PolicySuite, parsePolicies, readPolicyCases, runPolicyCases } from '@sallyport/gateway';
+import { describe, expect, it } from 'vitest';
+
+const folder = join(import.meta.dirname, 'cases');
+const files = readdirSync(folder).filter((name) => name.endsWith('.policy-test.yaml'));
+
+async function play({ policies = [], settings, tools = [], cases }: PolicySuite) {
+  const source = await parsePolicies(policies);
+  if (hasProblems(source)) throw new Error(JSON.stringify(source.problems));
+  const set = { source, settings: settings ?? { default: 'scopes' as const, attributes: {} } };
+  return runPolicyCases({ policies: set, tools }, cases);
+}
+
+describe('the library of policy cases', () => {
+  it('has at least sixty', () => {
+    const all = files.flatMap((name) => readPolicyCases(readFileSync(join(folder, name), 'utf8'), name).suites);
+    expect(all.flatMap(({ cases }) => cases).length).toBeGreaterThanOrEqual(60);
+  });
+
+  it.each(files)('%s: each is decided, and recorded, as it says', async (name) => {
+    const { suites, problems } = readPolicyCases(readFileSync(join(folder, name), 'utf8'), name);
+    expect(problems).toEqual([]);
+    for (const suite of suites) {
+      const different = (await play(suite)).filter(({ differences }) => differences.length > 0);
+      expect(different.map(({ case: { name: what, place }, differences }) => [place.line, what, differences])).toEqual(
+        [],
+      );
+    }
+  });
+
+  it('finds what is other than it says', async () => {
+    const { suites } = readPolicyCases(
+      `
+policies: { x.policy.yaml: '{ tool: a.B, arguments: { n: { max: 5 } }, reason: No. }' }
+tools: { a.B: { arguments: { n: integer } } }
+cases:
+  - { tool: a.B, arguments: { n: 6 }, want: { decision: permit } }
+  - { tool: a.B, arguments: { n: 6 }, want: { decision: deny, policies: [y], reasons: [Yes.], errors: [z], shadow: { decision: permit } } }
+  - { tool: a.B, arguments: { n: 5 }, want: { decision: permit, obligations: [{ kind: audit }] } }
+`,
+      'x',
+    );
+    const results = await Promise.all(suites.map(play));
+    expect(results.flat().map(({ differences }) => differences)).toEqual([
+      ['decision: wanted "permit", found "deny"'],
+      [
+        'policies: wanted ["y"], found ["x/a.B/n"]',
+        'reasons: wanted ["Yes."], found ["No."]',
+        'errors: wanted ["z"], found []',
+        'shadow: wanted "permit", found undefined',
+      ],
+      ['obligations: wanted [{"kind":"audit"}], found []'],
+    ]);
+  });
+});
