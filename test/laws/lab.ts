@@ -169,6 +169,7 @@ export function labKinds(): Required<ExtraKinds> {
         revision: () => 'lab/1',
       },
     ],
+    attributeSources: [],
     approvers: [
       {
         approve: (permit) =>

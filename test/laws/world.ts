@@ -266,6 +266,7 @@ function changingRules() {
 function joined(lab: Required<ExtraKinds>, more: ExtraKinds): Required<ExtraKinds> {
   return {
     policyEngines: [...lab.policyEngines, ...(more.policyEngines ?? [])],
+    attributeSources: [...lab.attributeSources, ...(more.attributeSources ?? [])],
     approvers: [...lab.approvers, ...(more.approvers ?? [])],
     quotas: [...lab.quotas, ...(more.quotas ?? [])],
     credentialSources: [...lab.credentialSources, ...(more.credentialSources ?? [])],
