@@ -1,6 +1,7 @@
 import type { Catalog, Stages } from '@sallyport/core';
 import { addProcessMetrics, createCallMetrics, createMeters, exportMetrics, type Meters } from '../telemetry/index.ts';
 import type { Lifetime } from './lifetime.ts';
+import type { OnNotice } from './notices.ts';
 import type { Stores } from './stores.ts';
 import { version } from './version.ts';
 
@@ -8,6 +9,8 @@ import { version } from './version.ts';
 export interface Metrics {
   /** The record stage, counting each call on its way. */
   counting<Record extends Stages['record']>(record: Record): Stages['record'];
+  /** Counts notices on their way. */
+  noticing(onNotice: OnNotice): OnNotice;
   /** What services there are is known once there is a catalog. */
   watch(catalog: () => Catalog): void;
   /** All of it, in the text format of Prometheus. */
@@ -24,6 +27,11 @@ interface MetricsParts {
 export function createMetrics({ auditLog, life, nowMs }: MetricsParts): Metrics {
   const meters = createMeters(nowMs());
   const count = createCallMetrics(meters);
+  const notices = meters.counter({
+    name: 'sallyport.notices',
+    description: 'Calls that policies wanted told, by channel and policy.',
+    unit: '{notice}',
+  });
   addAuditMetrics(meters, auditLog);
   life.onClose(addProcessMetrics(meters));
   const sent = exportMetrics(meters, { version, env: process.env });
@@ -32,6 +40,10 @@ export function createMetrics({ auditLog, life, nowMs }: MetricsParts): Metrics 
     counting: (record) => (entry) => {
       count(entry);
       return record(entry);
+    },
+    noticing: (onNotice) => (notice) => {
+      notices.add({ channel: notice.channel, policy: notice.policy });
+      onNotice(notice);
     },
     watch: (catalog) => addCatalogMetrics(meters, catalog),
     text: sent.prometheus,

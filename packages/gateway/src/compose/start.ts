@@ -23,6 +23,7 @@ import { createKeyAdmin } from './key-admin.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
 import { createMetrics } from './metrics.ts';
+import { logNotices } from './notices.ts';
 import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { createPolicies, policySetOf } from './policies.ts';
@@ -191,6 +192,7 @@ async function openShared({ options, facts, identity, sealer }: SharedParts) {
     authenticators: identity.authenticators,
     onRecheck: containment.onRecheck,
     containments: [containment.callers],
+    onNotice: metrics.noticing(logNotices(log)),
     ...(tracing && { tracing }),
     record: countingRefused({ ...facts, record: metrics.counting(openRecord(options, stores, life)) }),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
