@@ -1,0 +1,213 @@
+import type { AccessRequest, Verdict } from '@sallyport/core';
+import { obligationsOf } from '../obligations.ts';
+import type { ArgumentType, CedarPolicy, PolicyInput } from '../types.ts';
+import { typeOfSchema } from './argument-types.ts';
+import { type Ruling, Tally } from './decide.ts';
+import { type Code, compileTerm, NotCompiled } from './expression.ts';
+import { type Frame, Frames, type Placed, type Read, refused, type Subject } from './frame.ts';
+import { createJudge, type Judge, type JudgedPolicy, type Outcome } from './judge.ts';
+import { actionOf, mayBeRefused, principalOf, readOf, resourceOf } from './request.ts';
+import { createSlices, type Scope } from './slices.ts';
+import { type Path, pathKey, pathsOf, readTerm, type Term } from './terms.ts';
+import { mayBe, truthOf, Unknown } from './values.ts';
+
+/** The id of the permit that scopes stand for, where `default` is `scopes`. */
+export const scopesPolicyId = 'scopes';
+
+/** A policy ready to be evaluated. */
+export interface ReadyPolicy extends Ruling, JudgedPolicy {
+  readonly json: CedarPolicy['json'];
+  /** Numbers of paths that may lead to something without an encoding. */
+  readonly doubtful: readonly number[];
+  /** Undefined: Cedar evaluates it. */
+  readonly code: Code | undefined;
+  readonly judgedFor?: string;
+  /** Whether callers' lists may show what it leaves of arguments. */
+  readonly narrows: boolean;
+  /** All it depends on besides its head. */
+  readonly term: Term;
+}
+
+/** The policies of one tool, or of one of the other things that can be asked for. */
+interface Slice {
+  readonly action: Placed;
+  readonly resource: Placed;
+  readonly argumentType: ArgumentType | undefined;
+  readonly forAnybody: readonly ScopedPolicy[];
+  readonly forSome: ReadonlyMap<string, readonly ScopedPolicy[]>;
+}
+
+type ScopedPolicy = readonly [ReadyPolicy, Scope];
+
+/** Slices are kept for so many tools and other things. */
+const mostSlices = 20_000;
+
+/** Policies, evaluated one by one. */
+export interface Engine {
+  readonly policies: readonly ReadyPolicy[];
+  decide(request: AccessRequest): Verdict;
+  /** Runs `body` with all policies that apply to a request, and how each comes out in a frame. */
+  during<Result>(request: AccessRequest, body: (applicable: Applicable) => Result): Result;
+}
+
+/** What applies to a request. */
+export interface Applicable {
+  readonly policies: readonly ReadyPolicy[];
+  readonly subject: Subject;
+  readonly frames: Frames;
+  readonly outcomes: (policy: ReadyPolicy, frame: Frame) => number;
+}
+
+/** The policies as functions, and what decides on a request with them. */
+export function createEngine({ policies, settings, tools }: PolicyInput): Engine {
+  const numbers = new Map<string, number>();
+  const reads: Read[] = [];
+  const numberOf = (path: Path): number => {
+    const key = pathKey(path);
+    const known = numbers.get(key);
+    if (known !== undefined) return known;
+    numbers.set(key, reads.length);
+    return reads.push(readOf(path, settings)) - 1;
+  };
+  const scoped = settings.default === 'scopes' ? [scopesPermit] : [];
+  const ready = [...scoped, ...policies.map((policy) => readyPolicy(policy, numberOf))];
+  const slices = createSlices(ready);
+  const judge = createJudge();
+  const frames = new Frames(reads);
+  const known = new Map<string, Slice>();
+  const sliceOf = ({ resource }: AccessRequest): Slice => {
+    const { type, id, service, sideEffect, definitionHash } = resource;
+    const key = `${type}\0${id}\0${service}\0${sideEffect}\0${definitionHash}`;
+    const found = known.get(key);
+    if (found !== undefined) return found;
+    const [action, target] = [actionOf(resource), resourceOf(resource)];
+    const schema = type === 'tool' ? tools.inputSchema(id, definitionHash) : undefined;
+    const slice = {
+      ...{ action, resource: target, argumentType: schema && typeOfSchema(schema) },
+      ...byPrincipal(slices.of(action, target)),
+    };
+    if (known.size >= mostSlices) known.clear();
+    known.set(key, slice);
+    return slice;
+  };
+  const applicable = ({ forAnybody, forSome }: Slice, principal: Placed): readonly ReadyPolicy[] => {
+    const found: ReadyPolicy[] = [];
+    const take = (scoped: readonly ScopedPolicy[]): void => {
+      for (const [policy, scope] of scoped) if (scope.isFor(principal)) found.push(policy);
+    };
+    take(forAnybody);
+    if (forSome.size > 0) for (const key of principal.within) take(forSome.get(key) ?? []);
+    return found;
+  };
+  return {
+    policies: ready,
+    decide(request) {
+      const slice = sliceOf(request);
+      const subject = { request, principal: principalOf(request), ...slice };
+      return frames.during(subject, (frame) => {
+        const tally = new Tally();
+        const isOpen = request.action === 'discover';
+        for (const policy of applicable(slice, subject.principal)) {
+          tally.add(policy, isOpen ? openOutcome(policy, frame, judge) : outcomeOf(policy, frame, judge));
+        }
+        return tally.verdict();
+      });
+    },
+    during(request, body) {
+      const slice = sliceOf(request);
+      const subject = { request, principal: principalOf(request), ...slice };
+      const outcomes = (policy: ReadyPolicy, frame: Frame): number => openOutcomes(policy, frame, judge);
+      return body({ policies: applicable(slice, subject.principal), subject, frames, outcomes });
+    },
+  };
+}
+
+function byPrincipal(scoped: readonly ScopedPolicy[]): Pick<Slice, 'forAnybody' | 'forSome'> {
+  const forSome = new Map<string, ScopedPolicy[]>();
+  const forAnybody: ScopedPolicy[] = [];
+  for (const one of scoped) {
+    const { key } = one[1];
+    if (key === undefined) forAnybody.push(one);
+    else if (forSome.has(key)) forSome.get(key)?.push(one);
+    else forSome.set(key, [one]);
+  }
+  return { forAnybody, forSome };
+}
+
+/** The permit that scopes stand for: they have been checked before policies are asked. */
+const scopesPermit: ReadyPolicy = {
+  ...{ id: scopesPolicyId, effect: 'permit', isShadow: false, obligations: [], reason: undefined, narrows: false },
+  term: { kind: 'value', value: true },
+  ...{ description: 'scopes', text: 'permit(principal, action, resource);', paths: [], doubtful: [], code: () => true },
+  json: {
+    ...{ effect: 'permit', conditions: [] },
+    ...{ principal: { op: 'All' }, action: { op: 'All' }, resource: { op: 'All' } },
+  },
+};
+
+function readyPolicy(policy: CedarPolicy, numberOf: (path: Path) => number): ReadyPolicy {
+  const { id, text, effect, json, shadow } = policy;
+  const annotations: Readonly<Partial<Record<string, string>>> = policy.annotations;
+  const term = conditionOf(json);
+  const paths = pathsOf(term).map((path) => [numberOf(path), path] as const);
+  const names = new Set(paths.map(([, { root, names: steps }]) => [root, ...steps].join('.')));
+  return {
+    ...{ id, text, effect, json, term, paths, isShadow: shadow, obligations: obligationsOf(policy) },
+    ...{ reason: annotations.reason, narrows: ['', 'true'].includes(annotations.narrow ?? 'false') },
+    description: names.size === 0 ? id : `${id} (looks at ${[...names].join(', ')})`,
+    doubtful: paths.filter(([, path]) => mayBeRefused(path)).map(([number]) => number),
+    ...codeOf(term, numberOf),
+  };
+}
+
+function codeOf(term: Term, numberOf: (path: Path) => number): Pick<ReadyPolicy, 'code' | 'judgedFor'> {
+  try {
+    return { code: compileTerm(term, numberOf) };
+  } catch (error) {
+    if (!(error instanceof NotCompiled)) throw error;
+    return { code: undefined, judgedFor: error.construct };
+  }
+}
+
+/** All `when` and no `unless`, in their order. */
+function conditionOf({ conditions }: CedarPolicy['json']): Term {
+  const [first, ...rest] = conditions.map(({ kind, body }): Term => {
+    const term = readTerm(body);
+    return kind === 'when' ? term : { kind: 'not', of: term };
+  });
+  if (first === undefined) return { kind: 'value', value: true };
+  return rest.reduce<Term>((left, right) => ({ kind: 'and', left, right }), first);
+}
+
+function isRefused({ doubtful }: ReadyPolicy, frame: Frame): boolean {
+  return doubtful.some((path) => frame.found(path) === refused);
+}
+
+function outcomeOf(policy: ReadyPolicy, frame: Frame, judge: Judge): Outcome {
+  if (isRefused(policy, frame)) return 'errs';
+  if (policy.code === undefined) return judge(policy, frame);
+  const value = policy.code(frame);
+  if (value === true) return 'holds';
+  return value === false ? 'fails' : 'errs';
+}
+
+/** All that a policy may come to as long as not everything is known, as a sum of `mayBe`. */
+function openOutcomes(policy: ReadyPolicy, frame: Frame, judge: Judge): number {
+  if (isRefused(policy, frame)) return mayBe.error;
+  if (policy.code !== undefined) return truthOf(policy.code(frame));
+  if (policy.paths.some(([path]) => frame.found(path) instanceof Unknown))
+    return mayBe.true | mayBe.false | mayBe.error;
+  return { holds: mayBe.true, fails: mayBe.false, errs: mayBe.error }[judge(policy, frame)];
+}
+
+/**
+ * A permit counts if it may hold, a forbid if it cannot but hold or err: so nothing is denied but what is denied whatever the
+ * arguments are. What is only tried hides nothing and shows nothing.
+ */
+function openOutcome(policy: ReadyPolicy, frame: Frame, judge: Judge): Outcome {
+  if (policy.isShadow) return 'fails';
+  const outcomes = openOutcomes(policy, frame, judge);
+  if (outcomes === mayBe.error) return 'errs';
+  const counts = policy.effect === 'permit' ? (outcomes & mayBe.true) !== 0 : (outcomes & mayBe.false) === 0;
+  return counts ? 'holds' : 'fails';
+}
