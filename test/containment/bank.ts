@@ -1,6 +1,7 @@
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { Writable } from 'node:stream';
 import type { AuditRecord } from '@sallyport/core';
 import {
   adminCall,
@@ -21,6 +22,8 @@ export interface Bank {
   readonly gateway: RunningGateway;
   readonly url: URL;
   readonly data: string;
+  /** What was logged, from `info` on. */
+  readonly logged: JsonObject[];
   /** How every call ended, in the order of the records. */
   readonly records: AuditRecord[];
   /** Ids of calls that `Bank.Hold` holds. It takes no notice of who goes away. */
@@ -63,9 +66,16 @@ export async function openBank(
   };
   const loaded = await load(config);
   const records: AuditRecord[] = [];
+  const logged: JsonObject[] = [];
+  const lines = new Writable({
+    write(chunk: Buffer, _, done) {
+      logged.push(JSON.parse(chunk.toString()) as JsonObject);
+      done();
+    },
+  });
   const gateway = await startGateway({
     config: loaded.config,
-    log: pino({ level: process.env.BANK_LOG ?? 'silent' }),
+    log: pino({ level: 'info' }, lines),
     onRecord: (record) => {
       if (record.kind === 'outcome') records.push(record);
     },
@@ -75,7 +85,7 @@ export async function openBank(
   const operate = (operation: string, args: JsonObject = {}) =>
     adminCall({ socketPath: paths.adminSocket }, operation, { args }) as Promise<JsonObject>;
   return {
-    ...{ gateway, records, operate, url: new URL(gateway.mcpUrl), data: loaded.config.data },
+    ...{ gateway, logged, records, operate, url: new URL(gateway.mcpUrl), data: loaded.config.data },
     ...{ held: desk.held, seen: desk.seen, release: desk.release },
     mint: async (account, scopes = ['bank:use'], kind = 'agent') =>
       String((await operate('tokens.create', { account, label: account, scopes: [...scopes], kind })).token),
