@@ -43,7 +43,7 @@ const tailRows = 1000;
 const lockClass = 720_575;
 
 /** For so long whoever writes the log may still be ending, in milliseconds. */
-const lockWaitMs = 5_000;
+const lockWaitMs = 2_000;
 
 /**
  * Opens a log in PostgreSQL for writing, or begins one, after checking its tail against the chain and the newest checkpoint. The
