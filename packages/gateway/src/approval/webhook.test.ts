@@ -1,0 +1,129 @@
+import type { Approval, ApprovalContext, ApprovalEvent } from '@sallyport/core';
+import { describe, expect, it } from 'vitest';
+import { createWebhook, type WebhookParts, type WebhookSettings } from './webhook.ts';
+import { createAnswerReader } from './webhook-answer.ts';
+import { slackMessage } from './webhook-message.ts';
+import { sign, verify } from './webhook-signature.ts';
+
+const approval = {
+  ...{ id: 'apr_1', state: 'pending', votes: [], createdAtMs: 0, expiresAtMs: 60_000, callId: 'call-1' },
+  binding: {
+    ...{ requester: { subject: '<!channel> bot', client: 'c', actor: { subject: 'helper' } }, tool: 'pay.Refund' },
+    ...{ service: 'pay', method: 'tools/call', argumentsHash: 'h', definitionHash: 'd', policyRevision: 'p' },
+    needs: [{ scope: 'pay:approve', approvals: 2 }],
+  },
+} as unknown as Approval;
+const context = {
+  ...{ argumentsText: `{"note":"${'x'.repeat(4_000)}"}`, why: ['It is much.'], sideEffect: 'write' },
+  ...{ classification: 'confidential', owner: 'team', kind: 'agent', description: '', version: '1' },
+} as unknown as ApprovalContext;
+const event: ApprovalEvent = { kind: 'requested', approval, context: () => context };
+
+const settings: WebhookSettings = { name: 'desk', format: 'json', include: 'digest', events: ['requested'] };
+const never = new AbortController().signal;
+
+function setUp(statuses: readonly (number | Error)[], more: Partial<WebhookParts> = {}) {
+  const sent: { readonly url: string; readonly body: string; readonly headers: Readonly<Record<string, string>> }[] =
+    [];
+  const channel = createWebhook({
+    settings,
+    ...{ url: () => 'https://desk.example/', secret: () => 'k', nowMs: () => 7_000, pausesMs: [1, 1] },
+    async post(url, { body, headers }) {
+      sent.push({ url, body, headers });
+      const status = statuses[sent.length - 1] ?? 200;
+      if (status instanceof Error) throw status;
+      return { status };
+    },
+    ...more,
+  });
+  return { channel, sent };
+}
+
+describe('a webhook', () => {
+  it('signs what it sends, and tries again where that may help', async () => {
+    const { channel, sent } = setUp([new Error('away'), 503, 200]);
+    await channel.tell(event, never);
+    expect(sent).toHaveLength(3);
+    const { body = '', headers } = sent[0] ?? {};
+    expect(headers?.['sallyport-signature']).toBe(sign('k', body, 7_000));
+    expect(body).not.toContain('xxx');
+  });
+
+  it('gives up after a few attempts, and at once where it is told that it is wrong', async () => {
+    const slow = setUp([500, 500, 500]);
+    await expect(slow.channel.tell(event, never)).rejects.toThrow('could not be reached');
+    expect(slow.sent).toHaveLength(3);
+    const wrong = setUp([404]);
+    await expect(wrong.channel.tell(event, never)).rejects.toThrow('HTTP 404');
+    expect(wrong.sent).toHaveLength(1);
+  });
+
+  it('ends with the gateway', async () => {
+    const ending = new AbortController();
+    const { channel } = setUp([503], { pausesMs: [60_000] });
+    const told = channel.tell(event, ending.signal);
+    ending.abort(new Error('ending'));
+    await expect(told).rejects.toThrow('ending');
+  });
+
+  it('is told of nothing else, and not of more at a time than it takes', async () => {
+    const { channel, sent } = setUp([], { post: () => new Promise(() => undefined) });
+    await channel.tell({ ...event, kind: 'granted' }, never);
+    expect(sent).toEqual([]);
+    for (let one = 0; one < 100; one++) void channel.tell(event, never);
+    await expect(channel.tell(event, never)).rejects.toThrow('too slow');
+  });
+});
+
+describe('a message for Slack', () => {
+  it('calls nobody, is not longer than Slack takes, and names all who ask', () => {
+    const message = slackMessage(event, { isWhole: true });
+    expect(message.text).toBe('helper for &lt;!channel&gt; bot wants to call pay.Refund');
+    const texts = (message.blocks as { text?: { type: string; text: string } }[]).flatMap(({ text }) => text ?? []);
+    for (const { type, text } of texts) {
+      expect(type).toBe('plain_text');
+      expect(text.length).toBeLessThanOrEqual(3_000);
+    }
+    expect(JSON.stringify(message)).toContain('2 × pay:approve');
+  });
+
+  it('tells without buttons what was decided', () => {
+    const votes = [{ voter: 'v', subject: 'eve', verdict: 'approve', scopes: [], atMs: 0 }] as const;
+    const decided = { ...event, kind: 'granted', approval: { ...approval, votes } } as const;
+    expect(JSON.stringify(slackMessage(decided, { isWhole: true }))).toContain('apr_1 is granted: pay.Refund (eve)');
+    expect(JSON.stringify(slackMessage(decided, { isWhole: true }))).not.toContain('button');
+  });
+});
+
+describe('a signature', () => {
+  const body = Buffer.from('{}');
+  const signed = (header: string) => ({ body, header: () => header });
+
+  it('holds for its body and its secret alone', () => {
+    const right = sign('k', '{}', 5_000);
+    expect(verify('k', signed(right))).toMatchObject({ madeAtMs: 5_000 });
+    expect(verify('other', signed(right))).toBeUndefined();
+    expect(verify('k', { body: Buffer.from('{} '), header: () => right })).toBeUndefined();
+    for (const wrong of ['', 't=5', `${right},v1=00`, right.replace('t=5', 't=6'), right.replace('v1', 'v0')]) {
+      expect(verify('k', signed(wrong))).toBeUndefined();
+    }
+  });
+
+  it('is taken once, within five minutes', () => {
+    let now = 1_000_000;
+    const reader = createAnswerReader({ nowMs: () => now, secretOf: () => ({ format: 'json', secret: 'k' }) });
+    const text = JSON.stringify({ id: 'apr_1', decision: 'approve', approver: 'eve' });
+    const read = (madeAtMs: number) => {
+      const header = sign('k', text, madeAtMs);
+      return reader.read('desk', { body: Buffer.from(text), header: () => header });
+    };
+    expect(read(now)).toMatchObject({ id: 'apr_1', approver: 'eve' });
+    expect(() => read(now)).toThrow(expect.objectContaining({ reason: 'credential_invalid' }));
+    expect(() => read(now - 301_000)).toThrow(expect.objectContaining({ reason: 'credential_expired' }));
+    const first = now;
+    now += 299_000;
+    expect(() => read(first)).toThrow(expect.objectContaining({ reason: 'credential_invalid' }));
+    now += 10_000;
+    expect(() => read(first)).toThrow(expect.objectContaining({ reason: 'credential_expired' }));
+  });
+});
