@@ -56,7 +56,7 @@ const bearer = (token: string, more: Partial<Origin> = {}): Evidence => ({
 const plain = (presented: Presented, more: Partial<Evidence> = {}): Evidence => ({ presented, origin, ...more });
 const mint = (key: SigningKey | undefined, claims: JWTPayload = {}) =>
   issuer.mint({ aud: `${publicUrl}/mcp`, ...claims }, {}, key);
-const account = state.accounts.ensure({ name: 'bench', kind: 'agent' });
+const account = await state.accounts.ensure({ name: 'bench', kind: 'agent' });
 const mintOwn = async () =>
   (await mintToken(deps, { account, scopes: ['posts:read'], label: 'bench', lifeMs: 3_600_000 })).text;
 
@@ -64,7 +64,7 @@ const mintIntent = async (): Promise<string> => {
   const made = await mintToken(deps, { account, scopes: ['posts:read'], label: 'bench', lifeMs: 3_600_000 });
   const { id, secret } = drawToken();
   const allows = [{ intent: id, tools: ['posts.*'], bounds: [], calls: 1 }];
-  state.intents.add({
+  await state.intents.add({
     intent: { id, messageDigest: 'd'.repeat(43), expiresAtMs: nowMs() + 900_000, allows },
     holder: { subject: 'bench', client: 'token:bench', kind: 'agent', scopes: ['posts:read'], attributes: {} },
     secretHash: hashSecret(deps.pepper, secret).toString('hex'),

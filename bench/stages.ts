@@ -36,7 +36,7 @@ const pepper = deriveKey(loadMasterKey(join(folder, 'keys', 'master.key')), 'tok
 const state = await openState({ path: join(folder, 'state.db'), nowMs });
 const maxTokenLifeMs = () => 1e10;
 const { tokens, accounts } = state;
-const account = accounts.create({ name: 'bench', kind: 'agent' });
+const account = await accounts.create({ name: 'bench', kind: 'agent' });
 const minted = await mintToken(
   { tokens, pepper, nowMs, maxTokenLifeMs },
   { account, scopes: ['tasks:write'], label: 'bench', lifeMs: 3_600_000 },

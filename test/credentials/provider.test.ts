@@ -106,7 +106,7 @@ async function steal(world: World): Promise<{ readonly refreshToken: string; rea
   const key = gatewayKeys({ masterKeyFile: `${world.folder}/.sallyport-keys/master.key` }).of('upstream-grants');
   const sealer = createSealer(key, Date.now);
   const grant = await createKeeper({ store: state.grants, sealer, nowMs: Date.now }).find('[null,"alice"]', 'tickets');
-  const client = state.grants.findClient('tickets', grant?.stored.issuer ?? '', grant?.redirectUri ?? '');
+  const client = await state.grants.findClient('tickets', grant?.stored.issuer ?? '', grant?.redirectUri ?? '');
   const kind = `upstream client ${JSON.stringify(['tickets', client?.issuer, client?.redirectUri])}`;
   const clientId = String(sealer.open(kind, client?.sealed ?? '')?.id);
   await state.close();

@@ -32,7 +32,7 @@ const claimsIn = (tapped: Tapped): JWTPayload =>
 
 /** Signs with the gateway's own key what the gateway would not. */
 async function signed(claims: JWTPayload, head: object = {}): Promise<string> {
-  const { kid, key } = world.ring.signing();
+  const { kid, key } = await world.ring.signing();
   const protectedHeader = { alg: 'EdDSA', kid, typ: 'sallyport-assertion+jwt', ...head };
   return new SignJWT(claims).setProtectedHeader(protectedHeader).sign(key);
 }
@@ -119,7 +119,7 @@ const attempts: readonly (readonly [string, Attempt])[] = [
   [
     'one signed by a stranger under the key of the gateway',
     async (stolen) => {
-      const { kid } = world.ring.signing();
+      const { kid } = await world.ring.signing();
       const head = { alg: 'EdDSA', kid, typ: 'sallyport-assertion+jwt' };
       return stating(stolen, await new SignJWT(claimsIn(stolen)).setProtectedHeader(head).sign(stranger.privateKey));
     },
@@ -136,7 +136,7 @@ const attempts: readonly (readonly [string, Attempt])[] = [
   [
     'one signed with the public key as a secret',
     async (stolen) => {
-      const { kid, key } = world.ring.signing();
+      const { kid, key } = await world.ring.signing();
       const secret = createPublicKey(key).export({ format: 'der', type: 'spki' });
       const head = { alg: 'HS256', kid, typ: 'sallyport-assertion+jwt' };
       return stating(stolen, await new SignJWT(claimsIn(stolen)).setProtectedHeader(head).sign(secret));

@@ -156,9 +156,9 @@ export const badClaims: readonly BadCredential[] = [
   {
     name: 'a token that was revoked',
     reason: 'credential_revoked',
-    attempt: (lab) => {
+    attempt: async (lab) => {
       const jti = crypto.randomUUID();
-      lab.state.revocations.add({ issuer: 'company', kind: 'token', value: jti, atMs: Date.now() });
+      await lab.state.revocations.add({ issuer: 'company', kind: 'token', value: jti, atMs: Date.now() });
       return bearerOf(lab.company.mint({ jti, aud: audienceOf(lab.target) }));
     },
   },

@@ -115,20 +115,20 @@ export function withNonces(lab: Lab): Authenticate {
 
 export async function mintApiTokens(deps: AuthenticationDeps, { accounts, tokens }: State): Promise<ApiTokens> {
   const lifeMs = 3_600_000;
-  const ask = (name: string) => ({
-    account: accounts.ensure({ name, kind: 'agent' }),
+  const ask = async (name: string) => ({
+    account: await accounts.ensure({ name, kind: 'agent' }),
     scopes: [],
     label: 'test',
     lifeMs,
   });
-  const good = await mintToken(deps, ask('alice'));
-  const revoked = await mintToken(deps, ask('alice'));
-  tokens.revoke(revoked.stored.id, deps.nowMs());
-  const expired = await mintToken({ ...deps, nowMs: () => deps.nowMs() - 2 * lifeMs }, ask('alice'));
-  const ofDisabled = await mintToken(deps, ask('bob'));
-  accounts.disable('bob', deps.nowMs());
+  const good = await mintToken(deps, await ask('alice'));
+  const revoked = await mintToken(deps, await ask('alice'));
+  await tokens.revoke(revoked.stored.id, deps.nowMs());
+  const expired = await mintToken({ ...deps, nowMs: () => deps.nowMs() - 2 * lifeMs }, await ask('alice'));
+  const ofDisabled = await mintToken(deps, await ask('bob'));
+  await accounts.disable('bob', deps.nowMs());
   const pepper = createSecretKey(randomBytes(32));
-  const ofOther = await mintToken({ ...deps, pepper }, ask('alice'));
+  const ofOther = await mintToken({ ...deps, pepper }, await ask('alice'));
   return {
     ...{ good: good.text, revoked: revoked.text, expired: expired.text },
     ...{ ofDisabled: ofDisabled.text, ofOther: ofOther.text },

@@ -89,7 +89,7 @@ describe('a token of an issuer that was taken back', () => {
     const { subject } = await newcomer();
     await revoke({ kind: 'subject', value: subject });
     const about = { issuer: 'company', subject, client: 'company:agent-1', issuedAtMs: 0 };
-    expect(front.state.revocations.isRevoked(about)).toBe(true);
+    expect(await front.state.revocations.isRevoked(about)).toBe(true);
     const { revocations } = (await operate('revocations.list')) as { revocations: JsonObject[] };
     expect(revocations[0]).toMatchObject({ issuer: 'company', kind: 'subject', value: subject });
   });

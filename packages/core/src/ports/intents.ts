@@ -72,14 +72,17 @@ export type IntentTaken =
 /** Intents, and how many calls each has left: shared by all processes that have the same store open. */
 export interface Intents {
   /** On the hot path; always tells the truth of now. */
-  find(id: string): StoredIntent | undefined;
+  find(id: string): StoredIntent | undefined | Promise<StoredIntent | undefined>;
   /**
    * Takes one call from each of these intents or from none, atomically. A call that goes on with one which asked something
    * takes that one's place, if there is one.
    */
-  take(intents: readonly string[], call: { readonly nowMs: number; readonly goesOn: boolean }): IntentTaken;
+  take(
+    intents: readonly string[],
+    call: { readonly nowMs: number; readonly goesOn: boolean },
+  ): IntentTaken | Promise<IntentTaken>;
   /** Gives it back: nothing left for the service. */
-  giveBack(intents: readonly string[], from: 'calls' | 'asked'): void;
+  giveBack(intents: readonly string[], from: 'calls' | 'asked'): void | Promise<void>;
   /** The call came back with a question: one more call may go on with it. */
-  asked(intents: readonly string[]): void;
+  asked(intents: readonly string[]): void | Promise<void>;
 }

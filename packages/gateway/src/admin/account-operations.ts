@@ -29,7 +29,7 @@ export function accountOperations({ accounts, revocations, nowMs }: AccountOpera
         inputSchema: schemas.strictObject({}),
         outputSchema: schemas.strictObject({ accounts: { type: 'array', items: outputSchema } }),
       }),
-      handler: async () => ({ accounts: accounts.list().map(shown) }),
+      handler: async () => ({ accounts: (await accounts.list()).map(shown) }),
     },
     {
       tool: changing('accounts.disable', scope, {
@@ -40,10 +40,10 @@ export function accountOperations({ accounts, revocations, nowMs }: AccountOpera
         idempotent: true,
       }),
       handler: async ({ name }) => {
-        const account = accounts.disable(String(name), nowMs());
+        const account = await accounts.disable(String(name), nowMs());
         // A client of the configuration has an account too: what people allowed it ends as well.
         for (const kind of ['subject', 'client'] as const)
-          revocations.add({ issuer: ownIssuer, kind, value: account.name, atMs: nowMs() });
+          await revocations.add({ issuer: ownIssuer, kind, value: account.name, atMs: nowMs() });
         return shown(account);
       },
     },
@@ -54,7 +54,7 @@ export function accountOperations({ accounts, revocations, nowMs }: AccountOpera
         outputSchema,
         idempotent: true,
       }),
-      handler: async ({ name }) => shown(accounts.enable(String(name))),
+      handler: async ({ name }) => shown(await accounts.enable(String(name))),
     },
   ];
 }

@@ -20,6 +20,7 @@ import { createSealing } from '../upstream/sealing.ts';
 import { adminCall } from './client.ts';
 import { type AdminListener, listenForAdmin } from './http.ts';
 import { type AdminDeps, adminOperations } from './operations.ts';
+import { openTestPolicies } from './policy-desk.fixture.ts';
 import { createAdminRegistry } from './registry.ts';
 
 const day = 86_400_000;
@@ -49,7 +50,8 @@ beforeEach(async () => {
     ...{ intents: state.intents, users: state.users, catalog: () => empty, auditPath: join(folder, 'audit.db') },
     ...{ metrics: async () => 'a_metric 1\n', status: () => ({ version: '0.0.0' }) },
     approvalDesk: openTestDesk(state.approvals, () => nowMs).desk,
-    credentials: { connect: async () => undefined, list: () => [], revoke: async () => 0 },
+    policyDesk: openTestPolicies(state, () => nowMs),
+    credentials: { connect: async () => undefined, list: async () => [], revoke: async () => 0 },
     ...{ sealTotp: (user: string, secret: string) => `${user} ${secret}`, eraseAudit: async () => 1 },
     keys: { list: async () => [], rotate: async (key) => ({ key }) },
   };
@@ -171,7 +173,7 @@ describe('tokens', () => {
   ])('are not created with %s', async (_what, args) => {
     const refused = local('tokens.create', { account: 'writer', scopes: [], ...args });
     await expect(refused).rejects.toMatchObject({ reason: 'invalid_input' });
-    expect(state.tokens.list()).toEqual([]);
+    expect(await state.tokens.list()).toEqual([]);
   });
 
   it('are not created for an account of another kind, other spelling, or disabled', async () => {
@@ -209,14 +211,14 @@ describe('administration is for administrators', () => {
     ['another administrative scope', ['admin:read', 'admin:accounts']],
   ])('an agent token with %s cannot list or make tokens', async (_what, scopes) => {
     const token = await tokenWith(...scopes);
-    const before = state.tokens.list().length;
+    const before = (await state.tokens.list()).length;
     await expect(remote(token, 'tokens.list')).rejects.toMatchObject({
       reason: 'insufficient_scope',
       details: { scopes: ['admin:tokens'] },
     });
     const create = remote(token, 'tokens.create', { account: 'holder', kind: 'person', scopes: ['*'] });
     await expect(create).rejects.toMatchObject({ reason: 'insufficient_scope' });
-    expect(state.tokens.list()).toHaveLength(before);
+    expect(await state.tokens.list()).toHaveLength(before);
   });
 
   it('each operation takes its own scope, and admin:* satisfies all', async () => {
@@ -240,7 +242,7 @@ describe('administration is for administrators', () => {
     const token = await tokenWith('admin:tokens', '*');
     const refused = remote(token, 'tokens.create', { account: 'friend', ...args });
     await expect(refused).rejects.toMatchObject({ reason: 'insufficient_scope', details: { scopes: ['admin:*'] } });
-    expect(state.accounts.find('friend')).toBeUndefined();
+    expect(await state.accounts.find('friend')).toBeUndefined();
     await local('tokens.create', { account: 'friend', ...args });
   });
 

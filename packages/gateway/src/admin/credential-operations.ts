@@ -66,7 +66,7 @@ function list(credentials: CredentialOperationDeps['credentials']): Operation {
       inputSchema: schemas.strictObject({}),
       outputSchema: schemas.strictObject({ credentials: { type: 'array', items: grantFacts } }),
     }),
-    handler: async () => ({ credentials: credentials.list().map(shown) }),
+    handler: async () => ({ credentials: (await credentials.list()).map(shown) }),
   };
 }
 

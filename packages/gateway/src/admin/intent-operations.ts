@@ -44,7 +44,7 @@ function list({ intents, nowMs }: IntentOperationDeps): Operation {
       description: `Lists the newest ${mostListed} intents.`,
       inputSchema: schemas.strictObject({}),
     }),
-    handler: async () => ({ intents: intents.list(mostListed).map((one) => shown(one, nowMs())) }),
+    handler: async () => ({ intents: (await intents.list(mostListed)).map((one) => shown(one, nowMs())) }),
   };
 }
 
@@ -58,7 +58,7 @@ function trace(deps: IntentOperationDeps): Operation {
       ),
     }),
     handler: async ({ id, message = false }, { principal }) => {
-      const listing = known(deps.intents, String(id));
+      const listing = await known(deps.intents, String(id));
       return timelineOf({
         listing,
         ...(await recordsOf(deps, listing)),
@@ -79,7 +79,7 @@ function messageOf({ openMessage }: IntentOperationDeps, listing: IntentListing,
 
 async function recordsOf({ auditPath, intents }: IntentOperationDeps, { stored }: IntentListing) {
   const { intent, createdAtMs, createdBy } = stored;
-  const made = intents.madeFrom(intent.id);
+  const made = await intents.madeFrom(intent.id);
   const during = { sinceMs: createdAtMs - slackMs, untilMs: intent.expiresAtMs + slackMs };
   const find = async (filter: AuditFilter, limit: number): Promise<readonly EndRecord[]> =>
     (await searchAudit(auditPath, { ...during, ...filter }, { limit })).flatMap(({ record }) =>
@@ -103,14 +103,14 @@ function revoke({ intents, nowMs }: IntentOperationDeps): Operation {
       idempotent: true,
     }),
     handler: async ({ id }) => {
-      const { stored } = known(intents, String(id));
-      return { id: stored.intent.id, changed: intents.revoke(stored.intent.id, nowMs()) };
+      const { stored } = await known(intents, String(id));
+      return { id: stored.intent.id, changed: await intents.revoke(stored.intent.id, nowMs()) };
     },
   };
 }
 
-function known(intents: IntentStore, id: string): IntentListing {
-  const listing = intents.look(id);
+async function known(intents: IntentStore, id: string): Promise<IntentListing> {
+  const listing = await intents.look(id);
   if (listing === undefined) throw new GatewayError('not_found', { issues: ['/id: there is no such intent'] });
   return listing;
 }

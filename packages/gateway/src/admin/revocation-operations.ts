@@ -43,7 +43,7 @@ export function revocationOperations(deps: RevocationOperationDeps): readonly Op
       }),
       handler: async (args) => {
         const revocation = toRevocation(args as unknown as Wanted, deps);
-        revocations.add(revocation);
+        await revocations.add(revocation);
         return shown(revocation);
       },
     },
@@ -55,7 +55,7 @@ export function revocationOperations(deps: RevocationOperationDeps): readonly Op
           revocations: { type: 'array', items: schemas.strictObject(revocationFacts) },
         }),
       }),
-      handler: async () => ({ revocations: revocations.list().map(shown) }),
+      handler: async () => ({ revocations: (await revocations.list()).map(shown) }),
     },
   ];
 }

@@ -31,7 +31,7 @@ async function mayWith(scope: string, needed: readonly string[]): Promise<boolea
     maxTokenLifeMs: () => 1000,
     scopesOf: () => [],
   };
-  const account = state.accounts.ensure({ name: 'alice', kind: 'agent' });
+  const account = await state.accounts.ensure({ name: 'alice', kind: 'agent' });
   const { text } = await mintToken(deps, { account, scopes: [scope], label: 'x', lifeMs: 1000 });
   const authenticate = createAuthenticate(authenticatorKinds.map((kind) => kind.create(deps)));
   const origin = { transport: 'http', peer: 'local', era: 'none' } as const;

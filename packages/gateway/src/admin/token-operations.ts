@@ -48,7 +48,7 @@ function create(deps: TokenOperationDeps): Operation {
       } = args as unknown as CreateArguments;
       refuseEscalation(principal, { kind, scopes });
       const lifeMs = lifeSeconds === undefined ? defaultLifeMs(deps) : lifeSeconds * 1000;
-      const account = accountFor(deps.accounts, name, kind);
+      const account = await accountFor(deps.accounts, name, kind);
       return shownOnce(await mintToken(deps, { account, scopes, label, lifeMs }), deps);
     },
   };
@@ -71,7 +71,7 @@ function list(deps: TokenOperationDeps): Operation {
         tokens: { type: 'array', items: schemas.strictObject(schemas.tokenFacts) },
       }),
     }),
-    handler: async () => ({ tokens: deps.tokens.list().map((token) => shown(token, deps)) }),
+    handler: async () => ({ tokens: (await deps.tokens.list()).map((token) => shown(token, deps)) }),
   };
 }
 
@@ -85,8 +85,8 @@ function revoke(deps: TokenOperationDeps): Operation {
       idempotent: true,
     }),
     handler: async ({ id }) => {
-      const token = known(deps.tokens, String(id));
-      return { id: token.id, changed: deps.tokens.revoke(token.id, deps.nowMs()) };
+      const token = await known(deps.tokens, String(id));
+      return { id: token.id, changed: await deps.tokens.revoke(token.id, deps.nowMs()) };
     },
   };
 }
@@ -109,7 +109,7 @@ function rotate(deps: TokenOperationDeps): Operation {
       outputSchema: schemas.mintedToken,
     }),
     handler: async ({ id, overlapSeconds = 0 }, { principal }) => {
-      const old = known(deps.tokens, String(id));
+      const old = await known(deps.tokens, String(id));
       // Its new secret is told to whoever asks, so rotating asks for as much as creating it would.
       refuseEscalation(principal, { kind: old.account.kind, scopes: old.scopes });
       if (stateOf(old, deps) !== 'active')
@@ -117,7 +117,7 @@ function rotate(deps: TokenOperationDeps): Operation {
       const lifeMs = Math.min(old.expiresAtMs - old.createdAtMs, deps.maxTokenLifeMs());
       const next = draftToken(deps, { account: old.account, scopes: old.scopes, label: old.label, lifeMs });
       const oldExpiresAtMs = deps.nowMs() + Number(overlapSeconds) * 1000;
-      deps.tokens.rotate({ oldId: old.id, next: next.stored, oldExpiresAtMs });
+      await deps.tokens.rotate({ oldId: old.id, next: next.stored, oldExpiresAtMs });
       return shownOnce(next, deps);
     },
   };
@@ -136,15 +136,15 @@ function refuseEscalation(
   if (privileged) throw new GatewayError('insufficient_scope', { scopes: ['admin:*'] });
 }
 
-function accountFor(accounts: Accounts, name: string, kind: Account['kind']): Account {
-  const account = accounts.find(name) ?? accounts.create({ name, kind });
+async function accountFor(accounts: Accounts, name: string, kind: Account['kind']): Promise<Account> {
+  const account = (await accounts.find(name)) ?? (await accounts.create({ name, kind }));
   const issue = account.name !== name || account.kind !== kind ? 'exists with another kind or spelling' : 'is disabled';
   if (account.name === name && account.kind === kind && account.disabledAtMs === undefined) return account;
   throw new GatewayError('conflict', { issues: [`/account: ${issue}`] });
 }
 
-function known(tokens: TokenStore, id: string): StoredToken {
-  const token = tokens.find(id);
+async function known(tokens: TokenStore, id: string): Promise<StoredToken> {
+  const token = await tokens.find(id);
   if (token === undefined) throw new GatewayError('not_found', { issues: ['/id: there is no such token'] });
   return token;
 }

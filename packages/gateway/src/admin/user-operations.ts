@@ -55,12 +55,14 @@ function add(deps: UserOperationDeps): Operation {
     }),
     handler: async ({ name, password: text, scopes }) => {
       const user = String(name);
-      if (deps.users.find(user) !== undefined) throw new GatewayError('conflict', { issues: ['/name: there is one'] });
+      if ((await deps.users.find(user)) !== undefined) {
+        throw new GatewayError('conflict', { issues: ['/name: there is one'] });
+      }
       const allowed = toolScopes(scopes);
       const passwordHash = await hashPassword(String(text), deps.passwordCost);
-      const account = personNamed(deps.accounts, user);
-      deps.users.put({ account, passwordHash, scopes: allowed });
-      return shown(known(deps, user));
+      const account = await personNamed(deps.accounts, user);
+      await deps.users.put({ account, passwordHash, scopes: allowed });
+      return shown(await known(deps, user));
     },
   };
 }
@@ -72,7 +74,7 @@ function list({ users }: UserOperationDeps): Operation {
       inputSchema: schemas.strictObject({}),
       outputSchema: schemas.strictObject({ users: { type: 'array', items: userFacts } }),
     }),
-    handler: async () => ({ users: users.list().map(shown) }),
+    handler: async () => ({ users: (await users.list()).map(shown) }),
   };
 }
 
@@ -84,8 +86,8 @@ function allow(deps: UserOperationDeps): Operation {
       outputSchema: userFacts,
     }),
     handler: async ({ name, scopes }) => {
-      const { account, passwordHash } = stored(deps, String(name));
-      deps.users.put({ account, passwordHash, scopes: toolScopes(scopes) });
+      const { account, passwordHash } = await stored(deps, String(name));
+      await deps.users.put({ account, passwordHash, scopes: toolScopes(scopes) });
       return ended(deps, account.name);
     },
   };
@@ -104,8 +106,8 @@ function entry(deps: UserOperationDeps): readonly Operation[] {
         idempotent: true,
       }),
       handler: async ({ name }) => {
-        const { account } = stored(deps, String(name));
-        accounts.disable(account.name, nowMs());
+        const { account } = await stored(deps, String(name));
+        await accounts.disable(account.name, nowMs());
         return ended(deps, account.name);
       },
     },
@@ -117,9 +119,9 @@ function entry(deps: UserOperationDeps): readonly Operation[] {
         idempotent: true,
       }),
       handler: async ({ name }) => {
-        const { account } = stored(deps, String(name));
-        accounts.enable(account.name);
-        return shown(known(deps, account.name));
+        const { account } = await stored(deps, String(name));
+        await accounts.enable(account.name);
+        return shown(await known(deps, account.name));
       },
     },
   ];
@@ -133,8 +135,8 @@ function resetPassword(deps: UserOperationDeps): Operation {
       outputSchema: userFacts,
     }),
     handler: async ({ name, password: text }) => {
-      const { account, scopes } = stored(deps, String(name));
-      deps.users.put({ account, passwordHash: await hashPassword(String(text), deps.passwordCost), scopes });
+      const { account, scopes } = await stored(deps, String(name));
+      await deps.users.put({ account, passwordHash: await hashPassword(String(text), deps.passwordCost), scopes });
       return ended(deps, account.name);
     },
   };
@@ -154,9 +156,9 @@ function secondFactor(deps: UserOperationDeps): readonly Operation[] {
         }),
       }),
       handler: async ({ name }) => {
-        const { account } = stored(deps, String(name));
+        const { account } = await stored(deps, String(name));
         const drawn = await drawTotpSecret(account.name, deps.gatewayName());
-        deps.users.setTotp(account.name, deps.sealTotp(account.name, drawn.secret));
+        await deps.users.setTotp(account.name, deps.sealTotp(account.name, drawn.secret));
         await ended(deps, account.name);
         return { name: account.name, ...drawn };
       },
@@ -170,8 +172,8 @@ function secondFactor(deps: UserOperationDeps): readonly Operation[] {
         idempotent: true,
       }),
       handler: async ({ name }) => {
-        const { account } = stored(deps, String(name));
-        deps.users.setTotp(account.name, undefined);
+        const { account } = await stored(deps, String(name));
+        await deps.users.setTotp(account.name, undefined);
         return ended(deps, account.name);
       },
     },
@@ -188,7 +190,7 @@ function remove(deps: UserOperationDeps): Operation {
       idempotent: true,
     }),
     handler: async ({ name }) => {
-      const changed = deps.users.remove(String(name));
+      const changed = await deps.users.remove(String(name));
       await endTokens(deps, String(name));
       return { name: String(name), changed };
     },
@@ -196,8 +198,8 @@ function remove(deps: UserOperationDeps): Operation {
 }
 
 /** The account of a person, with whatever it has already; made if there is none. */
-function personNamed(accounts: Accounts, name: string): Account {
-  const account = accounts.find(name) ?? accounts.create({ name, kind: 'person' });
+async function personNamed(accounts: Accounts, name: string): Promise<Account> {
+  const account = (await accounts.find(name)) ?? (await accounts.create({ name, kind: 'person' }));
   if (account.name === name && account.kind === 'person') return account;
   throw new GatewayError('conflict', { issues: ['/name: an account of another kind or spelling has it'] });
 }
@@ -209,20 +211,20 @@ function toolScopes(scopes: unknown): readonly string[] {
   throw new GatewayError('invalid_input', { issues: ['/scopes: those of administration cannot be given to clients'] });
 }
 
-function stored({ users }: UserOperationDeps, name: string) {
-  const user = users.find(name);
+async function stored({ users }: UserOperationDeps, name: string) {
+  const user = await users.find(name);
   if (user === undefined) throw new GatewayError('not_found', { issues: ['/name: there is no such user'] });
   return user;
 }
 
-function known(deps: UserOperationDeps, name: string): UserListing {
-  const { passwordHash: _, totp, ...rest } = stored(deps, name);
+async function known(deps: UserOperationDeps, name: string): Promise<UserListing> {
+  const { passwordHash: _, totp, ...rest } = await stored(deps, name);
   return { ...rest, hasTotp: totp !== undefined };
 }
 
 async function ended(deps: UserOperationDeps, name: string): Promise<JsonObject> {
   await endTokens(deps, name);
-  return shown(known(deps, name));
+  return shown(await known(deps, name));
 }
 
 /**
@@ -230,7 +232,7 @@ async function ended(deps: UserOperationDeps, name: string): Promise<JsonObject>
  * they are from: this is over when the next one begins, so that a sign-in that follows it is later, and not ended by it too.
  */
 async function endTokens({ revocations, nowMs }: UserOperationDeps, name: string): Promise<void> {
-  revocations.add({ issuer: ownIssuer, kind: 'subject', value: name, atMs: nowMs() });
+  await revocations.add({ issuer: ownIssuer, kind: 'subject', value: name, atMs: nowMs() });
   await setTimeout(1000 - (nowMs() % 1000));
 }
 

@@ -34,88 +34,89 @@ function ringAt(store: KeyStore, nowMs: () => number, master = Buffer.alloc(32, 
 const kidsIn = (set: object): readonly string[] => (set as JSONWebKeySet).keys.map(({ kid }) => String(kid));
 
 describe('the keys that statements are signed with', () => {
-  it('follow one another: the next is published before it signs, the last for as long as it may be asked for', () => {
+  it('follow one another: the next is published before it signs, the last for as long as it may be asked for', async () => {
     let now = 1_000 * day;
     const store = memory();
     const ring = ringAt(store, () => now);
-    const first = ring.signing().kid;
+    const first = (await ring.signing()).kid;
     now += 30 * day;
-    expect(ring.signing().kid).toBe(first);
-    const [second] = kidsIn(ring.published());
-    expect(kidsIn(ring.published())).toEqual([second, first]);
+    expect((await ring.signing()).kid).toBe(first);
+    const [second] = kidsIn(await ring.published());
+    expect(kidsIn(await ring.published())).toEqual([second, first]);
     now += 15 * minute;
-    expect(ring.signing().kid).toBe(second);
+    expect((await ring.signing()).kid).toBe(second);
     now += 4 * minute;
-    expect(kidsIn(ring.published())).toEqual([second, first]);
+    expect(kidsIn(await ring.published())).toEqual([second, first]);
     now += minute;
-    expect(kidsIn(ring.published())).toEqual([second]);
+    expect(kidsIn(await ring.published())).toEqual([second]);
     expect(store.kept).toHaveLength(1);
   });
 
-  it('do not sign early when they were made in the instant of the one before', () => {
+  it('do not sign early when they were made in the instant of the one before', async () => {
     for (let round = 0; round < 8; round++) {
       const store = memory();
       // In the order a database gives those of one instant: by their names.
       const named = {
         ...store,
-        keys: () => store.keys().toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.kid < b.kid ? -1 : 1)),
+        keys: async () =>
+          (await store.keys()).toSorted((a, b) => b.createdAtMs - a.createdAtMs || (a.kid < b.kid ? -1 : 1)),
       };
       const ring = ringAt(named, () => 0);
-      const { kid } = ring.signing();
-      ring.rotate();
-      ring.rotate();
-      expect(ring.signing().kid).toBe(kid);
+      const { kid } = await ring.signing();
+      await ring.rotate();
+      await ring.rotate();
+      expect((await ring.signing()).kid).toBe(kid);
     }
   });
 
-  it('follow at once where that is asked for, though one waits; what was signed before stays good as long as it would', () => {
+  it('follow at once where that is asked for, though one waits; what was signed before stays good as long as it would', async () => {
     let now = 1_000 * day;
     const ring = ringAt(memory(), () => now);
-    const first = ring.signing().kid;
+    const first = (await ring.signing()).kid;
     now += minute;
-    ring.rotate();
-    expect(ring.signing().kid).toBe(first);
-    ring.rotate({ now: true });
-    const [urgent] = kidsIn(ring.published());
-    expect(ring.signing().kid).toBe(urgent);
-    expect(kidsIn(ring.published())).toContain(first);
-    expect(ring.facts().map(({ state }) => state)).toEqual(['signs', 'published', 'published']);
+    await ring.rotate();
+    expect((await ring.signing()).kid).toBe(first);
+    await ring.rotate({ now: true });
+    const [urgent] = kidsIn(await ring.published());
+    expect((await ring.signing()).kid).toBe(urgent);
+    expect(kidsIn(await ring.published())).toContain(first);
+    expect((await ring.facts()).map(({ state }) => state)).toEqual(['signs', 'published', 'published']);
     now += 6 * minute;
-    expect(kidsIn(ring.published())).not.toContain(first);
+    expect(kidsIn(await ring.published())).not.toContain(first);
     now += 30 * minute;
-    expect(ring.signing().kid).toBe(urgent);
-    expect(kidsIn(ring.published())).toEqual([urgent]);
+    expect((await ring.signing()).kid).toBe(urgent);
+    expect(kidsIn(await ring.published())).toEqual([urgent]);
   });
 
-  it('are kept sealed, and are as if they were not there under another master key', () => {
+  it('are kept sealed, and are as if they were not there under another master key', async () => {
     const store = memory();
     const ring = ringAt(store, () => 0);
-    const { kid, key } = ring.signing();
+    const { kid, key } = await ring.signing();
     const { d } = key.export({ format: 'jwk' });
     expect(JSON.stringify(store.kept)).not.toContain(String(d));
-    expect(JSON.stringify(ring.published())).not.toContain(String(d));
-    expect(ringAt(store, () => 0, randomBytes(32)).signing().kid).not.toBe(kid);
-    expect(ringAt(store, () => 0).signing().kid).toBe(kid);
+    expect(JSON.stringify(await ring.published())).not.toContain(String(d));
+    expect((await ringAt(store, () => 0, randomBytes(32)).signing()).kid).not.toBe(kid);
+    expect((await ringAt(store, () => 0).signing()).kid).toBe(kid);
   });
 
-  it('that were taken out of the store sign no more, and another one does', () => {
+  it('that were taken out of the store sign no more, and another one does', async () => {
     let now = 0;
     const store = memory();
     const ring = ringAt(store, () => now);
-    const { kid } = ring.signing();
-    store.removeKey(kid);
+    const { kid } = await ring.signing();
+    await store.removeKey(kid);
     now += 5_000;
-    expect(ring.signing().kid).not.toBe(kid);
-    expect(kidsIn(ring.published())).toEqual([ring.signing().kid]);
+    expect((await ring.signing()).kid).not.toBe(kid);
+    expect(kidsIn(await ring.published())).toEqual([(await ring.signing()).kid]);
   });
 
-  it('put under the name of another are not used', () => {
+  it('put under the name of another are not used', async () => {
     const store = memory();
-    ringAt(store, () => 0).signing();
+    await ringAt(store, () => 0).signing();
     const [key] = store.kept.splice(0);
     if (key === undefined) throw new Error('no key');
-    store.addKey({ ...key, kid: 'other' });
-    expect(kidsIn(ringAt(store, () => 0).published())).not.toContain('other');
+    await store.addKey({ ...key, kid: 'other' });
+    expect(kidsIn(await ringAt(store, () => 0).published())).not.toContain('other');
   });
 
   it('can be checked at any time with any set that somebody may still hold', async () => {
@@ -128,17 +129,18 @@ describe('the keys that statements are signed with', () => {
         const ring = ringAt(memory(), () => now);
         const statements = createStatements({ ring, issuer: () => 'gate', nowMs: () => now });
         const held: { readonly set: JSONWebKeySet; readonly atMs: number }[] = [];
-        const hold = (): void => void held.push({ set: ring.published() as unknown as JSONWebKeySet, atMs: now });
-        hold();
+        const hold = async (): Promise<void> =>
+          void held.push({ set: (await ring.published()) as unknown as JSONWebKeySet, atMs: now });
+        await hold();
         for (const { afterMs, rotate } of path) {
           now += afterMs;
-          if (rotate) ring.rotate();
+          if (rotate) await ring.rotate();
           const text = await statements.ofGateway('bank')({ method: 'GET' });
           // A copy of ten minutes ago, and one that is made when the statement is nearly over.
           for (const { set } of held.filter(({ atMs }) => now - atMs <= 10 * minute)) await verify(text, set, now);
           now += 29_000;
-          hold();
-          await verify(text, ring.published() as unknown as JSONWebKeySet, now);
+          await hold();
+          await verify(text, (await ring.published()) as unknown as JSONWebKeySet, now);
         }
       }),
       { numRuns: 25 },
@@ -170,11 +172,11 @@ describe('keys in the state database', () => {
   it('are the same for all gateways that share it, and after a restart', async () => {
     let now = 1_000 * day;
     const [one, other] = [await open(), await open()].map(({ assertionKeys }) => ringAt(assertionKeys, () => now));
-    const kid = one?.signing().kid;
-    expect(other?.signing().kid).toBe(kid);
-    one?.rotate();
+    const kid = (await one?.signing())?.kid;
+    expect((await other?.signing())?.kid).toBe(kid);
+    await one?.rotate();
     now += 5_000;
-    expect(kidsIn(other?.published() ?? {})).toHaveLength(2);
-    expect(ringAt((await open()).assertionKeys, () => now).signing().kid).toBe(kid);
+    expect(kidsIn((await other?.published()) ?? {})).toHaveLength(2);
+    expect((await ringAt((await open()).assertionKeys, () => now).signing()).kid).toBe(kid);
   });
 });

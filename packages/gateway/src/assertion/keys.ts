@@ -9,12 +9,14 @@ export interface KeptKey {
   readonly createdAtMs: number;
 }
 
+type Awaitable<Value> = Value | Promise<Value>;
+
 /** Where signing keys are kept. Several gateways may share one. */
 export interface KeyStore {
   /** Newest first. */
-  keys(): readonly KeptKey[];
-  addKey(key: KeptKey): void;
-  removeKey(kid: string): void;
+  keys(): Awaitable<readonly KeptKey[]>;
+  addKey(key: KeptKey): Awaitable<void>;
+  removeKey(kid: string): Awaitable<void>;
 }
 
 /** Seals and opens what is kept. */
@@ -32,16 +34,16 @@ export interface SigningKey {
 /** The keys that statements are signed with, from the first to the next one. */
 export interface KeyRing {
   /** The one to sign with now. */
-  signing(): SigningKey;
+  signing(): Promise<SigningKey>;
   /** All that a statement which is still good may have been signed with, and the next one: a JWK Set (RFC 7517). */
-  published(): JsonObject;
+  published(): Promise<JsonObject>;
   /**
    * Makes the next key, ahead of its time. It signs once it has been published for a while, or, with `now`, at once: who keeps a
    * copy of the set has to ask for it anew then.
    */
-  rotate(options?: { readonly now?: boolean }): void;
+  rotate(options?: { readonly now?: boolean }): Promise<void>;
   /** All that are kept, newest first. */
-  facts(): readonly KeyRingFacts[];
+  facts(): Promise<readonly KeyRingFacts[]>;
 }
 
 /** What may be known of a key of the ring. `signs`: now; `next`: later; `published`: it did. */
@@ -92,29 +94,27 @@ export function createKeyRing({ store, sealer, nowMs, timing = {} }: KeyRingOpti
   const opened = new Map<string, ReadKey | undefined>();
   let known: { readonly keys: readonly ReadKey[]; readonly atMs: number } | undefined;
 
-  const read = (): readonly ReadKey[] =>
-    store.keys().flatMap((kept) => {
+  const read = async (): Promise<readonly ReadKey[]> =>
+    (await store.keys()).flatMap((kept) => {
       if (!opened.has(kept.kid)) opened.set(kept.kid, openKey(sealer, kept));
       return opened.get(kept.kid) ?? [];
     });
-  const add = (signsFromMs?: number): void => {
+  const add = async (signsFromMs?: number): Promise<void> => {
     // Which of two is older decides which one signs: no two are of one instant.
-    const taken = new Set(store.keys().map(({ createdAtMs }) => createdAtMs));
+    const taken = new Set((await store.keys()).map(({ createdAtMs }) => createdAtMs));
     let createdAtMs = nowMs();
     while (taken.has(createdAtMs)) createdAtMs++;
-    store.addKey(makeKey(sealer, createdAtMs, signsFromMs));
+    await store.addKey(makeKey(sealer, createdAtMs, signsFromMs));
     known = undefined;
   };
   const signsFrom = ({ createdAtMs, signsFromMs = createdAtMs + leadMs }: ReadKey): number => signsFromMs;
   const activeOf = (keys: readonly ReadKey[]): ReadKey | undefined =>
     keys.find((key) => nowMs() >= signsFrom(key)) ?? keys.at(-1);
-  /** Newest first; what is over is gone, and what is due is there. */
-  const current = (): readonly ReadKey[] => {
+  const look = async (): Promise<readonly ReadKey[]> => {
     const now = nowMs();
-    if (known !== undefined && now - known.atMs < readMs) return known.keys;
-    const [newest] = read();
-    if (newest === undefined || now - newest.createdAtMs >= rotateMs) add();
-    const keys = read();
+    const [newest] = await read();
+    if (newest === undefined || now - newest.createdAtMs >= rotateMs) await add();
+    const keys = await read();
     const active = activeOf(keys);
     const over = keys.filter(({ createdAtMs }, index) => {
       const isBehind = active !== undefined && createdAtMs < active.createdAtMs;
@@ -122,21 +122,30 @@ export function createKeyRing({ store, sealer, nowMs, timing = {} }: KeyRingOpti
       const overSinceMs = Math.min(...keys.slice(0, index).map(signsFrom));
       return isBehind && now >= overSinceMs + keepMs;
     });
-    for (const { kid } of over) store.removeKey(kid);
+    for (const { kid } of over) await store.removeKey(kid);
     known = { keys: keys.filter((key) => !over.includes(key)), atMs: now };
     return known.keys;
   };
+  let looking: Promise<readonly ReadKey[]> | undefined;
+  /** Newest first; what is over is gone, and what is due is there. Of many who ask at a time one looks. */
+  const current = async (): Promise<readonly ReadKey[]> => {
+    if (known !== undefined && nowMs() - known.atMs < readMs) return known.keys;
+    looking ??= look().finally(() => {
+      looking = undefined;
+    });
+    return looking;
+  };
 
   return {
-    signing() {
-      const active = activeOf(current());
+    async signing() {
+      const active = activeOf(await current());
       if (active === undefined) throw new Error('there is no key to sign with');
       return active;
     },
-    published: () => ({ keys: current().map(({ publicJwk }) => publicJwk) }),
+    published: async () => ({ keys: (await current()).map(({ publicJwk }) => publicJwk) }),
     rotate: ({ now = false } = {}) => add(now ? nowMs() : undefined),
-    facts: () => {
-      const keys = current();
+    facts: async () => {
+      const keys = await current();
       const active = activeOf(keys);
       return keys.map(({ kid, createdAtMs }) => {
         const isNext = active !== undefined && createdAtMs > active.createdAtMs;

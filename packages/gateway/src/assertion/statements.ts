@@ -40,7 +40,7 @@ export function createStatements({
   lifeSeconds = longestLifeSeconds,
 }: StatementsOptions): Statements {
   const sign = async (audience: string, claims: JWTPayload): Promise<string> => {
-    const { kid, key } = ring.signing();
+    const { kid, key } = await ring.signing();
     const now = Math.floor(nowMs() / 1000);
     const text = await new SignJWT(claims)
       .setProtectedHeader({ alg: 'EdDSA', kid, typ: statementType })

@@ -44,8 +44,10 @@ afterEach(async () => {
   rmSync(folder, { recursive: true, force: true });
 });
 
-function mint(options: { account?: string; scopes?: readonly string[]; lifeMs?: number } = {}): Promise<MintedToken> {
-  const account = state.accounts.ensure({ name: options.account ?? 'alice', kind: 'agent' });
+async function mint(
+  options: { account?: string; scopes?: readonly string[]; lifeMs?: number } = {},
+): Promise<MintedToken> {
+  const account = await state.accounts.ensure({ name: options.account ?? 'alice', kind: 'agent' });
   return mintToken(deps, {
     account,
     scopes: options.scopes ?? ['posts:read'],
@@ -82,7 +84,7 @@ describe('a good token', () => {
   });
 
   it('carries the tenant of its account', async () => {
-    const account = state.accounts.create({ name: 'bob', kind: 'person', tenant: 'acme' });
+    const account = await state.accounts.create({ name: 'bob', kind: 'person', tenant: 'acme' });
     const { text } = await mintToken(deps, { account, scopes: ['*'], label: 'x', lifeMs: hour });
     expect(await authenticate({ presented: bearer(text), origin })).toMatchObject({ tenant: 'acme', kind: 'person' });
   });
@@ -110,18 +112,18 @@ describe('what ends a token', () => {
     const { text, stored } = await mint();
     await authenticate({ presented: bearer(text), origin });
     const elsewhere = await openState({ path: join(folder, 'state.db'), nowMs: () => nowMs });
-    elsewhere.tokens.revoke(stored.id, nowMs);
+    await elsewhere.tokens.revoke(stored.id, nowMs);
     await elsewhere.close();
     expect((await refusalOf(bearer(text))).reason).toBe('credential_revoked');
   });
 
   it('a disabled account ends all its tokens at once, and only its own; enabling brings them back', async () => {
     const tokens = [await mint(), await mint(), await mint({ account: 'bob' })];
-    state.accounts.disable('alice', nowMs);
+    await state.accounts.disable('alice', nowMs);
     expect((await refusalOf(bearer(tokens[0]!.text))).reason).toBe('credential_revoked');
     expect((await refusalOf(bearer(tokens[1]!.text))).reason).toBe('credential_revoked');
     expect(await authenticate({ presented: bearer(tokens[2]!.text), origin })).toMatchObject({ subject: 'bob' });
-    state.accounts.enable('alice');
+    await state.accounts.enable('alice');
     expect(await authenticate({ presented: bearer(tokens[0]!.text), origin })).toMatchObject({ subject: 'alice' });
   });
 
@@ -147,7 +149,7 @@ describe('secrets are not kept', () => {
 
   it('a token is shown once: no listing has its secret or the hash of it', async () => {
     const { text, stored } = await mint();
-    const listed = JSON.stringify(state.tokens.list());
+    const listed = JSON.stringify(await state.tokens.list());
     expect(listed).toContain(stored.id);
     expect(listed).not.toContain(secretOf(text));
     expect(listed).not.toContain(stored.secretHash);
@@ -155,8 +157,8 @@ describe('secrets are not kept', () => {
 
   it('revoking a token mints no other one', async () => {
     const { stored } = await mint();
-    state.tokens.revoke(stored.id, nowMs);
-    expect(state.tokens.list()).toHaveLength(1);
+    await state.tokens.revoke(stored.id, nowMs);
+    expect(await state.tokens.list()).toHaveLength(1);
   });
 });
 
@@ -189,7 +191,7 @@ describe('minting', () => {
   });
 
   it('refuses a label that could be taken for something else', async () => {
-    const account = state.accounts.ensure({ name: 'alice', kind: 'agent' });
+    const account = await state.accounts.ensure({ name: 'alice', kind: 'agent' });
     for (const label of ['', 'a\nb', 'a:b', ' a', 'x'.repeat(65)]) {
       await expect(mintToken(deps, { account, scopes: [], label, lifeMs: hour })).rejects.toMatchObject({
         reason: 'invalid_input',

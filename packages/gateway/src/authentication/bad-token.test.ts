@@ -48,8 +48,8 @@ const deps = (key = pepper) => ({
   scopesOf: () => [],
 });
 
-function mint(name = 'alice'): Promise<MintedToken> {
-  const account = world.state.accounts.ensure({ name, kind: 'agent' });
+async function mint(name = 'alice'): Promise<MintedToken> {
+  const account = await world.state.accounts.ensure({ name, kind: 'agent' });
   return mintToken(deps(), { account, scopes: ['posts:read'], label: 'test', lifeMs: hour });
 }
 
@@ -159,15 +159,15 @@ const forged: readonly (readonly [what: string, forge: (token: MintedToken) => s
 ];
 
 /** What ends a token, and what is said to those who know its secret. */
-const ended: readonly (readonly [what: string, end: (token: MintedToken) => void, reason: string])[] = [
+const ended: readonly (readonly [what: string, end: (token: MintedToken) => unknown, reason: string])[] = [
   ['revoked', ({ stored }) => revoke(stored.id), 'credential_revoked'],
   ['of a disabled account', () => disable('alice'), 'credential_revoked'],
   ['at the moment of expiry', ({ stored }) => wait(stored.expiresAtMs - world.nowMs), 'credential_expired'],
   ['long after expiry', () => wait(100 * hour), 'credential_expired'],
   [
     'revoked and expired',
-    ({ stored }) => {
-      revoke(stored.id);
+    async ({ stored }) => {
+      await revoke(stored.id);
       wait(100 * hour);
     },
     'credential_revoked',
@@ -189,9 +189,9 @@ const ended: readonly (readonly [what: string, end: (token: MintedToken) => void
   ],
   [
     'revoked and pruned',
-    ({ stored }) => {
-      revoke(stored.id);
-      world.state.tokens.prune(world.nowMs + 1);
+    async ({ stored }) => {
+      await revoke(stored.id);
+      await world.state.tokens.prune(world.nowMs + 1);
     },
     'credential_invalid',
   ],
@@ -210,13 +210,13 @@ describe('a bad token is refused, with the reason and nothing more', () => {
 
   it.each(ended)('%s', async (_what, end, reason) => {
     const token = await mint();
-    end(token);
+    await end(token);
     await expectRefusal(token, token.text, reason);
   });
 
   it.each(ended)('%s, and who does not know the secret is not told so', async (_what, end) => {
     const token = await mint();
-    end(token);
+    await end(token);
     const guess = formatToken({ id: token.stored.id, secret: 'A'.repeat(43) });
     await expectRefusal(token, guess, 'credential_invalid');
   });
@@ -237,12 +237,12 @@ describe('a bad token is refused, with the reason and nothing more', () => {
   });
 });
 
-function revoke(id: string): void {
-  world.state.tokens.revoke(id, world.nowMs);
+async function revoke(id: string): Promise<void> {
+  await world.state.tokens.revoke(id, world.nowMs);
 }
 
-function disable(name: string): void {
-  world.state.accounts.disable(name, world.nowMs);
+async function disable(name: string): Promise<void> {
+  await world.state.accounts.disable(name, world.nowMs);
 }
 
 function wait(ms: number): void {

@@ -31,7 +31,9 @@ function create(deps: AuthenticationDeps): Authenticator {
     authenticate(evidence: Evidence) {
       const { presented } = evidence;
       if (presented.kind !== 'bearer' || !presented.token.startsWith(intentPrefix)) return notResponsible;
-      return admit(deps, proofs, { evidence, stored: check(deps, presented.token), token: presented.token });
+      return check(deps, presented.token).then((stored) =>
+        admit(deps, proofs, { evidence, stored, token: presented.token }),
+      );
     },
   };
 }
@@ -39,25 +41,31 @@ function create(deps: AuthenticationDeps): Authenticator {
 /** Compared with when there is no such token. No secret has this hash. */
 const nobodysHash = Buffer.alloc(32);
 
-function check(deps: AuthenticationDeps, text: string): StoredIntent {
+async function check(deps: AuthenticationDeps, text: string): Promise<StoredIntent> {
   const parsed = parseToken(text, intentPrefix);
   if (parsed === undefined || deps.intents === undefined) throw new GatewayError('credential_invalid');
-  const stored = deps.intents.find(parsed.id);
+  const stored = await deps.intents.find(parsed.id);
   const presentedHash = hashSecret(deps.pepper, parsed.secret);
   const storedHash = stored === undefined ? nobodysHash : Buffer.from(stored.secretHash, 'hex');
   const matches = timingSafeEqual(presentedHash, storedHash);
   if (stored === undefined || !matches) throw new GatewayError('credential_invalid');
-  refuseOver(stored, deps);
+  await refuseOver(stored, deps);
   return stored;
 }
 
 /** It ends by itself, and with anything that it was made from. */
-function refuseOver({ intent, revokedAtMs, tokens, vouchers }: StoredIntent, deps: AuthenticationDeps): void {
+async function refuseOver(
+  { intent, revokedAtMs, tokens, vouchers }: StoredIntent,
+  deps: AuthenticationDeps,
+): Promise<void> {
   const revocations = deps.revocations ?? noRevocations;
   const trusted = deps.settings?.().issuers ?? [];
-  const isGone = (voucher: (typeof vouchers)[number]): boolean =>
-    revocations.isRevoked(voucher) || !trusted.some(({ name }) => name === voucher.issuer);
-  if (revokedAtMs !== undefined || vouchers.some(isGone)) throw new GatewayError('credential_revoked');
+  const isTrusted = (voucher: (typeof vouchers)[number]): boolean =>
+    trusted.some(({ name }) => name === voucher.issuer);
+  if (revokedAtMs !== undefined || !vouchers.every(isTrusted)) throw new GatewayError('credential_revoked');
+  for (const voucher of vouchers) {
+    if (await revocations.isRevoked(voucher)) throw new GatewayError('credential_revoked');
+  }
   if (!(deps.nowMs() < intent.expiresAtMs)) throw new GatewayError('credential_expired');
   for (const token of tokens) {
     if (token === undefined) throw new GatewayError('credential_revoked');

@@ -111,7 +111,7 @@ function verify(judging: Judging, { token, key, issuer }: ToVerify): Promise<Ver
     const { subject, client, session } = principal;
     const about = { issuer: issuer.settings.name, subject, client, issuedAtMs };
     const ids = { ...(tokenId !== undefined && { tokenId }), ...(session !== undefined && { session }) };
-    if (revocations.isRevoked({ ...about, ...ids })) throw new GatewayError('credential_revoked');
+    if (await revocations.isRevoked({ ...about, ...ids })) throw new GatewayError('credential_revoked');
     const verdict = { ...verified, principal: withFacts(verified, issuer), ...circumstances };
     verdicts.set(key, verdict);
     return verdict;

@@ -14,7 +14,7 @@ export interface VerifiedToken {
 export interface Revocations {
   /** Changes whenever more is revoked: what was found good before has to be looked at again. */
   epoch(): number;
-  isRevoked(token: VerifiedToken): boolean;
+  isRevoked(token: VerifiedToken): boolean | Promise<boolean>;
 }
 
 /** Nothing is ever revoked before it expires. */

@@ -18,7 +18,7 @@ export interface AdapterOptions {
   /** Makes the error for something that was used before. */
   readonly alreadyUsed: () => Error;
   /** Ends the access tokens that were given out under a grant. */
-  readonly endTokens: (grant: string) => void;
+  readonly endTokens: (grant: string) => Promise<void>;
   /** Makes the error for more clients than there may be. */
   readonly tooManyClients: () => Error;
   /** So many clients that registered themselves are kept. Default 5,000. */
@@ -46,9 +46,10 @@ const usualMostClients = 5_000;
 export function createAdapter({ store, sealer, idKey, nowMs }: Records, options: AdapterOptions) {
   const { mostClients = usualMostClients } = options;
   /** The unused one that has waited longest gives way: who only registers keeps nobody else from it. */
-  const makeRoom = (): void => {
-    if (store.count('Client') < mostClients) return;
-    if (!store.removeFirstToEnd('Client', nowMs() + unusedClientLifeMs)) throw options.tooManyClients();
+  const makeRoom = async (): Promise<void> => {
+    if ((await store.count('Client')) < mostClients) return;
+    const isRoom = await store.removeFirstToEnd('Client', nowMs() + unusedClientLifeMs);
+    if (!isRoom) throw options.tooManyClients();
   };
   const grantName = (grantId: string): string => recordId(idKey, 'Grant', grantId);
   const opened = (record: SealedRecord | undefined): JsonObject | undefined => {
@@ -76,29 +77,29 @@ export function createAdapter({ store, sealer, idKey, nowMs }: Records, options:
     return {
       async upsert(id, payload, expiresIn) {
         const record = toRecord({ model, id, payload, expiresIn });
-        if (model === 'Client') makeRoom();
-        if (model !== 'ReplayDetection') store.put(record);
-        else if (!store.add(record)) throw options.alreadyUsed();
+        if (model === 'Client') await makeRoom();
+        if (model !== 'ReplayDetection') await store.put(record);
+        else if (!(await store.add(record))) throw options.alreadyUsed();
       },
-      find: async (id) => opened(store.find(model, nameOf(id))),
-      findByUid: async (uid) => opened(store.findByUid(model, recordId(idKey, `${model} uid`, uid))),
+      find: async (id) => opened(await store.find(model, nameOf(id))),
+      findByUid: async (uid) => opened(await store.findByUid(model, recordId(idKey, `${model} uid`, uid))),
       findByUserCode: async () => undefined,
       async consume(id) {
         const name = nameOf(id);
-        if (store.consume(model, name, nowMs())) return;
-        const grantId = store.find(model, name)?.grantId;
+        if (await store.consume(model, name, nowMs())) return;
+        const grantId = (await store.find(model, name))?.grantId;
         if (grantId !== undefined) {
-          store.removeByGrant(grantId);
-          store.remove('Grant', grantId);
-          options.endTokens(grantId);
+          await store.removeByGrant(grantId);
+          await store.remove('Grant', grantId);
+          await options.endTokens(grantId);
         }
         throw options.alreadyUsed();
       },
       async destroy(id) {
-        store.remove(model, nameOf(id));
-        if (model === 'Grant') options.endTokens(nameOf(id));
+        await store.remove(model, nameOf(id));
+        if (model === 'Grant') await options.endTokens(nameOf(id));
       },
-      revokeByGrantId: async (grantId) => void store.removeByGrant(grantName(grantId)),
+      revokeByGrantId: async (grantId) => void (await store.removeByGrant(grantName(grantId))),
     };
   };
 }

@@ -9,7 +9,7 @@ export function consentActions(parts: Parts): Actions & { readonly 'GET consent'
   return {
     'GET consent': async (visit) => {
       const { interaction, provider, place } = visit;
-      const person = findPerson(interaction.session?.accountId ?? '');
+      const person = await findPerson(interaction.session?.accountId ?? '');
       const client = await provider.Client.find(String(interaction.params.client_id));
       if (person === undefined || client === undefined) return leave(visit);
       const wanted = wantedBy(parts, interaction, person);
@@ -17,7 +17,7 @@ export function consentActions(parts: Parts): Actions & { readonly 'GET consent'
     },
     'POST consent': async (visit) => {
       const { interaction, provider, form } = visit;
-      const person = findPerson(interaction.session?.accountId ?? '');
+      const person = await findPerson(interaction.session?.accountId ?? '');
       if (interaction.prompt.name !== 'consent' || person === undefined) return leave(visit);
       const scopes = form.getAll('scope');
       const wanted = wantedBy(parts, interaction, person);

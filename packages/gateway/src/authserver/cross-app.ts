@@ -44,7 +44,9 @@ export function addCrossApp(provider: Provider, parts: Parts, upstream: Upstream
       }
       const accountId = upstreamSubject(upstream, String(claims.sub));
       const issuedAtMs = (claims.iat ?? 0) * 1000;
-      if (parts.isRevoked({ subject: accountId, client: client.clientId, issuedAtMs })) throw refusal('taken back');
+      if (await parts.isRevoked({ subject: accountId, client: client.clientId, issuedAtMs })) {
+        throw refusal('taken back');
+      }
       context.body = await give(provider, context, {
         ...{ parts, audience, accountId, resource: String(claims.resource) },
         scopes: scopesOf(upstream, params?.scope, claims.scope),
@@ -76,7 +78,7 @@ async function judge({ issuer, full }: Parts, { upstream, keys, client, text }: 
   if (!isWelcome(upstream, payload)) throw refusal('not one of those who may sign in');
   const id = recordId(full.idKey, 'Assertion', `${upstream.issuer}\0${payload.jti}`);
   const expiresAtMs = ((payload.exp ?? 0) + skewS) * 1000;
-  if (!full.store.add({ model: 'Assertion', id, payload: '', expiresAtMs })) throw refusal('shown before');
+  if (!(await full.store.add({ model: 'Assertion', id, payload: '', expiresAtMs }))) throw refusal('shown before');
   return payload;
 }
 
@@ -113,7 +115,7 @@ async function give(
   const grantId = await grant.save();
   const token = new provider.AccessToken({ accountId, client, grantId, gty: assertionGrant });
   token.resourceServer = new provider.ResourceServer(resource, {
-    ...resourceServerInfo(parts, context, audience),
+    ...(await resourceServerInfo(parts, context, audience)),
     scope,
   });
   token.scope = scope;

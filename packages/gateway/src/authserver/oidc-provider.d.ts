@@ -44,6 +44,7 @@ declare module 'oidc-provider' {
     readonly uid: string;
     readonly accountId?: string;
     readonly loginTs?: number;
+    readonly acr?: string;
     destroy(): Promise<void>;
   }
 
@@ -105,7 +106,7 @@ declare module 'oidc-provider' {
       reason: string,
       description: string,
       error: string,
-      check: (context: Context) => boolean,
+      check: (context: Context) => boolean | Promise<boolean>,
       details?: (context: Context) => object,
     );
   }

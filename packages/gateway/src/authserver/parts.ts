@@ -50,11 +50,11 @@ export interface AuthServerDeps {
   /** The secrets of clients that have one, by id. */
   readonly clientSecrets: ReadonlyMap<string, string>;
   /** Ends the access tokens of a grant, by the session they name. */
-  readonly endTokens: (session: string) => void;
+  readonly endTokens: (session: string) => Promise<void>;
   /** Whether an account of this name was disabled; for clients of the configuration, which have one each. */
-  readonly isDisabled: (account: string) => boolean;
+  readonly isDisabled: (account: string) => Promise<boolean>;
   /** Whether what somebody was given then was taken back since: all of theirs, of a client's, of a session's, or of everybody's. */
-  readonly isRevoked: (given: Given) => boolean;
+  readonly isRevoked: (given: Given) => boolean | Promise<boolean>;
   /** Whether a path below the public address may be an endpoint, by its form alone. */
   readonly isEndpoint: (path: string) => boolean;
   readonly scopesOnOffer: () => readonly ScopeOnOffer[];

@@ -11,8 +11,8 @@ export interface StoredUser {
 
 /** Where users are kept. */
 export interface UserStore {
-  find(name: string): StoredUser | undefined;
-  useTotpStep(name: string, step: number): boolean;
+  find(name: string): Promise<StoredUser | undefined>;
+  useTotpStep(name: string, step: number): Promise<boolean>;
 }
 
 /** Somebody who signed in, here or with the upstream provider. */
@@ -27,7 +27,7 @@ export interface Person {
 }
 
 /** Finds people who may sign in, and stay signed in. */
-export type FindPerson = (id: string) => Person | undefined;
+export type FindPerson = (id: string) => Promise<Person | undefined>;
 
 /** The subject of somebody whom an upstream provider knows. No account can be called so. */
 export function upstreamSubject({ name }: Pick<UpstreamProvider, 'name'>, sub: string): string {
@@ -36,11 +36,11 @@ export function upstreamSubject({ name }: Pick<UpstreamProvider, 'name'>, sub: s
 
 /** Looks among users, and takes the word of the upstream provider for its own. */
 export function createFindPerson(users: UserStore, upstream: UpstreamProvider | undefined): FindPerson {
-  return (id) => {
+  return async (id) => {
     if (upstream !== undefined && id.startsWith(upstreamSubject(upstream, ''))) {
       return { id, scopes: upstream.scopes, changedAtMs: 0 };
     }
-    const user = users.find(id);
+    const user = await users.find(id);
     if (user === undefined || user.account.disabledAtMs !== undefined || user.account.name !== id) return undefined;
     const { account, scopes, changedAtMs } = user;
     return { id, scopes, changedAtMs, ...(account.tenant !== undefined && { tenant: account.tenant }) };

@@ -9,6 +9,7 @@ import { recordId } from './ids.ts';
 import { limitFor, mountPath, type Parts } from './parts.ts';
 import { audienceOf, defaultResource, resourceServerInfo } from './resources.ts';
 import { holds } from './scopes.ts';
+import { secondFactorAcr, signInClaims, stepUp } from './sign-in-level.ts';
 import { signingAlgorithm } from './signing-keys.ts';
 
 /** The draft of client id metadata documents that is understood; a newer `oidc-provider` may know another. */
@@ -71,6 +72,7 @@ function protocol(hasSecrets: boolean): object {
     responseTypes: ['code'],
     scopes: ['openid', 'offline_access'],
     claims: { openid: ['sub'], sid: null },
+    acrValues: [secondFactorAcr],
     clientAuthMethods: [
       'none',
       'private_key_jwt',
@@ -215,13 +217,14 @@ function policy({ findPerson, settings, nowMs }: Parts): object {
       return oidc.account === undefined || loginTs * 1000 + settings.sessionLifeMs < nowMs();
     }),
   );
+  prompts.get('login').checks.add(stepUp);
   const { checks } = prompts.get('consent');
   for (const reason of ['op_scopes_missing', 'rs_scopes_missing', 'op_claims_missing', 'rar_prompt'])
     checks.remove(reason);
   checks.add(
-    new interactionPolicy.Check('not_allowed_yet', 'consent is needed', 'consent_required', ({ oidc }) => {
+    new interactionPolicy.Check('not_allowed_yet', 'consent is needed', 'consent_required', async ({ oidc }) => {
       if (oidc.result?.consent !== undefined) return false;
-      const held = findPerson(oidc.account?.accountId ?? '')?.scopes ?? [];
+      const held = (await findPerson(oidc.account?.accountId ?? ''))?.scopes ?? [];
       return Object.entries(oidc.resourceServers).some(([indicator, { scopes }]) => {
         const given = new Set(oidc.grant.getResourceScope(indicator).split(' '));
         const wanted = [...oidc.requestParamScopes].filter((scope) => scopes.has(scope) && holds(held, scope));
@@ -239,7 +242,7 @@ function resourcesOf(grant: object): object {
 /** Finds whose token or session it is; nobody for those whose sign-in has ended since. */
 function findAccount({ findPerson, isRevoked, full }: Parts) {
   return async ({ oidc }: Context, id: string, token?: Granted) => {
-    const person = findPerson(id);
+    const person = await findPerson(id);
     const sinceS = token === undefined ? oidc.session?.loginTs : (token.iiat ?? token.iat);
     if (person === undefined || (sinceS !== undefined && sinceS * 1000 < person.changedAtMs)) return undefined;
     const { clientId: client, grantId } = token ?? {};
@@ -248,7 +251,7 @@ function findAccount({ findPerson, isRevoked, full }: Parts) {
       ...(client !== undefined && { client }),
       ...(grantId !== undefined && { session: recordId(full.idKey, 'Grant', grantId) }),
     };
-    if (isRevoked(given)) return undefined;
+    if (await isRevoked(given)) return undefined;
     return { accountId: id, claims: async () => ({ sub: id }) };
   };
 }
@@ -261,11 +264,12 @@ interface Granted {
   readonly grantId?: string;
 }
 
-/** Tokens name the grant they are from, so that they end with it, and the tenant of whose they are. */
+/** Tokens name the grant they are from, so that they end with it, how its person signed in, and the tenant of whose they are. */
 function extraClaims({ full, findPerson }: Parts) {
-  return async (_: Context, token: { readonly grantId?: string; readonly accountId?: string }) => {
-    const tenant = token.accountId === undefined ? undefined : findPerson(token.accountId)?.tenant;
+  return async (context: Context, token: { readonly grantId?: string; readonly accountId?: string }) => {
+    const tenant = token.accountId === undefined ? undefined : (await findPerson(token.accountId))?.tenant;
     return {
+      ...signInClaims(context),
       ...(token.grantId !== undefined && { sid: recordId(full.idKey, 'Grant', token.grantId) }),
       ...(tenant !== undefined && { tenant }),
     };

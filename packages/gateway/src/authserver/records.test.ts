@@ -42,7 +42,7 @@ const ended: string[] = [];
 const options = {
   alreadyUsed: () => new Error('already used'),
   tooManyClients: () => new Error('too many'),
-  endTokens: (grant: string) => void ended.push(grant),
+  endTokens: async (grant: string) => void ended.push(grant),
 };
 
 describe('what the authorization server keeps', () => {
@@ -68,7 +68,7 @@ describe('what the authorization server keeps', () => {
     await adapter.upsert('s2', { uid: 'u2' }, 60);
     now += 61_000;
     expect(await adapter.find('s1')).toBeUndefined();
-    expect(store.prune(now)).toBe(2);
+    expect(await store.prune(now)).toBe(2);
   });
 
   it('is used up by one of two gateways, and the other one ends the grant', async () => {
@@ -96,14 +96,14 @@ describe('what the authorization server keeps', () => {
     const { store, ...rest } = await records();
     const clients = createAdapter({ store, ...rest }, { ...options, mostClients: 2 })('Client');
     await clients.upsert('used', { client_id: 'used' });
-    store.extend('Client', recordId(idKey, 'Client', 'used'), now + 31 * day);
+    await store.extend('Client', recordId(idKey, 'Client', 'used'), now + 31 * day);
     for (const id of ['first', 'second', 'third']) {
       now += 1_000;
       await clients.upsert(id, { client_id: id });
     }
     const kept = await Promise.all(['used', 'first', 'second', 'third'].map((id) => clients.find(id)));
     expect(kept.map((one) => one?.client_id)).toEqual(['used', undefined, undefined, 'third']);
-    store.extend('Client', recordId(idKey, 'Client', 'third'), now + 31 * day);
+    await store.extend('Client', recordId(idKey, 'Client', 'third'), now + 31 * day);
     await expect(clients.upsert('fourth', { client_id: 'fourth' })).rejects.toThrow('too many');
   });
 
@@ -111,7 +111,7 @@ describe('what the authorization server keeps', () => {
     const each = await records();
     await createAdapter(each, options)('Client').upsert('c', { client_id: 'c' });
     now += day + 1;
-    expect(each.store.prune(now)).toBe(1);
+    expect(await each.store.prune(now)).toBe(1);
   });
 });
 

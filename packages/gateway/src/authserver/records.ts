@@ -14,24 +14,24 @@ export interface SealedRecord {
 
 /** Where records are kept. */
 export interface RecordStore {
-  put(record: SealedRecord): void;
+  put(record: SealedRecord): Promise<void>;
   /** False, and nothing changes, when there is one of that name. */
-  add(record: SealedRecord): boolean;
-  find(model: string, id: string): SealedRecord | undefined;
-  findByUid(model: string, uid: string): SealedRecord | undefined;
+  add(record: SealedRecord): Promise<boolean>;
+  find(model: string, id: string): Promise<SealedRecord | undefined>;
+  findByUid(model: string, uid: string): Promise<SealedRecord | undefined>;
   /** True for the one who consumes it, false for all after. */
-  consume(model: string, id: string, atMs: number): boolean;
+  consume(model: string, id: string, atMs: number): Promise<boolean>;
   /** Lets it live until then. */
-  extend(model: string, id: string, expiresAtMs: number): void;
-  remove(model: string, id: string): void;
-  removeByGrant(grantId: string): number;
-  count(model: string): number;
+  extend(model: string, id: string, expiresAtMs: number): Promise<void>;
+  remove(model: string, id: string): Promise<void>;
+  removeByGrant(grantId: string): Promise<number>;
+  count(model: string): Promise<number>;
   /** Removes the one that ends first, if it ends by then. Returns whether there was one. */
-  removeFirstToEnd(model: string, byMs: number): boolean;
-  prune(beforeMs: number): number;
-  keys(): readonly { readonly kid: string; readonly sealed: string; readonly createdAtMs: number }[];
-  addKey(key: { readonly kid: string; readonly sealed: string; readonly createdAtMs: number }): void;
-  removeKey(kid: string): void;
+  removeFirstToEnd(model: string, byMs: number): Promise<boolean>;
+  prune(beforeMs: number): Promise<number>;
+  keys(): Promise<readonly { readonly kid: string; readonly sealed: string; readonly createdAtMs: number }[]>;
+  addKey(key: { readonly kid: string; readonly sealed: string; readonly createdAtMs: number }): Promise<void>;
+  removeKey(kid: string): Promise<void>;
 }
 
 /** Seals what lies in the store, under what it is. */

@@ -34,12 +34,16 @@ export function audienceOf(
  * What a token for a resource may say at most: the scopes that tools ask for, and whatever plain names the request is about; of
  * those, once it is known who allows it, what that person or client holds.
  */
-export function resourceServerInfo(parts: Parts, context: Context, audience: string): ResourceServerInfo {
+export async function resourceServerInfo(
+  parts: Parts,
+  context: Context,
+  audience: string,
+): Promise<ResourceServerInfo> {
   const { settings, scopesOnOffer } = parts;
   const { entities, requestParamScopes } = context.oidc;
   const source = entities.AuthorizationCode ?? entities.RefreshToken;
   const named = [...scopesOnOffer().map(({ scope }) => scope), ...requestParamScopes, ...(source?.scopes ?? [])];
-  const held = heldIn(parts, context);
+  const held = await heldIn(parts, context);
   const scopes = [...new Set(named)].filter(
     (scope) => isToolScope(scope) && (held === undefined || holds(held, scope)),
   );
@@ -53,11 +57,14 @@ export function resourceServerInfo(parts: Parts, context: Context, audience: str
 }
 
 /** What is held by whom the request is about; `undefined` while that is not known. */
-function heldIn({ settings, findPerson, isDisabled }: Parts, { oidc }: Context): readonly string[] | undefined {
-  if (isDisabled(oidc.client?.clientId ?? '')) throw new errors.InvalidGrant('the client is disabled');
+async function heldIn(
+  { settings, findPerson, isDisabled }: Parts,
+  { oidc }: Context,
+): Promise<readonly string[] | undefined> {
+  if (await isDisabled(oidc.client?.clientId ?? '')) throw new errors.InvalidGrant('the client is disabled');
   if (oidc.params?.grant_type === 'client_credentials') {
     return settings.clients.find(({ id }) => id === oidc.client?.clientId)?.scopes ?? [];
   }
   const person = oidc.account?.accountId;
-  return person === undefined ? undefined : (findPerson(person)?.scopes ?? []);
+  return person === undefined ? undefined : ((await findPerson(person))?.scopes ?? []);
 }

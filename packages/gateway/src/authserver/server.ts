@@ -24,7 +24,7 @@ export interface AuthServer {
   /** The subject that is signed in in the browser of a request; `undefined`: nobody, or nobody any more. */
   signedIn(request: IncomingMessage, response: ServerResponse): Promise<string | undefined>;
   /** Whether a subject can sign in here. */
-  canSignIn(subject: string): boolean;
+  canSignIn(subject: string): Promise<boolean>;
   /** The public keys of its tokens. */
   keys(): Promise<JSONWebKeySet>;
   /** Its signing keys, for whoever looks after them. */
@@ -52,7 +52,8 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
   const providerNow = createProviders(parts);
   await providerNow();
   const interactions = createInteractions(parts);
-  const prune = () => void records.store.prune(nowMs());
+  const prune = () =>
+    void records.store.prune(nowMs()).catch((err: unknown) => deps.log.warn({ err }, 'what has ended stays for now'));
   prune();
   const pruning = setInterval(prune, pruneEveryMs);
   pruning.unref();
@@ -74,7 +75,7 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
     signingKeys: parts.keys,
     close: () => clearInterval(pruning),
     signedIn: async (req, res) => personOf(parts, await (await providerNow()).Session.get({ req, res })),
-    canSignIn: (subject) => parts.findPerson(subject) !== undefined,
+    canSignIn: async (subject) => (await parts.findPerson(subject)) !== undefined,
     serve(request, response) {
       const path = pathOf(request);
       const inner = innerPath(path);
@@ -103,14 +104,14 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
 }
 
 /** Whoever was disabled, or has another password since, or signed in too long ago, is not signed in any more. */
-function personOf(
+async function personOf(
   { findPerson, isRevoked, settings, nowMs }: Parts,
   { accountId, loginTs = 0 }: SessionModel,
-): string | undefined {
-  const person = accountId === undefined ? undefined : findPerson(accountId);
+): Promise<string | undefined> {
+  const person = accountId === undefined ? undefined : await findPerson(accountId);
   const sinceMs = loginTs * 1000;
   const isOver = person === undefined || sinceMs < person.changedAtMs || sinceMs + settings.sessionLifeMs < nowMs();
-  return isOver || isRevoked({ subject: person.id, issuedAtMs: sinceMs }) ? undefined : person.id;
+  return isOver || (await isRevoked({ subject: person.id, issuedAtMs: sinceMs })) ? undefined : person.id;
 }
 
 /** One for each set of keys: what it knows beside them is in the store. */
@@ -132,7 +133,9 @@ function observed(parts: Parts, provider: Provider): Provider {
     const id = oidc.client?.clientId;
     if (id === undefined) return;
     const untilMs = nowMs() + settings.refreshTokenLifeMs + unusedClientLifeMs;
-    full.store.extend('Client', recordId(full.idKey, 'Client', id), untilMs);
+    full.store
+      .extend('Client', recordId(full.idKey, 'Client', id), untilMs)
+      .catch((err: unknown) => log.warn({ err }, 'a client that was used lives no longer for it'));
   };
   provider.on('grant.success', used);
   provider.on('error', (err: unknown) => log.error({ err }, 'the authorization server failed'));

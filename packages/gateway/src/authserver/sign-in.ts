@@ -43,7 +43,7 @@ export function createSignIn(parts: Pick<Parts, 'users' | 'passwordCost' | 'reco
   async function withPassword(name: string, password: string, { interaction, peer }: Attempt): Promise<SignIn> {
     const retryAfterMs = begin(name, peer);
     if (retryAfterMs > 0) return { kind: 'busy', retryAfterMs };
-    const user = settings.passwords ? users.find(name) : undefined;
+    const user = settings.passwords ? await users.find(name) : undefined;
     const isRight = await isPassword(password, user?.passwordHash, passwordCost);
     if (user === undefined || !isRight || user.account.disabledAtMs !== undefined) {
       // What was typed as a name may be a password: it is told only where it is the name of somebody.
@@ -63,12 +63,12 @@ export function createSignIn(parts: Pick<Parts, 'users' | 'passwordCost' | 'reco
     const name = String(claims.name);
     const retryAfterMs = byCode.begin(name);
     if (retryAfterMs > 0) return { kind: 'busy', retryAfterMs };
-    const user = users.find(name);
+    const user = await users.find(name);
     const isSame = user?.account.disabledAtMs === undefined && user?.changedAtMs === claims.changedAtMs;
     const secret = records.sealer.open(`totp ${name}`, user?.totp ?? '')?.secret;
     if (user === undefined || !isSame || typeof secret !== 'string') return { kind: 'wrong' };
     const at = await totpStep(secret, code, nowMs());
-    if (at === undefined || !users.useTotpStep(name, at)) {
+    if (at === undefined || !(await users.useTotpStep(name, at))) {
       log.info({ peer, user: name }, 'a sign-in failed at its second factor');
       return { kind: 'wrong' };
     }

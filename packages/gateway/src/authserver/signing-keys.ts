@@ -36,28 +36,28 @@ export function createSigningKeys({ store, sealer, nowMs }: Records, lifeMs: num
     const { privateKey } = await generateKeyPair(signingAlgorithm, { extractable: true });
     const jwk = { ...(await exportJWK(privateKey)), kid, alg: signingAlgorithm, use: 'sig' };
     const sealed = sealer.seal(`oauth key ${kid}`, jwk as JsonObject, Number.MAX_SAFE_INTEGER);
-    store.addKey({ kid, sealed, createdAtMs: nowMs() });
+    await store.addKey({ kid, sealed, createdAtMs: nowMs() });
     return kid;
   };
-  const drop = (): void => {
-    const keys = store.keys();
+  const drop = async (): Promise<void> => {
+    const keys = await store.keys();
     for (const [index, { kid }] of keys.entries()) {
       const successor = keys[index - 1];
-      if (successor !== undefined && successor.createdAtMs + keptAfterMs < nowMs()) store.removeKey(kid);
+      if (successor !== undefined && successor.createdAtMs + keptAfterMs < nowMs()) await store.removeKey(kid);
     }
   };
   let drawing: Promise<string> | undefined;
   const current = async (): Promise<readonly JWK[]> => {
     // One that cannot be opened was sealed under another master key: it signs nothing any more.
-    const newest = store.keys().find((key) => open(key) !== undefined);
+    const newest = (await store.keys()).find((key) => open(key) !== undefined);
     if (newest === undefined || newest.createdAtMs + lifeMs < nowMs()) {
       drawing ??= draw().finally(() => {
         drawing = undefined;
       });
       await drawing;
     }
-    drop();
-    return store.keys().flatMap((key) => open(key) ?? []);
+    await drop();
+    return (await store.keys()).flatMap((key) => open(key) ?? []);
   };
   return {
     current,
@@ -67,9 +67,9 @@ export function createSigningKeys({ store, sealer, nowMs }: Records, lifeMs: num
     rotate: async () => void (await draw()),
     facts: async () => {
       await current();
-      return store
-        .keys()
-        .flatMap(({ kid, sealed, createdAtMs }) => (open({ kid, sealed }) ? [{ kid, createdAtMs }] : []));
+      return (await store.keys()).flatMap(({ kid, sealed, createdAtMs }) =>
+        open({ kid, sealed }) ? [{ kid, createdAtMs }] : [],
+      );
     },
   };
 }

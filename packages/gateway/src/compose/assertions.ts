@@ -14,7 +14,7 @@ export interface Assertions {
   /** The keys that it is signed with, for whoever looks after them. */
   readonly keys: Pick<KeyRing, 'rotate' | 'facts'>;
   /** What anybody may read at this path. */
-  readonly document: (path: string) => JsonObject | undefined;
+  readonly document: (path: string) => Promise<JsonObject> | undefined;
 }
 
 /** What this is made of. */

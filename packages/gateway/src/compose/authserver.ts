@@ -83,13 +83,13 @@ export function prepareBuiltIn(parts: BuiltInParts): BuiltIn | undefined {
     },
     signingKeys: () => running?.signingKeys,
     signIn: {
-      can: (subject) => running?.canSignIn(subject) === true,
+      can: async (subject) => (await running?.canSignIn(subject)) === true,
       who: async (request, response) => running?.signedIn(request, response),
       url: (state) => signInUrl(parts, state),
     },
     async start(plane) {
       const { createAuthServer } = await import('../authserver/server.ts');
-      running = await createAuthServer(depsOf(parts, withPages(settings, parts), plane));
+      running = await createAuthServer(await depsOf(parts, withPages(settings, parts), plane));
       parts.life.onClose(running.close);
     },
   };
@@ -160,7 +160,7 @@ function ownSettings(issuer: string): IssuerSettings {
   };
 }
 
-function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane): AuthServerDeps {
+async function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane): Promise<AuthServerDeps> {
   const { config, stores, nowMs, log, life, egress = {}, passwordCost } = parts;
   const { state, authServerKeys } = stores;
   const publicUrl = (parts.publicUrl() ?? '').replace(/\/$/, '');
@@ -170,13 +170,13 @@ function depsOf(parts: BuiltInParts, settings: AuthServerSettings, plane: Plane)
   const strangers = createGuardedFetch({ ...egress, maxBytes: 64 * 1024, timeoutMs: 3_000 });
   const upstream = createGuardedFetch({ ...egress, allow: upstreamAllowance(config(), settings) });
   life.onClose(async () => void (await Promise.all([strangers.close(), upstream.close()])));
-  for (const { id } of settings.clients) state.accounts.ensure({ name: id, kind: 'agent' });
+  for (const { id } of settings.clients) await state.accounts.ensure({ name: id, kind: 'agent' });
   return {
     ...{ settings, publicUrl, nowMs, log, name: gatewayNameOf(config()) },
     origin: new URL(publicUrl).origin,
     records: { store: state.oauth, sealer: createSealer(authServerKeys.seal, nowMs), idKey: authServerKeys.names },
     ...{ users: state.users, ...(passwordCost && { passwordCost }) },
-    isDisabled: (account) => state.accounts.find(account)?.disabledAtMs !== undefined,
+    isDisabled: async (account) => (await state.accounts.find(account))?.disabledAtMs !== undefined,
     isRevoked: ({ client = '', ...given }) => state.revocations.isRevoked({ issuer: ownIssuer, client, ...given }),
     isEndpoint: (path) => endpointAt(path) !== undefined,
     scopesOnOffer: () => scopesOnOffer(plane),

@@ -35,7 +35,7 @@ export interface CredentialParts {
 /** How people show at pages of the gateway who they are. */
 export interface SignIn {
   /** Whether a subject can. */
-  can(subject: string): boolean;
+  can(subject: string): Promise<boolean>;
   /** Who is signed in in the browser of a request. */
   who(request: IncomingMessage, response: ServerResponse): Promise<string | undefined>;
   /** Where to sign in; the browser comes back to `signedInPath` with this state. */

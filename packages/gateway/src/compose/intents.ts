@@ -62,9 +62,9 @@ export function createIntentExchange(parts: IntentParts, settings: PlaneSettings
     ...{ exchanges, tokens: state.tokens, nowMs },
     intents: {
       look: state.intents.look,
-      add(intent) {
-        state.intents.prune(nowMs() - keepEndedIntentsMs);
-        state.intents.add(intent);
+      async add(intent) {
+        await state.intents.prune(nowMs() - keepEndedIntentsMs);
+        await state.intents.add(intent);
       },
     },
     limits: () => config().auth.intents,
@@ -119,8 +119,10 @@ export function countingRefused({ record, stores, config, nowMs }: RefusedParts)
     const isHolder = method === intentToken.kind && service !== exchangeManifest.service;
     if (!counts || !isHolder || intent === undefined || !config().auth.intents.countRefused) return record(entry);
     const { intents } = stores.state;
-    const taken = (intents.find(intent.id)?.intent.allows ?? []).map((allowance) => allowance.intent);
-    return record(entry).then(() => void intents.take(taken, { nowMs: nowMs(), goesOn: false }));
+    return record(entry).then(async () => {
+      const taken = ((await intents.find(intent.id))?.intent.allows ?? []).map((allowance) => allowance.intent);
+      await intents.take(taken, { nowMs: nowMs(), goesOn: false });
+    });
   };
 }
 

@@ -16,10 +16,10 @@ export interface RunTokenParts {
 export async function mintRunToken(parts: RunTokenParts, scopes: readonly string[]): Promise<string> {
   const { stores, life, maxTokenLifeMs, nowMs } = parts;
   const { tokens, accounts } = stores.state;
-  const account = accounts.ensure({ name: 'run', kind: 'agent' });
+  const account = await accounts.ensure({ name: 'run', kind: 'agent' });
   const lifeMs = Math.min(longestMs, maxTokenLifeMs());
   const minting = { tokens, pepper: stores.pepper, nowMs, maxTokenLifeMs };
   const { text, stored } = await mintToken(minting, { account, scopes, label: 'run', lifeMs });
-  life.onClose(() => void tokens.revoke(stored.id, nowMs()));
+  life.onClose(() => tokens.revoke(stored.id, nowMs()).then(() => undefined));
   return text;
 }

@@ -40,7 +40,7 @@ export const signedInPath = `${consentPath}/signed-in`;
 /** How a person shows at the gateway who he is. */
 export interface SigningIn {
   /** Whether a subject can. */
-  can(subject: string): boolean;
+  can(subject: string): Promise<boolean>;
   /** Where; the browser comes back to `signedInPath` with this state. */
   url(state: string): string;
 }
@@ -57,7 +57,7 @@ export interface ConsentOptions {
   /** How people sign in at the gateway, where they can. */
   readonly signIn?: SigningIn;
   /** An authorization server does not know the client any more. */
-  readonly forgetClient: (service: string, issuer: string) => void;
+  readonly forgetClient: (service: string, issuer: string) => Promise<void>;
   readonly onGranted: (flow: Flow) => void;
   readonly onFailed: (flow: Flow, failure: CredentialFailure) => void;
   readonly nowMs: () => number;
@@ -101,7 +101,7 @@ async function checkPerson(
   { user, userName, id }: Flow,
   { signedIn }: BrowserRequest,
 ): Promise<BrowserAnswer | undefined> {
-  if (signIn === undefined || user === '' || !signIn.can(userName)) return undefined;
+  if (signIn === undefined || user === '' || !(await signIn.can(userName))) return undefined;
   const who = await signedIn();
   if (who === userName) return undefined;
   if (who === undefined) return { location: signIn.url(id) };
@@ -196,7 +196,7 @@ async function finish(options: ConsentOptions, request: BrowserRequest): Promise
     const answer = { query, state, codeVerifier, redirectUri, resource };
     const tokens = await requestByCode({ server, client, fetch, dpop, nowMs }, answer);
     const isBound = tokens.tokenType === 'dpop' && dpop;
-    keeper.add({
+    await keeper.add({
       ...{ user, upstream: service, issuer: server.issuer, tokens, resource, redirectUri, scopes },
       ...(isBound && { dpop }),
     });
@@ -208,10 +208,10 @@ async function finish(options: ConsentOptions, request: BrowserRequest): Promise
   return { page: donePage(service) };
 }
 
-function failed(options: ConsentOptions, flow: Flow, error: unknown): BrowserAnswer {
+async function failed(options: ConsentOptions, flow: Flow, error: unknown): Promise<BrowserAnswer> {
   const failure = toFailure(error, 'asking for consent');
   options.onFailed(flow, failure);
-  if (failure.code === 'invalid_client') options.forgetClient(flow.service, flow.discovered.server.issuer);
+  if (failure.code === 'invalid_client') await options.forgetClient(flow.service, flow.discovered.server.issuer);
   flow.end(false);
   options.flows.drop(flow.user, flow.service);
   return { page: failedPage(`There is no access now (${failure.code}). Call again to be asked again.`, 400) };

@@ -27,15 +27,15 @@ export interface StoredClient {
 
 /** Where grants and registrations are kept. */
 export interface GrantStore {
-  find(user: string, upstream: string): StoredGrant | undefined;
-  put(grant: StoredGrant): void;
+  find(user: string, upstream: string): Promise<StoredGrant | undefined>;
+  put(grant: StoredGrant): Promise<void>;
   /** False: somebody else changed or removed it. */
-  replace(before: StoredGrant, after: Pick<StoredGrant, 'sealed' | 'changedAtMs'>): boolean;
-  remove(name: Pick<StoredGrant, 'user' | 'upstream' | 'issuer'>): boolean;
-  list(): readonly StoredGrant[];
-  findClient(upstream: string, issuer: string, redirectUri: string): StoredClient | undefined;
-  putClient(client: StoredClient): void;
-  removeClient(upstream: string, issuer: string): void;
+  replace(before: StoredGrant, after: Pick<StoredGrant, 'sealed' | 'changedAtMs'>): Promise<boolean>;
+  remove(name: Pick<StoredGrant, 'user' | 'upstream' | 'issuer'>): Promise<boolean>;
+  list(): Promise<readonly StoredGrant[]>;
+  findClient(upstream: string, issuer: string, redirectUri: string): Promise<StoredClient | undefined>;
+  putClient(client: StoredClient): Promise<void>;
+  removeClient(upstream: string, issuer: string): Promise<void>;
 }
 
 /** Seals what is kept; `kind` binds it to its place. */
@@ -62,11 +62,11 @@ export type NewGrant = Pick<StoredGrant, 'user' | 'upstream' | 'issuer'> & Omit<
 /** Keeps grants sealed. */
 export interface Keeper {
   find(user: string, upstream: string): Promise<Grant | undefined>;
-  add(grant: NewGrant): void;
+  add(grant: NewGrant): Promise<void>;
   /** Puts other tokens in the place of those that a grant had. False: it was changed or revoked in the meantime. */
-  renew(grant: Grant, tokens: TokenSet): boolean;
+  renew(grant: Grant, tokens: TokenSet): Promise<boolean>;
   /** Removes it, unless it was changed in the meantime. */
-  remove(grant: Grant): void;
+  remove(grant: Grant): Promise<void>;
 }
 
 /** What a keeper needs. */
@@ -111,7 +111,7 @@ export function createKeeper({ store, sealer, nowMs }: KeeperOptions): Keeper {
 
   return {
     async find(user, upstream) {
-      const stored = store.find(user, upstream);
+      const stored = await store.find(user, upstream);
       const key = JSON.stringify([user, upstream]);
       const known = opened.get(key);
       if (stored === undefined) {
@@ -124,18 +124,19 @@ export function createKeeper({ store, sealer, nowMs }: KeeperOptions): Keeper {
       if (grant) opened.set(key, grant);
       return grant;
     },
-    add({ user, upstream, issuer, scopes, ...rest }) {
+    async add({ user, upstream, issuer, scopes, ...rest }) {
       const now = nowMs();
       const name = { user, upstream, issuer };
-      store.put({
+      await store.put({
         ...{ ...name, sealed: seal(name, rest), scope: scopes.join(' ') },
         ...{ createdAtMs: now, changedAtMs: now },
       });
     },
     renew: (grant, tokens) =>
       store.replace(grant.stored, { sealed: seal(grant.stored, { ...grant, tokens }), changedAtMs: nowMs() }),
-    remove({ stored }) {
-      if (store.find(stored.user, stored.upstream)?.sealed === stored.sealed) store.remove(stored);
+    async remove({ stored }) {
+      const newest = await store.find(stored.user, stored.upstream);
+      if (newest?.sealed === stored.sealed) await store.remove(stored);
     },
   };
 }

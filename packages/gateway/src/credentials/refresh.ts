@@ -44,14 +44,14 @@ async function renew(options: RefreshOptions, grant: Grant): Promise<Grant | und
     const client = await clientAt(server, redirectUri);
     const parameters = { refresh_token: tokens.refreshToken, resource };
     const given = await requestByGrant({ server, client, fetch, dpop, nowMs }, 'refresh_token', parameters);
-    keeper.renew(grant, { ...given, refreshToken: given.refreshToken ?? tokens.refreshToken });
+    await keeper.renew(grant, { ...given, refreshToken: given.refreshToken ?? tokens.refreshToken });
     return await keeper.find(user, upstream);
   } catch (error) {
     if (!(error instanceof CredentialFailure)) throw error;
-    if (error.code === 'invalid_client') forgetClient(issuer);
+    if (error.code === 'invalid_client') await forgetClient(issuer);
     if (error.code !== 'invalid_grant') throw error;
     // Used before, revoked or too old: only a new consent helps.
-    keeper.remove(grant);
+    await keeper.remove(grant);
     return keeper.find(user, upstream);
   }
 }

@@ -37,7 +37,7 @@ export async function clientAt(options: RegistrationOptions): Promise<Client> {
   if (server.client_id_metadata_document_supported === true && document.startsWith('https:')) {
     return { client: { client_id: document }, authentication: oauth.None() };
   }
-  const known = store.findClient(service, server.issuer, redirectUri);
+  const known = await store.findClient(service, server.issuer, redirectUri);
   const opened = known && readRegistered(options, known.sealed);
   if (opened) return opened;
   if (server.registration_endpoint !== undefined) return register(options);
@@ -78,7 +78,7 @@ async function register(options: RegistrationOptions): Promise<Client> {
       ...(typeof secret === 'string' && { secret }),
       method: typeof agreed === 'string' ? agreed : method,
     };
-    store.putClient({
+    await store.putClient({
       ...{ upstream: service, issuer: server.issuer, redirectUri, createdAtMs: nowMs() },
       sealed: sealer.seal(kindOf(options), { ...registered }, endOf(given.client_secret_expires_at)),
     });

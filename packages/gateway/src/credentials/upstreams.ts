@@ -71,7 +71,7 @@ export interface UpstreamCredentials {
   serve(request: BrowserRequest): Promise<BrowserAnswer | undefined>;
   /** Asks for the owner's consent. Returns the address of a page; `undefined`: the service needs none. @throws CredentialFailure */
   connect(service: string): Promise<string | undefined>;
-  list(): readonly ListedGrant[];
+  list(): Promise<readonly ListedGrant[]>;
   /** Takes grants back: of a subject (`''`: the gateway's own), or all of a service. Returns how many there were. */
   revoke(which: { readonly service: string; readonly subject?: string }): Promise<number>;
 }
@@ -125,7 +125,7 @@ export function createUpstreamCredentials(options: UpstreamCredentialOptions): U
       return { document: clientDocument(origin() + documentPath, origin() + callbackPath) };
     },
     connect: async (service) => users.get(service)?.connect(),
-    list: () => store.list().map(toListed),
+    list: async () => (await store.list()).map(toListed),
     revoke: (which) => revoke({ options, keeper, flows }, which),
   };
 }
@@ -210,11 +210,11 @@ async function revoke(
   const { store } = options;
   const isMeant = (grant: StoredGrant): boolean =>
     grant.upstream === service && (subject === undefined || subjectOf(grant.user).subject === (subject || undefined));
-  const meant = store.list().filter(isMeant);
+  const meant = (await store.list()).filter(isMeant);
   await Promise.all(
     meant.map(async (stored) => {
       const grant = await keeper.find(stored.user, service);
-      store.remove(stored);
+      await store.remove(stored);
       flows.drop(stored.user, service);
       const token = grant?.tokens.refreshToken ?? grant?.tokens.accessToken;
       if (token === undefined || grant === undefined) return;

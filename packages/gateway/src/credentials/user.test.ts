@@ -21,21 +21,21 @@ const usual: UserSettings = {
 async function shownAt(address: string, settings: Partial<UserSettings> = {}) {
   const folder = mkdtempSync(join(tmpdir(), 'sp-grants-'));
   const state = await openState({ path: join(folder, 'state.db'), nowMs: Date.now });
-  onTestFinished(() => {
-    void state.close();
+  onTestFinished(async () => {
+    await state.close();
     rmSync(folder, { recursive: true });
   });
   const keeper = createKeeper({
     ...{ store: state.grants, sealer: createSealer(randomBytes(32), Date.now), nowMs: Date.now },
   });
-  keeper.add({
+  await keeper.add({
     ...{ user: '[null,"alice"]', upstream: 'tickets', issuer, scopes: [], redirectUri: 'https://gate.example/back' },
     ...{ resource: 'https://tickets.example/mcp', tokens: { accessToken: 'of-alice', tokenType: 'bearer' } },
   });
   const refuse = () => Promise.reject(new Error('nobody is to be asked'));
   const { forCall } = createUserCredential({
     ...{ service: 'tickets', address, settings: { ...usual, ...settings }, keeper, nowMs: Date.now },
-    ...{ fetch: refuse, clientAt: refuse, forgetClient: () => undefined, onMissing: () => undefined },
+    ...{ fetch: refuse, clientAt: refuse, forgetClient: async () => undefined, onMissing: () => undefined },
     ask: () => {
       throw new Error('nobody is to be asked');
     },

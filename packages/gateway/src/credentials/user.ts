@@ -24,7 +24,7 @@ export interface UserOptions {
   /** Which client the gateway is. */
   readonly clientAt: (server: Discovered['server'], redirectUri: string) => Promise<Client>;
   /** An authorization server does not know that client any more. */
-  readonly forgetClient: (issuer: string) => void;
+  readonly forgetClient: (issuer: string) => Promise<void>;
   /** Asks for consent: the flow, and the address of its page. */
   readonly ask: (asked: Asked) => { readonly flow: Flow; readonly url: string };
   /** Told, once for each reason, why a user or the gateway itself has no credential. */

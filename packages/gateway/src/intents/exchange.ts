@@ -23,7 +23,7 @@ export interface DrawnToken {
 
 /** What exchanging leans on. */
 export interface ExchangeDeps extends Omit<SourceDeps, 'intents'> {
-  readonly intents: SourceDeps['intents'] & { add(intent: NewIntent): void };
+  readonly intents: SourceDeps['intents'] & { add(intent: NewIntent): Promise<void> };
   readonly exchanges: Exchanges;
   readonly authenticate: (evidence: {
     readonly presented: Presented;
@@ -52,8 +52,8 @@ export function createExchange(deps: ExchangeDeps) {
     if (exchange === undefined) throw new GatewayError('internal', {}, { cause: 'no exchange is under way' });
     const asked = args as unknown as ExchangeArguments;
     const actor = await actorOf(exchange, deps);
-    const subjects = sourceOf(principal, deps);
-    const source = actor === undefined ? subjects : joinSources(subjects, sourceOf(actor, deps));
+    const subjects = await sourceOf(principal, deps);
+    const source = actor === undefined ? subjects : joinSources(subjects, await sourceOf(actor, deps));
     const { id, text, secretHash } = deps.drawToken();
     const { covers, limits, nowMs } = deps;
     const narrowed = narrow({
@@ -61,7 +61,7 @@ export function createExchange(deps: ExchangeDeps) {
       ...{ limits: limits(), nowMs: nowMs() },
     });
     const { message } = exchange.form;
-    deps.intents.add({
+    await deps.intents.add({
       ...narrowed,
       ...{ secretHash, createdBy: callId, credentialId: principal.credentialId },
       ...(message !== undefined && { sealedMessage: deps.sealMessage(id, message) }),

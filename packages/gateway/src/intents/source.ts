@@ -21,8 +21,8 @@ export interface Source {
 
 /** Where credentials are looked up. */
 export interface SourceDeps {
-  readonly intents: { look(id: string): IntentListing | undefined };
-  readonly tokens: { find(id: string): StoredToken | undefined };
+  readonly intents: { look(id: string): Promise<IntentListing | undefined> };
+  readonly tokens: { find(id: string): StoredToken | undefined | Promise<StoredToken | undefined> };
   readonly maxTokenLifeMs: () => number;
 }
 
@@ -31,9 +31,9 @@ export interface SourceDeps {
  *
  * @throws GatewayError `credential_invalid` when it is of a kind that nothing can be made from.
  */
-export function sourceOf(principal: Principal, deps: SourceDeps): Source {
+export async function sourceOf(principal: Principal, deps: SourceDeps): Promise<Source> {
   const { intent, credential, credentialId, subject, client, session } = principal;
-  if (intent !== undefined) return fromIntent(deps.intents.look(intent.id));
+  if (intent !== undefined) return fromIntent(await deps.intents.look(intent.id));
   if (credential !== undefined) {
     const { issuer, tokenId, issuedAtMs, expiresAtMs, jkt, certificate } = credential;
     const ids = { ...(tokenId !== undefined && { tokenId }), ...(session !== undefined && { session }) };
@@ -44,7 +44,7 @@ export function sourceOf(principal: Principal, deps: SourceDeps): Source {
       binding: Object.keys(binding).length === 0 ? undefined : binding,
     };
   }
-  const token = deps.tokens.find(credentialId);
+  const token = await deps.tokens.find(credentialId);
   if (token === undefined) throw new GatewayError('credential_invalid');
   return {
     ...{ tokenIds: [token.id], vouchers: [], binding: undefined, resource: undefined, parent: undefined },

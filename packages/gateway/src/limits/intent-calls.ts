@@ -24,17 +24,16 @@ export interface IntentCallsOptions {
  * its place, once.
  */
 export function createIntentCalls({ intents, nowMs }: IntentCallsOptions): Quota {
-  return {
-    reserve(permit) {
-      const { intent } = permit.principal;
-      if (intent === undefined) return noHold;
-      if (intents === undefined) throw new Error('a call under an intent, and no way to count it');
-      const counted = (intent.allows ?? []).filter(({ calls }) => calls !== undefined);
-      if (counted.length === 0) refuseEnded(intents.find(intent.id));
-      if (counted.length === 0 || isFollowUp(permit)) return noHold;
-      return reserve(intents, counted, { nowMs: nowMs(), goesOn: permit.retry?.requestState !== undefined });
-    },
+  const count = async (permit: Permit): Promise<Hold> => {
+    const { intent } = permit.principal;
+    if (intent === undefined) return noHold;
+    if (intents === undefined) throw new Error('a call under an intent, and no way to count it');
+    const counted = (intent.allows ?? []).filter(({ calls }) => calls !== undefined);
+    if (counted.length === 0) refuseEnded(await intents.find(intent.id));
+    if (counted.length === 0 || isFollowUp(permit)) return noHold;
+    return reserve(intents, counted, { nowMs: nowMs(), goesOn: permit.retry?.requestState !== undefined });
   };
+  return { reserve: (permit) => (permit.principal.intent === undefined ? noHold : count(permit)) };
 }
 
 /** Whoever is counted is looked at when it is taken; services that serve them are not. */
@@ -47,20 +46,24 @@ function isFollowUp({ method }: Permit): boolean {
   return method.startsWith('tasks/');
 }
 
-function reserve(intents: Intents, allows: readonly Allowance[], call: Parameters<Intents['take']>[1]): Hold {
+async function reserve(
+  intents: Intents,
+  allows: readonly Allowance[],
+  call: Parameters<Intents['take']>[1],
+): Promise<Hold> {
   const ids = allows.map(({ intent }) => intent);
-  const result = intents.take(ids, call);
+  const result = await intents.take(ids, call);
   if (!result.taken) {
     if (result.why === 'ended') throw new GatewayError('credential_expired');
     throw new GatewayError('intent_spent', { intent: result.intent });
   }
   const { from } = result;
   let isSettled = false;
-  const settle = (fate: Fate): void => {
+  const settle = async (fate: Fate): Promise<void> => {
     if (isSettled) return;
     isSettled = true;
-    if (fate === 'unsent') intents.giveBack(ids, from);
-    else if (fate === 'asked') intents.asked(ids);
+    if (fate === 'unsent') await intents.giveBack(ids, from);
+    else if (fate === 'asked') await intents.asked(ids);
   };
   return { settle };
 }

@@ -1,4 +1,3 @@
-import type { DatabaseSync, SQLInputValue, StatementSync } from 'node:sqlite';
 import {
   type Approval,
   type ApprovalAsked,
@@ -14,132 +13,162 @@ import {
   countVote,
   type NewApproval,
 } from '@sallyport/core';
+import { sql, type Transaction } from 'kysely';
 import type { Row } from './accounts.ts';
+import type { StateSchema } from './schema.ts';
+import { changedOne, type StateDatabase } from './state-database.ts';
 
-const columns =
-  'id, call_key, binding_key, state, told, account, tool, tenant, binding, policies, call_id, votes, sealed, created_at_ms, expires_at_ms, changed_at_ms';
 /** Nobody goes by these yet, or not at the moment. */
-const open = "state IN ('pending', 'granted', 'asked')";
-const ended = "state IN ('reserved', 'spent', 'rejected', 'withdrawn', 'expired')";
+const open: readonly ApprovalState[] = ['pending', 'granted', 'asked'];
+const ended: readonly ApprovalState[] = ['reserved', 'spent', 'rejected', 'withdrawn', 'expired'];
 
 /**
- * Approvals in an open, migrated database. Nothing is cached, and what depends on what was read is one transaction that
- * writes from its beginning: of all processes that have the database open, one reserves an approval.
+ * Approvals in a database. Nothing is cached, and what depends on what was read is one transaction that locks it: of all
+ * processes that have the database open, one reserves an approval.
  */
-export function createApprovalStore(database: DatabaseSync): Approvals {
-  const atomically = <Result>(body: () => Result): Result => {
-    database.exec('BEGIN IMMEDIATE');
-    try {
-      const result = body();
-      database.exec('COMMIT');
-      return result;
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
-    }
-  };
-  const look = database.prepare(`SELECT ${columns} FROM approvals WHERE id = ?`);
-  const find = (id: string): Approval | undefined => {
-    const row = look.get(id);
-    return row === undefined ? undefined : toApproval(row);
-  };
-  const request = createRequest(database);
-  const write = database.prepare('UPDATE approvals SET votes = ?, state = ?, changed_at_ms = ? WHERE id = ?');
-  const withdraw = database.prepare(
-    `UPDATE approvals SET state = 'withdrawn', changed_at_ms = ? WHERE id = ? AND ${open} RETURNING ${columns}`,
-  );
-  const expire = database.prepare(
-    `UPDATE approvals SET state = 'expired', changed_at_ms = ? WHERE ${open} AND expires_at_ms <= ? RETURNING ${columns}`,
-  );
-  const prune = database.prepare(`DELETE FROM approvals WHERE ${ended} AND changed_at_ms < ?`);
+export function createApprovalStore(database: StateDatabase): Approvals {
+  const { query } = database;
+  const update = () => query.updateTable('approvals');
   return {
-    request: async (wanted, terms) => atomically(() => request(wanted, terms)),
-    vote: async (id, vote) => atomically(() => voteOn(find(id), vote, write)),
-    ...createReserving(database),
-    withdraw: async (id, nowMs) => withdraw.all(nowMs, id).map(toApproval)[0],
-    expire: async (nowMs) => expire.all(nowMs, nowMs).map(toApproval),
-    look: async (id) => find(id),
-    list: async ({ states, tenant, limit }) => {
-      const inStates = states === undefined ? '' : `AND state IN (${states.map(() => '?').join(', ')})`;
-      const ofTenant = tenant === undefined ? '' : 'AND tenant = ?';
-      const values: readonly SQLInputValue[] = [...(states ?? []), ...(tenant === undefined ? [] : [tenant]), limit];
-      return database
-        .prepare(
-          `SELECT ${columns} FROM approvals WHERE true ${inStates} ${ofTenant} ORDER BY created_at_ms DESC, id LIMIT ?`,
-        )
-        .all(...values)
-        .map(toApproval);
+    request: (wanted, terms) => database.transact((within) => request(within, database, { wanted, terms })),
+    vote: (id, vote) => database.transact((within) => voteOn(within, database, { id, vote })),
+    async reserve(id, { nowMs, goesOn }) {
+      const reserved = await update()
+        .set(({ ref }) => ({ reserved_from: ref('state'), state: 'reserved', changed_at_ms: nowMs }))
+        .where('id', '=', id)
+        .where('expires_at_ms', '>', nowMs)
+        .where('state', 'in', goesOn ? ['granted', 'asked'] : ['granted'])
+        .executeTakeFirst();
+      return changedOne(reserved);
     },
-    prune: async (beforeMs) => Number(prune.run(beforeMs).changes),
+    async settle(id, fate, nowMs) {
+      const reserved = update().where('id', '=', id).where('state', '=', 'reserved');
+      const end = fate === 'asked' ? 'asked' : 'spent';
+      await (fate === 'unsent'
+        ? reserved.set({ state: sql<string>`reserved_from`, reserved_from: null, changed_at_ms: nowMs })
+        : reserved.set({ state: end, reserved_from: null, changed_at_ms: nowMs })
+      ).execute();
+    },
+    async withdraw(id, nowMs) {
+      const withdrawing = update().set({ state: 'withdrawn', changed_at_ms: nowMs }).where('id', '=', id);
+      const row = await withdrawing.where('state', 'in', open).returningAll().executeTakeFirst();
+      return row && toApproval(row);
+    },
+    async expire(nowMs) {
+      const expiring = update().set({ state: 'expired', changed_at_ms: nowMs }).where('state', 'in', open);
+      return (await expiring.where('expires_at_ms', '<=', nowMs).returningAll().execute()).map(toApproval);
+    },
+    async look(id) {
+      const row = await query.selectFrom('approvals').selectAll().where('id', '=', id).executeTakeFirst();
+      return row && toApproval(row);
+    },
+    async list({ states, tenant, limit }) {
+      const newestFirst = query.selectFrom('approvals').selectAll().orderBy('created_at_ms', 'desc').orderBy('id');
+      const inStates = states === undefined ? newestFirst : newestFirst.where('state', 'in', states);
+      const ofTenant = tenant === undefined ? inStates : inStates.where('tenant', '=', tenant);
+      return states?.length === 0 ? [] : (await ofTenant.limit(limit).execute()).map(toApproval);
+    },
+    async prune(beforeMs) {
+      const pruning = query.deleteFrom('approvals').where('state', 'in', ended);
+      return Number((await pruning.where('changed_at_ms', '<', beforeMs).executeTakeFirst()).numDeletedRows);
+    },
   };
 }
 
-function voteOn(approval: Approval | undefined, vote: ApprovalVote, write: StatementSync): ApprovalVoted {
-  if (approval === undefined) return { kind: 'unknown' };
-  const voted = countVote(approval, vote);
+type Within = Transaction<StateSchema>;
+
+async function voteOn(
+  query: Within,
+  { kind }: StateDatabase,
+  { id, vote }: { readonly id: string; readonly vote: ApprovalVote },
+): Promise<ApprovalVoted> {
+  const found = query.selectFrom('approvals').selectAll().where('id', '=', id);
+  const row = await (kind === 'postgres' ? found.forUpdate() : found).executeTakeFirst();
+  if (row === undefined) return { kind: 'unknown' };
+  const voted = countVote(toApproval(row), vote);
   if (voted.kind !== 'counted') return voted;
-  const { id, votes, state, changedAtMs } = voted.approval;
-  write.run(JSON.stringify(votes), state, changedAtMs, id);
+  const { votes, state, changedAtMs } = voted.approval;
+  const counted = { votes: JSON.stringify(votes), state, changed_at_ms: changedAtMs };
+  await query.updateTable('approvals').set(counted).where('id', '=', id).execute();
   return voted;
 }
 
-/** Each of these is one statement, which is one transaction. */
-function createReserving(database: DatabaseSync): Pick<Approvals, 'reserve' | 'settle'> {
-  const reserve = database.prepare(
-    `UPDATE approvals SET reserved_from = state, state = 'reserved', changed_at_ms = ?
-     WHERE id = ? AND expires_at_ms > ? AND (state = 'granted' OR (state = 'asked' AND ?))`,
-  );
-  const release = database.prepare(
-    `UPDATE approvals SET state = reserved_from, reserved_from = NULL, changed_at_ms = ?
-     WHERE id = ? AND state = 'reserved'`,
-  );
-  const end = database.prepare(
-    `UPDATE approvals SET state = ?, reserved_from = NULL, changed_at_ms = ? WHERE id = ? AND state = 'reserved'`,
-  );
-  return {
-    reserve: async (id, { nowMs, goesOn }) => reserve.run(nowMs, id, nowMs, goesOn ? 1 : 0).changes === 1,
-    settle: async (id, fate, nowMs) => {
-      if (fate === 'unsent') release.run(nowMs, id);
-      else end.run(fate === 'asked' ? 'asked' : 'spent', nowMs, id);
-    },
-  };
+interface Request {
+  readonly wanted: NewApproval;
+  readonly terms: ApprovalTerms;
 }
 
-/** To be run in a transaction. */
-function createRequest(database: DatabaseSync): (wanted: NewApproval, terms: ApprovalTerms) => ApprovalAsked {
-  const sameCall = database.prepare(
-    `SELECT ${columns} FROM approvals WHERE call_key = ? AND (${open} OR state = 'rejected'
-       OR (state IN ('expired', 'withdrawn') AND told = 0 AND changed_at_ms > ?))
-     ORDER BY created_at_ms DESC, id`,
-  );
-  const end = database.prepare('UPDATE approvals SET state = ?, told = 1, changed_at_ms = ? WHERE id = ?');
-  const count = database.prepare(
-    `SELECT count(*) AS all_of_it, coalesce(sum(tool = ?), 0) AS of_tool FROM approvals
-     WHERE account = ? AND state = 'pending' AND expires_at_ms > ?`,
-  );
-  const insert = database.prepare(
-    `INSERT INTO approvals (${columns}) VALUES (?, ?, ?, 'pending', 0, ?, ?, ?, ?, ?, ?, '[]', ?, ?, ?, ?)`,
-  );
-  const tell = (approval: Approval, state: ApprovalState, nowMs: number): ApprovalAsked => {
-    const changedAtMs = state === approval.state ? approval.changedAtMs : nowMs;
-    end.run(state, changedAtMs, approval.id);
-    return { kind: 'approval', approval: { ...approval, state, changedAtMs }, isNew: state !== approval.state };
-  };
-  return (wanted, { nowMs, goesOn, maxPending, maxPendingPerTool }) => {
-    const known = sameCall.all(wanted.callKey, nowMs - approvalNewsMs).map(toApproval);
-    const found = chooseApproval(known, wanted, { nowMs, goesOn });
-    if (found?.becomes !== undefined) return tell(found.approval, found.becomes, nowMs);
-    if (found !== undefined) return { kind: 'approval', approval: found.approval, isNew: false };
-    const { account, binding } = wanted;
-    const { all_of_it, of_tool } = count.get(binding.tool, account, nowMs) ?? {};
-    if (!(Number(all_of_it) < maxPending) || !(Number(of_tool) < maxPendingPerTool)) return { kind: 'exhausted' };
-    insert.run(
-      ...([wanted.id, wanted.callKey, wanted.key, account, binding.tool, binding.requester.tenant ?? null] as const),
-      ...([JSON.stringify(binding), JSON.stringify(wanted.policies), wanted.callId, wanted.sealed] as const),
-      ...([wanted.createdAtMs, wanted.expiresAtMs, wanted.createdAtMs] as const),
-    );
-    const approval: Approval = { ...wanted, state: 'pending', votes: [], changedAtMs: wanted.createdAtMs };
-    return { kind: 'approval', approval, isNew: true };
+async function request(query: Within, database: StateDatabase, { wanted, terms }: Request): Promise<ApprovalAsked> {
+  // Whoever asks for the same call, or counts in the same share, waits here. SQLite locks the database instead.
+  if (database.kind === 'postgres') {
+    for (const name of [`account ${wanted.account}`, `call ${wanted.callKey}`]) {
+      await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`sallyport approvals ${name}`}, 0))`.execute(query);
+    }
+  }
+  const found = chooseApproval(await sameCall(query, wanted, terms), wanted, terms);
+  if (found?.becomes !== undefined) return tell(query, found.approval, { state: found.becomes, nowMs: terms.nowMs });
+  if (found !== undefined) return { kind: 'approval', approval: found.approval, isNew: false };
+  if (await isExhausted(query, wanted, terms)) return { kind: 'exhausted' };
+  await query.insertInto('approvals').values(toRow(wanted)).execute();
+  const approval: Approval = { ...wanted, state: 'pending', votes: [], changedAtMs: wanted.createdAtMs };
+  return { kind: 'approval', approval, isNew: true };
+}
+
+async function sameCall(query: Within, { callKey }: NewApproval, { nowMs }: ApprovalTerms): Promise<Approval[]> {
+  const rows = await query
+    .selectFrom('approvals')
+    .selectAll()
+    .where('call_key', '=', callKey)
+    .where((row) =>
+      row.or([
+        row('state', 'in', [...open, 'rejected']),
+        row.and([
+          row('state', 'in', ['expired', 'withdrawn']),
+          row('told', '=', 0),
+          row('changed_at_ms', '>', nowMs - approvalNewsMs),
+        ]),
+      ]),
+    )
+    .orderBy('created_at_ms', 'desc')
+    .orderBy('id')
+    .execute();
+  return rows.map(toApproval);
+}
+
+async function tell(
+  query: Within,
+  approval: Approval,
+  { state, nowMs }: { readonly state: ApprovalState; readonly nowMs: number },
+): Promise<ApprovalAsked> {
+  const changedAtMs = state === approval.state ? approval.changedAtMs : nowMs;
+  const told = { state, told: 1, changed_at_ms: changedAtMs };
+  await query.updateTable('approvals').set(told).where('id', '=', approval.id).execute();
+  return { kind: 'approval', approval: { ...approval, state, changedAtMs }, isNew: state !== approval.state };
+}
+
+async function isExhausted(
+  query: Within,
+  { account, binding }: NewApproval,
+  { nowMs, maxPending, maxPendingPerTool }: ApprovalTerms,
+): Promise<boolean> {
+  const pending = await query
+    .selectFrom('approvals')
+    .select('tool')
+    .where('account', '=', account)
+    .where('state', '=', 'pending')
+    .where('expires_at_ms', '>', nowMs)
+    .execute();
+  const ofTool = pending.filter(({ tool }) => tool === binding.tool).length;
+  return !(pending.length < maxPending) || !(ofTool < maxPendingPerTool);
+}
+
+function toRow({ binding, policies, ...wanted }: NewApproval) {
+  return {
+    ...{ id: wanted.id, call_key: wanted.callKey, binding_key: wanted.key, state: 'pending', told: 0 },
+    ...{ account: wanted.account, tool: binding.tool, tenant: binding.requester.tenant ?? null },
+    ...{ binding: JSON.stringify(binding), policies: JSON.stringify(policies), votes: '[]' },
+    ...{ call_id: wanted.callId, sealed: wanted.sealed },
+    ...{ created_at_ms: wanted.createdAtMs, expires_at_ms: wanted.expiresAtMs, changed_at_ms: wanted.createdAtMs },
   };
 }
 

@@ -1,4 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
+import type { Kysely } from 'kysely';
+import type { StateSchema } from './schema.ts';
 
 /** A key that signs statements for services, sealed. */
 export interface AssertionKey {
@@ -10,26 +11,25 @@ export interface AssertionKey {
 /** The signing keys in the state database, which several gateways may share. */
 export interface AssertionKeys {
   /** Newest first. */
-  keys(): readonly AssertionKey[];
-  addKey(key: AssertionKey): void;
-  removeKey(kid: string): void;
+  keys(): Promise<readonly AssertionKey[]>;
+  addKey(key: AssertionKey): Promise<void>;
+  removeKey(kid: string): Promise<void>;
 }
 
-/** The keys in an open, migrated database. */
-export function createAssertionKeys(database: DatabaseSync): AssertionKeys {
-  const all = database.prepare(
-    'SELECT kid, sealed, created_at_ms FROM assertion_keys ORDER BY created_at_ms DESC, kid',
-  );
-  const add = database.prepare('INSERT INTO assertion_keys (kid, sealed, created_at_ms) VALUES (?, ?, ?)');
-  const remove = database.prepare('DELETE FROM assertion_keys WHERE kid = ?');
+/** The keys in one of the tables of a database. */
+export function createKeys(query: Kysely<StateSchema>, table: 'assertion_keys' | 'oauth_keys'): AssertionKeys {
   return {
-    keys: () =>
-      all.all().map(({ kid, sealed, created_at_ms }) => ({
-        kid: String(kid),
-        sealed: String(sealed),
-        createdAtMs: Number(created_at_ms),
-      })),
-    addKey: ({ kid, sealed, createdAtMs }) => void add.run(kid, sealed, createdAtMs),
-    removeKey: (kid) => void remove.run(kid),
+    async keys() {
+      const rows = await query
+        .selectFrom(table)
+        .select(['kid', 'sealed', 'created_at_ms'])
+        .orderBy('created_at_ms', 'desc')
+        .orderBy('kid')
+        .execute();
+      return rows.map(({ kid, sealed, created_at_ms }) => ({ kid, sealed, createdAtMs: created_at_ms }));
+    },
+    addKey: async ({ kid, sealed, createdAtMs }) =>
+      void (await query.insertInto(table).values({ kid, sealed, created_at_ms: createdAtMs }).execute()),
+    removeKey: async (kid) => void (await query.deleteFrom(table).where('kid', '=', kid).execute()),
   };
 }

@@ -1,41 +1,62 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { type ContainedKind, type Containments, GatewayError, type StoredContainment } from '@sallyport/core';
 import type { Row } from './accounts.ts';
+import type { Changes } from './changes.ts';
+import { DatabaseError } from './database-error.ts';
+import type { StateDatabase } from './state-database.ts';
 
-const columns = 'id, kind, value, reason, ordered_by, at_ms, expires_at_ms, lifted_by, lifted_at_ms';
-const primaryKeyTaken = 1555;
+/** What the store of containments leans on. */
+export interface ContainmentParts {
+  readonly database: StateDatabase;
+  readonly changes: Pick<Changes, 'seen'>;
+}
 
-/** Containments in an open, migrated database. Every change is counted among those after which credentials are looked at again. */
-export function createContainments(database: DatabaseSync): Containments {
-  const insert = database.prepare(
-    'INSERT INTO containments (id, kind, value, reason, ordered_by, at_ms, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?, ?)',
-  );
-  const lift = database.prepare(
-    `UPDATE containments SET lifted_by = ?, lifted_at_ms = ?
-     WHERE id = ? AND lifted_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?) RETURNING ${columns}`,
-  );
-  const standing = database.prepare(
-    `SELECT ${columns} FROM containments
-     WHERE lifted_at_ms IS NULL AND (expires_at_ms IS NULL OR expires_at_ms > ?) ORDER BY at_ms, id`,
-  );
-  const newestFirst = database.prepare(`SELECT ${columns} FROM containments ORDER BY at_ms DESC, id DESC LIMIT ?`);
-  const prune = database.prepare('DELETE FROM containments WHERE lifted_at_ms < ? OR expires_at_ms < ?');
+/** Containments in a database. Every change is counted among those after which credentials are looked at again. */
+export function createContainments({ database, changes }: ContainmentParts): Containments {
+  const { query } = database;
   return {
     async add({ id, kind, value, reason, by, atMs, expiresAtMs }) {
+      const times = { at_ms: atMs, expires_at_ms: expiresAtMs ?? null };
+      const row = { id, kind, value, reason: reason ?? null, ordered_by: by, ...times };
       try {
-        insert.run(id, kind, value, reason ?? null, by, atMs, expiresAtMs ?? null);
+        await query.insertInto('containments').values(row).execute();
       } catch (error) {
-        const isTaken = error instanceof Error && 'errcode' in error && error.errcode === primaryKeyTaken;
+        const isTaken = error instanceof DatabaseError && error.fault === 'exists';
         throw isTaken ? new GatewayError('conflict', {}, { cause: error }) : error;
       }
+      await changes.seen();
     },
     async lift(id, { by, atMs }) {
-      const [row] = lift.all(by, atMs, id, atMs);
-      return row === undefined ? undefined : toStored(row);
+      const lifting = query.updateTable('containments').set({ lifted_by: by, lifted_at_ms: atMs });
+      const row = await lifting
+        .where('id', '=', id)
+        .where('lifted_at_ms', 'is', null)
+        .where((each) => each.or([each('expires_at_ms', 'is', null), each('expires_at_ms', '>', atMs)]))
+        .returningAll()
+        .executeTakeFirst();
+      await changes.seen();
+      return row && toStored(row);
     },
-    standing: async (nowMs) => standing.all(nowMs).map(toStored),
-    list: async (limit) => newestFirst.all(limit).map(toStored),
-    prune: async (beforeMs) => Number(prune.run(beforeMs, beforeMs).changes),
+    async standing(nowMs) {
+      const rows = await query
+        .selectFrom('containments')
+        .selectAll()
+        .where('lifted_at_ms', 'is', null)
+        .where((each) => each.or([each('expires_at_ms', 'is', null), each('expires_at_ms', '>', nowMs)]))
+        .orderBy('at_ms')
+        .orderBy('id')
+        .execute();
+      return rows.map(toStored);
+    },
+    async list(limit) {
+      const newestFirst = query.selectFrom('containments').selectAll().orderBy('at_ms', 'desc').orderBy('id', 'desc');
+      return (await newestFirst.limit(limit).execute()).map(toStored);
+    },
+    async prune(beforeMs) {
+      const pruning = query
+        .deleteFrom('containments')
+        .where((each) => each.or([each('lifted_at_ms', '<', beforeMs), each('expires_at_ms', '<', beforeMs)]));
+      return Number((await pruning.executeTakeFirst()).numDeletedRows);
+    },
   };
 }
 

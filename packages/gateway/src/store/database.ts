@@ -91,7 +91,8 @@ export function openSqlite<Schema>(path: string): SqliteDatabase<Schema> {
 /** How often a transaction is begun when others are in its way. */
 const attempts = 10;
 
-async function openPostgres<Schema>(place: PostgresAccess): Promise<PostgresDatabase<Schema>> {
+/** The same for a server. */
+export async function openPostgres<Schema>(place: PostgresAccess): Promise<PostgresDatabase<Schema>> {
   const pool = await openPool(place);
   const query = new Kysely<Schema>({ dialect: createPostgresDialect(pool) });
   return {

@@ -1,35 +1,41 @@
 import { uptime } from 'node:os';
-import type { DatabaseSync } from 'node:sqlite';
 import type { IntentListing, Intents, IntentTaken, NewIntent, StoredIntent, StoredToken } from '@sallyport/core';
-import type { Kysely } from 'kysely';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Row } from './accounts.ts';
+import type { Changes } from './changes.ts';
 import type { StateSchema } from './schema.ts';
+import { type Awaitable, changedOne, type StateDatabase, wordsOf } from './state-database.ts';
 
 /** Intents in the state database: everything core asks for, and what exchange and administration need besides. */
 export interface IntentStore extends Intents {
   /** @throws Error when the id is taken. */
-  add(intent: NewIntent): void;
-  look(id: string): IntentListing | undefined;
+  add(intent: NewIntent): Promise<void>;
+  look(id: string): Promise<IntentListing | undefined>;
   /** Newest first. */
-  list(limit: number): readonly IntentListing[];
+  list(limit: number): Promise<readonly IntentListing[]>;
   /** The intents made from this one, and from those; oldest first. */
-  madeFrom(id: string): readonly StoredIntent[];
+  madeFrom(id: string): Promise<readonly StoredIntent[]>;
   /** Ends it and all that were made from it. True when it was this call that did. */
-  revoke(id: string, atMs: number): boolean;
+  revoke(id: string, atMs: number): Promise<boolean>;
   /** Removes intents that ended before that time; returns how many. */
-  prune(beforeMs: number): number;
+  prune(beforeMs: number): Promise<number>;
 }
+
+/** What each call does with intents. */
+export type IntentCalls = Pick<Intents, 'find' | 'take' | 'giveBack' | 'asked'>;
 
 /** What the store of intents leans on. */
-export interface IntentDatabases {
-  readonly database: DatabaseSync;
-  /** A connection to the same file that does not wait for the disk: it writes once or twice for each call. */
-  readonly counter: DatabaseSync;
+export interface IntentParts {
+  readonly database: StateDatabase;
+  readonly changes: Pick<Changes, 'seen'>;
   readonly tokens: TokenLookup;
+  /** A quicker way, where there is one. */
+  readonly calls?: IntentCalls;
 }
 
-interface TokenLookup {
-  find(id: string): StoredToken | undefined;
+/** Finds tokens that intents were made from. */
+export interface TokenLookup {
+  find(id: string): Awaitable<StoredToken | undefined>;
 }
 
 /**
@@ -47,109 +53,136 @@ export async function endUncertainIntents(query: Kysely<StateSchema>, nowMs: num
     .execute();
 }
 
-/**
- * Intents in an open, migrated database. Nothing is cached: a call that is taken here is gone for every process that has the
- * database open, at once.
- */
-export function createIntentStore({ database, counter, tokens }: IntentDatabases): IntentStore {
-  const columns = `stored, calls_left, (
-    SELECT min(ancestor.revoked_at_ms) FROM intents ancestor
-    WHERE ancestor.id IN (SELECT value FROM json_each(intents.lineage))
-  ) AS revoked_at_ms`;
-  const byId = database.prepare(`SELECT ${columns} FROM intents WHERE id = ?`);
-  const look = database.prepare(`SELECT ${columns}, sealed_message FROM intents WHERE id = ?`);
-  const newestFirst = database.prepare(
-    `SELECT ${columns}, sealed_message FROM intents ORDER BY created_at_ms DESC, id LIMIT ?`,
-  );
-  const descendants = database.prepare(
-    `SELECT ${columns} FROM intents WHERE id <> ? AND EXISTS (SELECT 1 FROM json_each(lineage) WHERE value = ?)
-     ORDER BY created_at_ms, id`,
-  );
-  const insert = database.prepare(
-    `INSERT INTO intents (id, lineage, stored, sealed_message, calls_left, created_at_ms, expires_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?)`,
-  );
-  const revoke = database.prepare('UPDATE intents SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL');
-  const prune = database.prepare('DELETE FROM intents WHERE expires_at_ms < ?');
-
-  const toStored = (row: Row): StoredIntent => withTokens(row, tokens);
-  const toListing = (row: Row): IntentListing => ({
-    stored: toStored(row),
+/** Intents in a database. Nothing is cached: a call that is taken here is gone for every process that has the database open, at once. */
+export function createIntentStore({ database, changes, tokens, calls }: IntentParts): IntentStore {
+  const { query } = database;
+  const { lineage } = wordsOf(database);
+  const revokedAt = sql<number | null>`(
+    SELECT min(ancestor.revoked_at_ms) FROM intents ancestor WHERE ancestor.id IN (${lineage})
+  )`.as('revoked_at_ms');
+  const selected = () =>
+    query.selectFrom('intents').select(['stored', 'calls_left', 'sealed_message']).select(revokedAt);
+  const toListing = async (row: Row): Promise<IntentListing> => ({
+    stored: await toStored(row, tokens),
     callsLeft: Number(row.calls_left),
     ...(row.sealed_message !== null && { sealedMessage: String(row.sealed_message) }),
   });
-  return {
-    find: (id) => optional(byId.get(id), toStored),
-    look: (id) => optional(look.get(id), toListing),
-    list: (limit) => newestFirst.all(limit).map(toListing),
-    madeFrom: (id) => descendants.all(id, id).map(toStored),
-    add({ sealedMessage, ...intent }) {
-      const { id, allows, expiresAtMs } = intent.intent;
-      const lineage = JSON.stringify(allows.map((allowance) => allowance.intent));
-      const [own] = allows;
-      if (own?.intent !== id || own.calls === undefined) throw new Error('an intent begins with its own allowance');
-      const texts = [lineage, JSON.stringify(intent), sealedMessage ?? null] as const;
-      insert.run(id, ...texts, own.calls, intent.createdAtMs, expiresAtMs);
-    },
-    revoke: (id, atMs) => revoke.run(atMs, id).changes === 1,
-    prune: (beforeMs) => Number(prune.run(beforeMs).changes),
-    ...createCounting(counter),
-  };
-}
-
-/** Each of these is one transaction that writes from its beginning: two processes cannot take the same call. */
-function createCounting(database: DatabaseSync): Pick<Intents, 'take' | 'giveBack' | 'asked'> {
-  const isAlive = 'expires_at_ms > ? AND revoked_at_ms IS NULL';
-  const takeCall = database.prepare(
-    `UPDATE intents SET calls_left = calls_left - 1 WHERE id = ? AND calls_left > 0 AND ${isAlive}`,
-  );
-  const takeAsked = database.prepare(`UPDATE intents SET asked = asked - 1 WHERE id = ? AND asked > 0 AND ${isAlive}`);
-  const giveCall = database.prepare('UPDATE intents SET calls_left = calls_left + 1 WHERE id = ?');
-  const giveAsked = database.prepare('UPDATE intents SET asked = asked + 1 WHERE id = ?');
-  const alive = database.prepare(`SELECT 1 FROM intents WHERE id = ? AND ${isAlive}`);
-
-  const takeFrom = (ids: readonly string[], nowMs: number, take: typeof takeCall): string | undefined => {
-    database.exec('BEGIN IMMEDIATE');
-    try {
-      const short = ids.find((id) => take.run(id, nowMs).changes !== 1);
-      database.exec(short === undefined ? 'COMMIT' : 'ROLLBACK');
-      return short;
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
-    }
-  };
-  const giveAll = (ids: readonly string[], give: typeof giveCall): void => {
-    database.exec('BEGIN IMMEDIATE');
-    try {
-      for (const id of ids) give.run(id);
-      database.exec('COMMIT');
-    } catch (error) {
-      if (database.isTransaction) database.exec('ROLLBACK');
-      throw error;
-    }
+  const find = async (id: string) => {
+    const row = await selected().where('id', '=', id).executeTakeFirst();
+    return row === undefined ? undefined : toStored(row, tokens);
   };
   return {
-    take(ids, { nowMs, goesOn }): IntentTaken {
-      if (goesOn && takeFrom(ids, nowMs, takeAsked) === undefined) return { taken: true, from: 'asked' };
-      const short = takeFrom(ids, nowMs, takeCall);
-      if (short === undefined) return { taken: true, from: 'calls' };
-      return { taken: false, why: alive.get(short, nowMs) === undefined ? 'ended' : 'spent', intent: short };
+    ...(calls ?? { find, ...createCounting(database) }),
+    async look(id) {
+      const row = await selected().where('id', '=', id).executeTakeFirst();
+      return row === undefined ? undefined : toListing(row);
     },
-    giveBack: (ids, from) => giveAll(ids, from === 'asked' ? giveAsked : giveCall),
-    asked: (ids) => giveAll(ids, giveAsked),
+    async list(limit) {
+      const rows = await selected().orderBy('created_at_ms', 'desc').orderBy('id').limit(limit).execute();
+      return Promise.all(rows.map(toListing));
+    },
+    async madeFrom(id) {
+      const from = sql<boolean>`${id} IN (${lineage})`;
+      const rows = await selected().where('id', '<>', id).where(from).orderBy('created_at_ms').orderBy('id').execute();
+      return Promise.all(rows.map((row) => toStored(row, tokens)));
+    },
+    add: (intent) => insert(query, intent),
+    async revoke(id, atMs) {
+      const revoking = query.updateTable('intents').set({ revoked_at_ms: atMs });
+      const isMine = changedOne(
+        await revoking.where('id', '=', id).where('revoked_at_ms', 'is', null).executeTakeFirst(),
+      );
+      await changes.seen();
+      return isMine;
+    },
+    async prune(beforeMs) {
+      const pruned = await query.deleteFrom('intents').where('expires_at_ms', '<', beforeMs).executeTakeFirst();
+      return Number(pruned.numDeletedRows);
+    },
   };
 }
 
-function optional<Read>(row: Row | undefined, read: (row: Row) => Read): Read | undefined {
-  return row === undefined ? undefined : read(row);
+async function insert(query: Kysely<StateSchema>, { sealedMessage, ...intent }: NewIntent): Promise<void> {
+  const { id, allows, expiresAtMs } = intent.intent;
+  const [own] = allows;
+  if (own?.intent !== id || own.calls === undefined) throw new Error('an intent begins with its own allowance');
+  await query
+    .insertInto('intents')
+    .values({
+      ...{ id, lineage: JSON.stringify(allows.map((allowance) => allowance.intent)), stored: JSON.stringify(intent) },
+      ...{ sealed_message: sealedMessage ?? null, calls_left: own.calls },
+      ...{ created_at_ms: intent.createdAtMs, expires_at_ms: expiresAtMs },
+    })
+    .execute();
 }
 
-function withTokens(row: Row, tokens: TokenLookup): StoredIntent {
+type Counter = 'calls_left' | 'asked';
+
+/** Each of these is one transaction that locks what it counts: two processes cannot take the same call. */
+function createCounting(database: StateDatabase): Omit<IntentCalls, 'find'> {
+  const add = (ids: readonly string[], counter: Counter) =>
+    database.transact(async (query) => {
+      await locked(query, ids, database);
+      await change(query, { ids, counter, by: 1 });
+    });
+  return {
+    take: (ids, { nowMs, goesOn }): Promise<IntentTaken> =>
+      database.transact(async (query) => {
+        const rows = await locked(query, ids, database);
+        const isAlive = (id: string) => {
+          const row = rows.get(id);
+          return row !== undefined && row.expires_at_ms > nowMs && row.revoked_at_ms === null;
+        };
+        const short = (counter: Counter) => ids.find((id) => !isAlive(id) || !((rows.get(id)?.[counter] ?? 0) > 0));
+        if (goesOn && short('asked') === undefined) {
+          await change(query, { ids, counter: 'asked', by: -1 });
+          return { taken: true, from: 'asked' };
+        }
+        const intent = short('calls_left');
+        if (intent !== undefined) return { taken: false, why: isAlive(intent) ? 'spent' : 'ended', intent };
+        await change(query, { ids, counter: 'calls_left', by: -1 });
+        return { taken: true, from: 'calls' };
+      }),
+    giveBack: (ids, from) => add(ids, from === 'asked' ? 'asked' : 'calls_left'),
+    asked: (ids) => add(ids, 'asked'),
+  };
+}
+
+/** In the order of ids, so that nobody waits for somebody who waits. SQLite locks the database instead. */
+async function locked(query: Transaction<StateSchema>, ids: readonly string[], { kind }: StateDatabase) {
+  if (ids.length === 0) return new Map<string, never>();
+  const selected = query
+    .selectFrom('intents')
+    .select(['id', 'calls_left', 'asked', 'expires_at_ms', 'revoked_at_ms'])
+    .where('id', 'in', ids)
+    .orderBy('id');
+  const rows = await (kind === 'postgres' ? selected.forUpdate() : selected).execute();
+  return new Map(rows.map((row) => [row.id, row] as const));
+}
+
+async function change(
+  query: Transaction<StateSchema>,
+  { ids, counter, by }: { readonly ids: readonly string[]; readonly counter: Counter; readonly by: 1 | -1 },
+): Promise<void> {
+  if (ids.length === 0) return;
+  await query
+    .updateTable('intents')
+    .set((row) => ({ [counter]: row(counter, '+', by) }))
+    .where('id', 'in', ids)
+    .execute();
+}
+
+async function toStored(row: Row, tokens: TokenLookup): Promise<StoredIntent> {
+  const { tokenIds, stored } = readIntent(row);
+  return { ...stored, tokens: await Promise.all(tokenIds.map((id) => tokens.find(id))) };
+}
+
+/** Reads an intent from a row, but for its tokens, which may have changed since. */
+export function readIntent(row: Row): {
+  readonly tokenIds: readonly string[];
+  readonly stored: Omit<StoredIntent, 'tokens'>;
+} {
   const { tokenIds, ...stored } = JSON.parse(String(row.stored)) as NewIntent;
-  return {
-    ...stored,
-    tokens: tokenIds.map((id) => tokens.find(id)),
-    ...(row.revoked_at_ms !== null && { revokedAtMs: Number(row.revoked_at_ms) }),
-  };
+  const revoked = row.revoked_at_ms === null ? {} : { revokedAtMs: Number(row.revoked_at_ms) };
+  return { tokenIds, stored: { ...stored, ...revoked } };
 }

@@ -201,6 +201,16 @@ export const steps: readonly SchemaStep[] = [
      reason TEXT
    ) ${w.strict};`,
   },
+  {
+    name: 'tool-definitions',
+    statements: (w) => `CREATE TABLE tool_definitions (
+     tool TEXT NOT NULL,
+     definition_hash TEXT NOT NULL,
+     input_schema TEXT NOT NULL ${w.json('input_schema', 'object')},
+     seen_at_ms ${w.integer} NOT NULL,
+     PRIMARY KEY (tool, definition_hash)
+   ) ${w.keyed};`,
+  },
 ];
 
 /** The newest schema this program knows. */

@@ -1,5 +1,6 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { Row } from './accounts.ts';
+import { createKeys } from './assertion-keys.ts';
+import { changedOne, type StateDatabase } from './state-database.ts';
 
 /** Something the authorization server keeps: a code, a grant, a session, a client. */
 export interface OAuthRecord {
@@ -32,79 +33,99 @@ export interface OAuthKey {
 /** What the authorization server keeps in the state database. It says what may be read from there: secrets are hashed or sealed. */
 export interface OAuthStore {
   /** Adds a record, or replaces it; one that was consumed stays so. */
-  put(record: OAuthRecord): void;
+  put(record: OAuthRecord): Promise<void>;
   /** Adds a record; false, and nothing changes, when there is one of that id. */
-  add(record: OAuthRecord): boolean;
-  find(model: string, id: string): KeptRecord | undefined;
-  findByUid(model: string, uid: string): KeptRecord | undefined;
+  add(record: OAuthRecord): Promise<boolean>;
+  find(model: string, id: string): Promise<KeptRecord | undefined>;
+  findByUid(model: string, uid: string): Promise<KeptRecord | undefined>;
   /** True for the one who consumes it, false for all after. */
-  consume(model: string, id: string, atMs: number): boolean;
+  consume(model: string, id: string, atMs: number): Promise<boolean>;
   /** Lets a record live until then. */
-  extend(model: string, id: string, expiresAtMs: number): void;
-  remove(model: string, id: string): void;
+  extend(model: string, id: string, expiresAtMs: number): Promise<void>;
+  remove(model: string, id: string): Promise<void>;
   /** Returns how many there were. */
-  removeByGrant(grantId: string): number;
-  count(model: string): number;
+  removeByGrant(grantId: string): Promise<number>;
+  count(model: string): Promise<number>;
   /** Removes the one that ends first, if it ends by then. Returns whether there was one. */
-  removeFirstToEnd(model: string, byMs: number): boolean;
+  removeFirstToEnd(model: string, byMs: number): Promise<boolean>;
   /** Removes what ended before that time; returns how many. */
-  prune(beforeMs: number): number;
+  prune(beforeMs: number): Promise<number>;
   /** Newest first. */
-  keys(): readonly OAuthKey[];
-  addKey(key: OAuthKey): void;
-  removeKey(kid: string): void;
+  keys(): Promise<readonly OAuthKey[]>;
+  addKey(key: OAuthKey): Promise<void>;
+  removeKey(kid: string): Promise<void>;
 }
 
-const columns = 'model, id, grant_id, uid, payload, consumed_at_ms, expires_at_ms';
-
-/** The records in an open, migrated database. */
-export function createOAuthStore(database: DatabaseSync): OAuthStore {
-  const put = database.prepare(
-    `INSERT INTO oauth_records (model, id, grant_id, uid, payload, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO UPDATE SET grant_id = excluded.grant_id, uid = excluded.uid, payload = excluded.payload,
-       expires_at_ms = excluded.expires_at_ms`,
-  );
-  const add = database.prepare(
-    `INSERT INTO oauth_records (model, id, grant_id, uid, payload, expires_at_ms) VALUES (?, ?, ?, ?, ?, ?)
-     ON CONFLICT DO NOTHING`,
-  );
-  const extend = database.prepare('UPDATE oauth_records SET expires_at_ms = ? WHERE model = ? AND id = ?');
-  const byId = database.prepare(`SELECT ${columns} FROM oauth_records WHERE model = ? AND id = ?`);
-  const byUid = database.prepare(`SELECT ${columns} FROM oauth_records WHERE model = ? AND uid = ?`);
-  const consume = database.prepare(
-    'UPDATE oauth_records SET consumed_at_ms = ? WHERE model = ? AND id = ? AND consumed_at_ms IS NULL',
-  );
-  const remove = database.prepare('DELETE FROM oauth_records WHERE model = ? AND id = ?');
-  const removeByGrant = database.prepare('DELETE FROM oauth_records WHERE grant_id = ?');
-  const count = database.prepare('SELECT count(*) AS count FROM oauth_records WHERE model = ?');
-  const removeFirst = database.prepare(
-    `DELETE FROM oauth_records WHERE model = ? AND id =
-       (SELECT id FROM oauth_records WHERE model = ? AND expires_at_ms <= ? ORDER BY expires_at_ms LIMIT 1)`,
-  );
-  const prune = database.prepare('DELETE FROM oauth_records WHERE expires_at_ms < ?');
-  const keys = database.prepare('SELECT kid, sealed, created_at_ms FROM oauth_keys ORDER BY created_at_ms DESC, kid');
-  const addKey = database.prepare('INSERT INTO oauth_keys (kid, sealed, created_at_ms) VALUES (?, ?, ?)');
-  const removeKey = database.prepare('DELETE FROM oauth_keys WHERE kid = ?');
+/** The records in a database. */
+export function createOAuthStore(database: StateDatabase): OAuthStore {
+  const { query } = database;
+  const named = (model: string, id: string) =>
+    query.selectFrom('oauth_records').selectAll().where('model', '=', model).where('id', '=', id);
+  const update = (model: string, id: string) =>
+    query.updateTable('oauth_records').where('model', '=', model).where('id', '=', id);
   return {
-    put({ model, id, grantId, uid, payload, expiresAtMs }) {
-      put.run(model, id, grantId ?? null, uid ?? null, payload, expiresAtMs ?? null);
+    async put(record) {
+      const { model, id, ...rest } = toRow(record);
+      await query
+        .insertInto('oauth_records')
+        .values({ model, id, ...rest })
+        .onConflict((conflict) => conflict.columns(['model', 'id']).doUpdateSet(rest))
+        .execute();
     },
-    add({ model, id, grantId, uid, payload, expiresAtMs }) {
-      return add.run(model, id, grantId ?? null, uid ?? null, payload, expiresAtMs ?? null).changes === 1;
+    async add(record) {
+      const adding = query.insertInto('oauth_records').values(toRow(record));
+      const added = await adding.onConflict((conflict) => conflict.doNothing()).executeTakeFirst();
+      return added.numInsertedOrUpdatedRows === 1n;
     },
-    extend: (model, id, expiresAtMs) => void extend.run(expiresAtMs, model, id),
-    find: (model, id) => toRecord(byId.get(model, id)),
-    findByUid: (model, uid) => toRecord(byUid.get(model, uid)),
-    consume: (model, id, atMs) => consume.run(atMs, model, id).changes === 1,
-    remove: (model, id) => void remove.run(model, id),
-    removeByGrant: (grantId) => Number(removeByGrant.run(grantId).changes),
-    removeFirstToEnd: (model, byMs) => removeFirst.run(model, model, byMs).changes === 1,
-    count: (model) => Number(count.get(model)?.count),
-    prune: (beforeMs) => Number(prune.run(beforeMs).changes),
-    keys: () => keys.all().map(toKey),
-    addKey: ({ kid, sealed, createdAtMs }) => void addKey.run(kid, sealed, createdAtMs),
-    removeKey: (kid) => void removeKey.run(kid),
+    extend: async (model, id, expiresAtMs) =>
+      void (await update(model, id).set({ expires_at_ms: expiresAtMs }).execute()),
+    find: async (model, id) => toRecord(await named(model, id).executeTakeFirst()),
+    async findByUid(model, uid) {
+      const records = query.selectFrom('oauth_records').selectAll();
+      return toRecord(await records.where('model', '=', model).where('uid', '=', uid).executeTakeFirst());
+    },
+    async consume(model, id, atMs) {
+      const consuming = update(model, id).set({ consumed_at_ms: atMs }).where('consumed_at_ms', 'is', null);
+      return changedOne(await consuming.executeTakeFirst());
+    },
+    ...createRemoving(database),
+    async count(model) {
+      const counting = query.selectFrom('oauth_records').select((row) => row.fn.countAll<number>().as('count'));
+      return Number((await counting.where('model', '=', model).executeTakeFirst())?.count);
+    },
+    ...createKeys(query, 'oauth_keys'),
   };
+}
+
+function createRemoving({ query, kind }: StateDatabase) {
+  const removing = () => query.deleteFrom('oauth_records');
+  return {
+    async remove(model: string, id: string) {
+      await removing().where('model', '=', model).where('id', '=', id).execute();
+    },
+    async removeByGrant(grantId: string) {
+      return Number((await removing().where('grant_id', '=', grantId).executeTakeFirst()).numDeletedRows);
+    },
+    async removeFirstToEnd(model: string, byMs: number) {
+      const first = query
+        .selectFrom('oauth_records')
+        .select('id')
+        .where('model', '=', model)
+        .where('expires_at_ms', '<=', byMs)
+        .orderBy('expires_at_ms')
+        .limit(1);
+      // Two who look for the first at a time remove two. SQLite lets only one look.
+      const mine = kind === 'postgres' ? first.forUpdate().skipLocked() : first;
+      return changedOne(await removing().where('model', '=', model).where('id', 'in', mine).executeTakeFirst());
+    },
+    async prune(beforeMs: number) {
+      return Number((await removing().where('expires_at_ms', '<', beforeMs).executeTakeFirst()).numDeletedRows);
+    },
+  };
+}
+
+function toRow({ model, id, grantId, uid, payload, expiresAtMs }: OAuthRecord) {
+  return { model, id, grant_id: grantId ?? null, uid: uid ?? null, payload, expires_at_ms: expiresAtMs ?? null };
 }
 
 function toRecord(row: Row | undefined): KeptRecord | undefined {
@@ -118,8 +139,4 @@ function toRecord(row: Row | undefined): KeptRecord | undefined {
     ...(row.consumed_at_ms !== null && { consumedAtMs: Number(row.consumed_at_ms) }),
     ...(row.expires_at_ms !== null && { expiresAtMs: Number(row.expires_at_ms) }),
   };
-}
-
-function toKey(row: Row): OAuthKey {
-  return { kid: String(row.kid), sealed: String(row.sealed), createdAtMs: Number(row.created_at_ms) };
 }

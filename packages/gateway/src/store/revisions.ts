@@ -1,66 +1,89 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { InForce, PolicyFile, PolicyRevision, RevisionChange, RevisionListing, Revisions } from '@sallyport/core';
+import { type Kysely, sql, type Transaction } from 'kysely';
 import type { Row } from './accounts.ts';
+import type { StateSchema } from './schema.ts';
+import type { StateDatabase } from './state-database.ts';
 
-/** Revisions of policies in an open, migrated database. */
-export function createRevisions(database: DatabaseSync): Revisions {
-  const insert = database.prepare(
-    'INSERT INTO policy_revisions (id, files, settings) VALUES (?, ?, ?) ON CONFLICT (id) DO NOTHING',
-  );
-  const byId = database.prepare('SELECT id, files, settings, retired FROM policy_revisions WHERE id = ?');
-  const newest = database.prepare('SELECT revision FROM policy_changes ORDER BY seq DESC LIMIT 1');
-  const change = database.prepare(
-    'INSERT INTO policy_changes (revision, before, kind, changed_by, at_ms, reason) VALUES (?, ?, ?, ?, ?, ?)',
-  );
-  const retire = database.prepare('UPDATE policy_revisions SET retired = ? WHERE id = ?');
-  const newestFirst = database.prepare(
-    `SELECT c.*, r.retired FROM policy_changes c JOIN policy_revisions r ON r.id = c.revision ORDER BY c.seq DESC LIMIT ?`,
-  );
-
-  const current = (): string | undefined => {
-    const row = newest.get();
-    return row === undefined ? undefined : String(row.revision);
-  };
-  const look = (id: string): (PolicyRevision & { readonly isRetired: boolean }) | undefined => {
-    const row = byId.get(id);
-    return row === undefined ? undefined : toRevision(row);
-  };
-  const known = (id: string): PolicyRevision => {
-    const found = look(id);
-    if (found === undefined) throw new Error(`the revision ${id} of the policies is gone from the store`);
-    return plain(found);
-  };
-  const put = (id: string, kind: RevisionChange['kind'], { by, atMs, reason }: Change): InForce => {
-    change.run(id, current() ?? null, kind, by, atMs, reason ?? null);
-    return { revision: known(id), changed: true };
-  };
+/** Revisions of policies in a database. Of all who change what is in force, one does so at a time. */
+export function createRevisions(database: StateDatabase): Revisions {
+  const { query } = database;
+  const alone = <Result>(body: (within: Within) => Promise<Result>): Promise<Result> =>
+    database.transact(async (within) => {
+      // SQLite locks the whole database.
+      if (database.kind === 'postgres') await sql`LOCK TABLE policy_changes IN EXCLUSIVE MODE`.execute(within);
+      return body(within);
+    });
   return {
-    load: async (revision, by) =>
-      inTransaction(database, () => {
-        insert.run(revision.id, JSON.stringify(revision.files), revision.settingsText);
-        const inForce = current();
-        const stays = inForce !== undefined && (inForce === revision.id || look(revision.id)?.isRetired === true);
-        return stays ? { revision: known(inForce), changed: false } : put(revision.id, 'load', by);
+    load: ({ id, files, settingsText }, by) =>
+      alone(async (within) => {
+        await within
+          .insertInto('policy_revisions')
+          .values({ id, files: JSON.stringify(files), settings: settingsText })
+          .onConflict((conflict) => conflict.column('id').doNothing())
+          .execute();
+        const inForce = await current(within);
+        const stays = inForce === id || (await look(within, id))?.isRetired === true;
+        if (inForce !== undefined && stays) return { revision: await known(within, inForce), changed: false };
+        return put(within, { ...by, revision: id, kind: 'load' });
       }),
-    rollback: async (id, by) =>
-      inTransaction(database, () => {
-        if (look(id) === undefined) return undefined;
-        const inForce = current();
-        if (inForce === id) return { revision: known(id), changed: false };
-        if (inForce !== undefined) retire.run(1, inForce);
-        retire.run(0, id);
-        return put(id, 'rollback', by);
+    rollback: (id, by) =>
+      alone(async (within) => {
+        if ((await look(within, id)) === undefined) return undefined;
+        const inForce = await current(within);
+        if (inForce === id) return { revision: await known(within, id), changed: false };
+        if (inForce !== undefined) await retire(within, inForce, 1);
+        await retire(within, id, 0);
+        return put(within, { ...by, revision: id, kind: 'rollback' });
       }),
-    current: async () => current(),
-    find: async (id) => {
-      const found = look(id);
-      return found === undefined ? undefined : plain(found);
+    current: () => current(query),
+    async find(id) {
+      const found = await look(query, id);
+      return found && plain(found);
     },
-    history: async (limit) => newestFirst.all(limit).map(toListing),
+    async history(limit) {
+      const rows = await query
+        .selectFrom('policy_changes')
+        .innerJoin('policy_revisions', 'policy_revisions.id', 'policy_changes.revision')
+        .selectAll('policy_changes')
+        .select('policy_revisions.retired')
+        .orderBy('policy_changes.seq', 'desc')
+        .limit(limit)
+        .execute();
+      return rows.map(toListing);
+    },
   };
 }
 
-type Change = Omit<RevisionChange, 'revision' | 'kind'>;
+type Within = Transaction<StateSchema>;
+
+async function current(query: Kysely<StateSchema>): Promise<string | undefined> {
+  const newest = query.selectFrom('policy_changes').select('revision').orderBy('seq', 'desc').limit(1);
+  return (await newest.executeTakeFirst())?.revision;
+}
+
+async function look(query: Kysely<StateSchema>, id: string) {
+  const row = await query.selectFrom('policy_revisions').selectAll().where('id', '=', id).executeTakeFirst();
+  return row && toRevision(row);
+}
+
+async function known(query: Within, id: string): Promise<PolicyRevision> {
+  const found = await look(query, id);
+  if (found === undefined) throw new Error(`the revision ${id} of the policies is gone from the store`);
+  return plain(found);
+}
+
+async function retire(query: Within, id: string, retired: 0 | 1): Promise<void> {
+  await query.updateTable('policy_revisions').set({ retired }).where('id', '=', id).execute();
+}
+
+async function put(query: Within, { revision, kind, by, atMs, reason }: NewChange): Promise<InForce> {
+  const before = (await current(query)) ?? null;
+  const row = { revision, before, kind, changed_by: by, at_ms: atMs, reason: reason ?? null };
+  await query.insertInto('policy_changes').values(row).execute();
+  return { revision: await known(query, revision), changed: true };
+}
+
+type NewChange = Pick<RevisionChange, 'revision' | 'kind' | 'by' | 'atMs' | 'reason'>;
 
 function plain({ id, files, settingsText }: PolicyRevision): PolicyRevision {
   return { id, files, settingsText };
@@ -81,16 +104,4 @@ function toListing(row: Row): RevisionListing {
     ...(row.before !== null && { before: String(row.before) }),
     ...(row.reason !== null && { reason: String(row.reason) }),
   };
-}
-
-function inTransaction<Result>(database: DatabaseSync, body: () => Result): Result {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    const result = body();
-    database.exec('COMMIT');
-    return result;
-  } catch (error) {
-    database.exec('ROLLBACK');
-    throw error;
-  }
 }

@@ -1,4 +1,7 @@
-import type { DatabaseSync } from 'node:sqlite';
+import { type Kysely, sql } from 'kysely';
+import type { Changes } from './changes.ts';
+import type { StateSchema } from './schema.ts';
+import type { Awaitable, StateDatabase } from './state-database.ts';
 
 /** What of an issuer's tokens is taken back: one by its id (`jti`), those about somebody, or all of them. */
 export type RevocationKind = 'token' | 'subject' | 'client' | 'session' | 'all';
@@ -27,48 +30,77 @@ export interface RevocableToken {
 
 /** What was taken back, in the state database. Nothing is ever given back: whoever was taken by mistake gets a new token. */
 export interface RevocationStore {
-  add(revocation: Revocation): void;
+  add(revocation: Revocation): Promise<void>;
   /** Newest first. */
-  list(): readonly Revocation[];
+  list(): Promise<readonly Revocation[]>;
   /** Changes whenever something was added, by whatever process. */
   epoch(): number;
-  isRevoked(token: RevocableToken): boolean;
+  isRevoked(token: RevocableToken): Awaitable<boolean>;
 }
 
-/**
- * Revocations in an open, migrated database. The epoch is asked for at every call, so the table is looked at only when `version`
- * says that anything changed.
- */
-export function createRevocations(database: DatabaseSync, version: () => number): RevocationStore {
-  const insert = database.prepare(
-    'INSERT OR REPLACE INTO revocations (issuer, kind, value, at_ms) VALUES (?, ?, ?, ?)',
-  );
-  const newestFirst = database.prepare('SELECT issuer, kind, value, at_ms FROM revocations ORDER BY epoch DESC');
-  const newest = database.prepare('SELECT coalesce(max(epoch), 0) AS epoch FROM revocations');
-  const matching = database.prepare(
-    `SELECT 1 FROM revocations WHERE issuer = $issuer AND (
-       (kind = 'token' AND value = $token) OR at_ms >= $issued AND (
-         kind = 'all' OR (kind = 'subject' AND value = $subject) OR (kind = 'client' AND value = $client)
-         OR (kind = 'session' AND value = $session)))
-     LIMIT 1`,
-  );
-  let seen = { version: Number.NaN, epoch: 0 };
+/** What the store of revocations leans on. */
+export interface RevocationParts {
+  readonly database: StateDatabase;
+  readonly changes: Pick<Changes, 'epoch' | 'seen'>;
+  /** A quicker way to look, where there is one. */
+  readonly isRevoked?: RevocationStore['isRevoked'];
+}
+
+/** Revocations in a database. */
+export function createRevocations({ database, changes, isRevoked }: RevocationParts): RevocationStore {
+  const { query } = database;
   return {
-    add: ({ issuer, kind, value, atMs }) => void insert.run(issuer, kind, value, atMs),
-    list: () => newestFirst.all().map(toRevocation),
-    epoch() {
-      const now = version();
-      if (now !== seen.version) seen = { version: now, epoch: Number(newest.get()?.epoch) };
-      return seen.epoch;
+    async add({ issuer, kind, value, atMs }) {
+      await database.transact(async (within) => {
+        // Epochs are in the order in which they come to be seen: one transaction after the other.
+        if (database.kind === 'postgres') await sql`SELECT count FROM credential_changes FOR UPDATE`.execute(within);
+        await within
+          .deleteFrom('revocations')
+          .where('issuer', '=', issuer)
+          .where('kind', '=', kind)
+          .where('value', '=', value)
+          .execute();
+        await within.insertInto('revocations').values({ issuer, kind, value, at_ms: atMs }).execute();
+      });
+      await changes.seen();
     },
-    isRevoked({ issuer, tokenId = null, subject, client, session = null, issuedAtMs }) {
-      const about = { $issuer: issuer, $token: tokenId, $subject: subject, $client: client, $session: session };
-      return matching.get({ ...about, $issued: issuedAtMs }) !== undefined;
+    async list() {
+      const rows = await query
+        .selectFrom('revocations')
+        .select(['issuer', 'kind', 'value', 'at_ms'])
+        .orderBy('epoch', 'desc')
+        .execute();
+      return rows.map(({ at_ms, kind, ...rest }) => ({ ...rest, kind: kind as RevocationKind, atMs: Number(at_ms) }));
     },
+    epoch: changes.epoch,
+    isRevoked: isRevoked ?? (async (token) => (await matching(query, token)) !== undefined),
   };
 }
 
-function toRevocation(row: Record<string, unknown>): Revocation {
-  const { issuer, kind, value, at_ms } = row;
-  return { issuer: String(issuer), kind: String(kind) as RevocationKind, value: String(value), atMs: Number(at_ms) };
+function matching(
+  query: Kysely<StateSchema>,
+  { issuer, tokenId, subject, client, session, issuedAtMs }: RevocableToken,
+) {
+  return query
+    .selectFrom('revocations')
+    .select('epoch')
+    .where('issuer', '=', issuer)
+    .where((row) => {
+      const about = (kind: RevocationKind, value: string) =>
+        row.and([row('kind', '=', kind), row('value', '=', value)]);
+      return row.or([
+        ...(tokenId === undefined ? [] : [about('token', tokenId)]),
+        row.and([
+          row('at_ms', '>=', issuedAtMs),
+          row.or([
+            row('kind', '=', 'all'),
+            about('subject', subject),
+            about('client', client),
+            ...(session === undefined ? [] : [about('session', session)]),
+          ]),
+        ]),
+      ]);
+    })
+    .limit(1)
+    .executeTakeFirst();
 }

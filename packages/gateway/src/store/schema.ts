@@ -21,6 +21,16 @@ export interface StateSchema {
   readonly approvals: ApprovalRow;
   readonly policy_revisions: RevisionRow;
   readonly policy_changes: RevisionChangeRow;
+  readonly tool_definitions: ToolDefinitionRow;
+}
+
+/** How a tool took its arguments at some time. */
+export interface ToolDefinitionRow {
+  readonly tool: string;
+  readonly definition_hash: string;
+  /** JSON Schema, as text. */
+  readonly input_schema: string;
+  readonly seen_at_ms: number;
 }
 
 /** Who owns tokens. */

@@ -1,6 +1,10 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { GatewayError, type StoredToken, type Tokens } from '@sallyport/core';
-import { type Row, toAccount } from './accounts.ts';
+import type { Kysely } from 'kysely';
+import { accountColumns, type Row, toAccount } from './accounts.ts';
+import type { Changes } from './changes.ts';
+import { DatabaseError } from './database-error.ts';
+import type { StateSchema } from './schema.ts';
+import { type Awaitable, changedOne, type StateDatabase } from './state-database.ts';
 
 /** A token as people are shown it: what is stored, without even the hash of its secret. */
 export type TokenListing = Omit<StoredToken, 'secretHash'>;
@@ -15,89 +19,108 @@ export interface Rotation {
 
 /** Tokens in the state database; everything core asks for, and what administration needs besides. */
 export interface TokenStore extends Tokens {
-  find(id: string): StoredToken | undefined;
+  find(id: string): Awaitable<StoredToken | undefined>;
   /** @throws GatewayError `conflict` when the id is taken, `not_found` when the account does not exist. */
-  add(token: StoredToken): void;
-  revoke(id: string, atMs: number): boolean;
+  add(token: StoredToken): Promise<void>;
+  revoke(id: string, atMs: number): Promise<boolean>;
   /** Adds the new one and shortens the old one in one step. @throws GatewayError `not_found` when the old one is gone. */
-  rotate(rotation: Rotation): void;
+  rotate(rotation: Rotation): Promise<void>;
   /** Newest first, without secrets. */
-  list(): readonly TokenListing[];
+  list(): Promise<readonly TokenListing[]>;
   /** Changes whenever a token or an account was changed, or something revoked, by this or any other process: what was read before is then old. */
   version(): number;
   /** Removes tokens that ended before that time; returns how many. */
-  prune(beforeMs: number): number;
+  prune(beforeMs: number): Promise<number>;
 }
 
-const select = `
-  SELECT t.id AS token_id, t.label, t.scopes, t.secret_hash, t.created_at_ms, t.expires_at_ms, t.revoked_at_ms,
-         a.id, a.name, a.kind, a.tenant, a.disabled_at_ms
-  FROM tokens t JOIN accounts a ON a.id = t.account_id`;
+/** What the store of tokens leans on. */
+export interface TokenParts {
+  readonly database: StateDatabase;
+  readonly changes: Pick<Changes, 'version' | 'seen'>;
+  /** A quicker way to find one, where there is one. */
+  readonly find?: TokenStore['find'];
+}
 
-/** Tokens in an open, migrated database. Nothing is cached: every `find` and `version` sees what any process has committed. */
-export function createTokenStore(database: DatabaseSync): TokenStore {
-  const byId = database.prepare(`${select} WHERE t.id = ?`);
-  const newestFirst = database.prepare(`${select} ORDER BY t.created_at_ms DESC, t.id`);
-  const insert = database.prepare(
-    `INSERT INTO tokens (id, account_id, label, scopes, secret_hash, created_at_ms, expires_at_ms, revoked_at_ms)
-     VALUES (?, ?, ?, ?, ?, ?, ?, ?)`,
-  );
-  const revoke = database.prepare('UPDATE tokens SET revoked_at_ms = ? WHERE id = ? AND revoked_at_ms IS NULL');
-  const shorten = database.prepare(
-    'UPDATE tokens SET expires_at_ms = min(expires_at_ms, ?) WHERE id = ? AND revoked_at_ms IS NULL',
-  );
-  const prune = database.prepare('DELETE FROM tokens WHERE expires_at_ms < ? OR revoked_at_ms < ?');
-
-  const add = (token: StoredToken) => {
-    const { id, account, label, scopes, secretHash, createdAtMs, expiresAtMs, revokedAtMs } = token;
-    const facts = [JSON.stringify(scopes), secretHash, createdAtMs, expiresAtMs, revokedAtMs ?? null] as const;
-    translated(() => insert.run(id, account.id, label, ...facts));
-  };
+/** Tokens in a database. Nothing is cached: every `find` sees what any process has committed. */
+export function createTokenStore({ database, changes, find }: TokenParts): TokenStore {
+  const { query } = database;
   return {
-    find(id) {
-      const row = byId.get(id);
-      return row === undefined ? undefined : toStoredToken(row);
+    find: find ?? (async (id) => optional(await selected(query).where('tokens.id', '=', id).executeTakeFirst())),
+    add: (token) => insert(query, token),
+    async revoke(id, atMs) {
+      const revoking = query.updateTable('tokens').set({ revoked_at_ms: atMs });
+      const isMine = changedOne(
+        await revoking.where('id', '=', id).where('revoked_at_ms', 'is', null).executeTakeFirst(),
+      );
+      await changes.seen();
+      return isMine;
     },
-    add,
-    revoke: (id, atMs) => revoke.run(atMs, id).changes === 1,
-    rotate({ oldId, next, oldExpiresAtMs }) {
-      inTransaction(database, () => {
-        if (shorten.run(oldExpiresAtMs, oldId).changes !== 1) throw new GatewayError('not_found');
-        add(next);
+    async rotate({ oldId, next, oldExpiresAtMs }) {
+      await database.transact(async (within) => {
+        const shortened = await within
+          .updateTable('tokens')
+          .set(({ eb, ref }) => ({
+            expires_at_ms: eb
+              .case()
+              .when('expires_at_ms', '>', oldExpiresAtMs)
+              .then(oldExpiresAtMs)
+              .else(ref('expires_at_ms'))
+              .end(),
+          }))
+          .where('id', '=', oldId)
+          .where('revoked_at_ms', 'is', null)
+          .executeTakeFirst();
+        if (!changedOne(shortened)) throw new GatewayError('not_found');
+        await insert(within, next);
       });
+      await changes.seen();
     },
-    version: createVersion(database),
-    list: () => newestFirst.all().map((row) => withoutHash(toStoredToken(row))),
-    prune: (beforeMs) => Number(prune.run(beforeMs, beforeMs).changes),
+    version: changes.version,
+    async list() {
+      const rows = await selected(query).orderBy('tokens.created_at_ms', 'desc').orderBy('tokens.id').execute();
+      return rows.map((row) => withoutHash(toStoredToken(row)));
+    },
+    async prune(beforeMs) {
+      const pruned = await query
+        .deleteFrom('tokens')
+        .where((row) => row.or([row('expires_at_ms', '<', beforeMs), row('revoked_at_ms', '<', beforeMs)]))
+        .executeTakeFirst();
+      return Number(pruned.numDeletedRows);
+    },
   };
 }
 
-/**
- * How often anything was changed that credentials depend on. Read again only when something was written at all, by this
- * connection or another: it is asked for at every call.
- */
-export function createVersion(database: DatabaseSync): () => number {
-  const theirs = database.prepare('PRAGMA data_version');
-  const ours = database.prepare('SELECT total_changes()');
-  theirs.setReturnArrays(true);
-  ours.setReturnArrays(true);
-  const changes = database.prepare('SELECT count FROM credential_changes');
-  changes.setReturnArrays(true);
-  let version = 0;
-  let seen: readonly [unknown, unknown] = [undefined, undefined];
-  return () => {
-    const now = [only(theirs.get()), only(ours.get())] as const;
-    if (now[0] !== seen[0] || now[1] !== seen[1]) version = Number(only(changes.get()));
-    seen = now;
-    return version;
+function selected(query: Kysely<StateSchema>) {
+  return query
+    .selectFrom('tokens')
+    .innerJoin('accounts', 'accounts.id', 'tokens.account_id')
+    .select(accountColumns)
+    .select(['tokens.id as token_id', 'tokens.label', 'tokens.scopes', 'tokens.secret_hash'])
+    .select(['tokens.created_at_ms', 'tokens.expires_at_ms', 'tokens.revoked_at_ms']);
+}
+
+async function insert(query: Kysely<StateSchema>, token: StoredToken): Promise<void> {
+  const { id, account, label, scopes, secretHash, createdAtMs, expiresAtMs, revokedAtMs } = token;
+  const row = {
+    ...{ id, account_id: account.id, label, scopes: JSON.stringify(scopes), secret_hash: secretHash },
+    ...{ created_at_ms: createdAtMs, expires_at_ms: expiresAtMs, revoked_at_ms: revokedAtMs ?? null },
   };
+  try {
+    await query.insertInto('tokens').values(row).execute();
+  } catch (error) {
+    const fault = error instanceof DatabaseError ? error.fault : undefined;
+    if (fault === 'exists') throw new GatewayError('conflict', {}, { cause: error });
+    if (fault === 'missing') throw new GatewayError('not_found', {}, { cause: error });
+    throw error;
+  }
 }
 
-function only(row: unknown): unknown {
-  return Array.isArray(row) ? row[0] : undefined;
+function optional(row: Row | undefined): StoredToken | undefined {
+  return row === undefined ? undefined : toStoredToken(row);
 }
 
-function toStoredToken(row: Row): StoredToken {
+/** Reads a token from a row with the columns of its account, and its id as `token_id`. */
+export function toStoredToken(row: Row): StoredToken {
   return {
     id: String(row.token_id),
     account: toAccount(row),
@@ -120,30 +143,4 @@ function toScopes(text: unknown): readonly string[] {
 
 function withoutHash({ secretHash: _, ...listing }: StoredToken): TokenListing {
   return listing;
-}
-
-function inTransaction(database: DatabaseSync, body: () => void): void {
-  database.exec('BEGIN IMMEDIATE');
-  try {
-    body();
-    database.exec('COMMIT');
-  } catch (error) {
-    database.exec('ROLLBACK');
-    throw error;
-  }
-}
-
-/** SQLite's extended result codes for what a caller can do something about. */
-const primaryKeyTaken = 1555;
-const foreignKeyMissing = 787;
-
-function translated(write: () => void): void {
-  try {
-    write();
-  } catch (error) {
-    const code = error instanceof Error && 'errcode' in error ? error.errcode : undefined;
-    if (code === primaryKeyTaken) throw new GatewayError('conflict', {}, { cause: error });
-    if (code === foreignKeyMissing) throw new GatewayError('not_found', {}, { cause: error });
-    throw error;
-  }
 }

@@ -1,5 +1,5 @@
-import type { DatabaseSync } from 'node:sqlite';
 import type { Row } from './accounts.ts';
+import { changedOne, type StateDatabase } from './state-database.ts';
 
 /** What a user (or the owner, for all) granted to the gateway at the authorization server of an upstream. */
 export interface UpstreamGrant {
@@ -32,54 +32,82 @@ export type GrantName = Pick<UpstreamGrant, 'user' | 'upstream' | 'issuer'>;
 /** Grants and registrations at authorization servers of upstreams, sealed. */
 export interface UpstreamGrants {
   /** The newest one, whoever issued it. */
-  find(user: string, upstream: string): UpstreamGrant | undefined;
+  find(user: string, upstream: string): Promise<UpstreamGrant | undefined>;
   /** Adds a grant or replaces it. */
-  put(grant: UpstreamGrant): void;
+  put(grant: UpstreamGrant): Promise<void>;
   /** Replaces what is sealed in a grant that is still there as it was. False: somebody changed or removed it. */
-  replace(before: UpstreamGrant, after: Pick<UpstreamGrant, 'sealed' | 'changedAtMs'>): boolean;
+  replace(before: UpstreamGrant, after: Pick<UpstreamGrant, 'sealed' | 'changedAtMs'>): Promise<boolean>;
   /** Returns whether it was there. */
-  remove(name: GrantName): boolean;
-  list(): readonly UpstreamGrant[];
-  findClient(upstream: string, issuer: string, redirectUri: string): UpstreamClient | undefined;
-  putClient(client: UpstreamClient): void;
-  removeClient(upstream: string, issuer: string): void;
+  remove(name: GrantName): Promise<boolean>;
+  list(): Promise<readonly UpstreamGrant[]>;
+  findClient(upstream: string, issuer: string, redirectUri: string): Promise<UpstreamClient | undefined>;
+  putClient(client: UpstreamClient): Promise<void>;
+  removeClient(upstream: string, issuer: string): Promise<void>;
 }
 
-/** The grants in an open, migrated database. */
-export function createUpstreamGrants(database: DatabaseSync): UpstreamGrants {
-  const columns = 'user, upstream, issuer, sealed, scope, created_at_ms, changed_at_ms';
-  const find = database.prepare(
-    `SELECT ${columns} FROM upstream_grants WHERE user = ? AND upstream = ? ORDER BY changed_at_ms DESC LIMIT 1`,
-  );
-  const put = database.prepare(`INSERT OR REPLACE INTO upstream_grants (${columns}) VALUES (?, ?, ?, ?, ?, ?, ?)`);
-  const replace = database.prepare(
-    `UPDATE upstream_grants SET sealed = ?, changed_at_ms = ?
-     WHERE user = ? AND upstream = ? AND issuer = ? AND sealed = ?`,
-  );
-  const remove = database.prepare('DELETE FROM upstream_grants WHERE user = ? AND upstream = ? AND issuer = ?');
-  const list = database.prepare(`SELECT ${columns} FROM upstream_grants ORDER BY upstream, user, issuer`);
-  const clientColumns = 'upstream, issuer, redirect_uri, sealed, created_at_ms';
-  const findClient = database.prepare(
-    `SELECT ${clientColumns} FROM upstream_clients WHERE upstream = ? AND issuer = ? AND redirect_uri = ?`,
-  );
-  const putClient = database.prepare(
-    `INSERT OR REPLACE INTO upstream_clients (${clientColumns}) VALUES (?, ?, ?, ?, ?)`,
-  );
-  const removeClient = database.prepare('DELETE FROM upstream_clients WHERE upstream = ? AND issuer = ?');
+/** The grants in a database. */
+export function createUpstreamGrants({ query }: StateDatabase): UpstreamGrants {
+  const grants = () => query.selectFrom('upstream_grants').selectAll();
   return {
-    find: (user, upstream) => toGrant(find.get(user, upstream)),
-    put({ user, upstream, issuer, sealed, scope, createdAtMs, changedAtMs }) {
-      put.run(user, upstream, issuer, sealed, scope, createdAtMs, changedAtMs);
+    async find(user, upstream) {
+      const found = grants().where('user', '=', user).where('upstream', '=', upstream);
+      return toGrant(await found.orderBy('changed_at_ms', 'desc').limit(1).executeTakeFirst());
     },
-    replace: ({ user, upstream, issuer, sealed }, after) =>
-      replace.run(after.sealed, after.changedAtMs, user, upstream, issuer, sealed).changes === 1,
-    remove: ({ user, upstream, issuer }) => remove.run(user, upstream, issuer).changes === 1,
-    list: () => list.all().flatMap((row) => toGrant(row) ?? []),
-    findClient: (upstream, issuer, redirectUri) => toClient(findClient.get(upstream, issuer, redirectUri)),
-    putClient({ upstream, issuer, redirectUri, sealed, createdAtMs }) {
-      putClient.run(upstream, issuer, redirectUri, sealed, createdAtMs);
+    async put({ user, upstream, issuer, sealed, scope, createdAtMs, changedAtMs }) {
+      const rest = { sealed, scope, created_at_ms: createdAtMs, changed_at_ms: changedAtMs };
+      await query
+        .insertInto('upstream_grants')
+        .values({ user, upstream, issuer, ...rest })
+        .onConflict((conflict) => conflict.columns(['user', 'upstream', 'issuer']).doUpdateSet(rest))
+        .execute();
     },
-    removeClient: (upstream, issuer) => void removeClient.run(upstream, issuer),
+    async replace({ user, upstream, issuer, sealed }, after) {
+      const replaced = await query
+        .updateTable('upstream_grants')
+        .set({ sealed: after.sealed, changed_at_ms: after.changedAtMs })
+        .where('user', '=', user)
+        .where('upstream', '=', upstream)
+        .where('issuer', '=', issuer)
+        .where('sealed', '=', sealed)
+        .executeTakeFirst();
+      return changedOne(replaced);
+    },
+    async remove({ user, upstream, issuer }) {
+      const removing = query.deleteFrom('upstream_grants').where('user', '=', user).where('upstream', '=', upstream);
+      return changedOne(await removing.where('issuer', '=', issuer).executeTakeFirst());
+    },
+    async list() {
+      const rows = await grants().orderBy('upstream').orderBy('user').orderBy('issuer').execute();
+      return rows.flatMap((row) => toGrant(row) ?? []);
+    },
+    ...createClients(query),
+  };
+}
+
+function createClients(
+  query: StateDatabase['query'],
+): Pick<UpstreamGrants, 'findClient' | 'putClient' | 'removeClient'> {
+  return {
+    async findClient(upstream, issuer, redirectUri) {
+      const clients = query.selectFrom('upstream_clients').selectAll().where('upstream', '=', upstream);
+      const found = clients.where('issuer', '=', issuer).where('redirect_uri', '=', redirectUri);
+      return toClient(await found.executeTakeFirst());
+    },
+    async putClient({ upstream, issuer, redirectUri, sealed, createdAtMs }) {
+      const rest = { sealed, created_at_ms: createdAtMs };
+      await query
+        .insertInto('upstream_clients')
+        .values({ upstream, issuer, redirect_uri: redirectUri, ...rest })
+        .onConflict((conflict) => conflict.columns(['upstream', 'issuer', 'redirect_uri']).doUpdateSet(rest))
+        .execute();
+    },
+    async removeClient(upstream, issuer) {
+      await query
+        .deleteFrom('upstream_clients')
+        .where('upstream', '=', upstream)
+        .where('issuer', '=', issuer)
+        .execute();
+    },
   };
 }
 

@@ -1,6 +1,6 @@
-import type { DatabaseSync } from 'node:sqlite';
 import { type Account, GatewayError } from '@sallyport/core';
-import { type Row, toAccount } from './accounts.ts';
+import { accountColumns, type Row, toAccount } from './accounts.ts';
+import { changedOne, type StateDatabase, wordsOf } from './state-database.ts';
 
 /** Somebody who signs in with a password. */
 export interface User {
@@ -20,60 +20,69 @@ export type UserListing = Omit<User, 'passwordHash' | 'totp'> & { readonly hasTo
 
 /** The users of the state database. Each has an account of kind `person`. */
 export interface Users {
-  find(name: string): User | undefined;
+  find(name: string): Promise<User | undefined>;
   /** By name. */
-  list(): readonly UserListing[];
+  list(): Promise<readonly UserListing[]>;
   /** Adds one, or gives one that there is another password and other scopes. The second factor stays. */
-  put(user: Pick<User, 'account' | 'passwordHash' | 'scopes'>): void;
+  put(user: Pick<User, 'account' | 'passwordHash' | 'scopes'>): Promise<void>;
   /** Sets the second factor, or takes it away. @throws GatewayError `not_found`. */
-  setTotp(name: string, sealed: string | undefined): void;
+  setTotp(name: string, sealed: string | undefined): Promise<void>;
   /** Marks a time step of the second factor as used: true once, false for it and all before it ever after. */
-  useTotpStep(name: string, step: number): boolean;
+  useTotpStep(name: string, step: number): Promise<boolean>;
   /** The account stays. Returns whether there was one. */
-  remove(name: string): boolean;
+  remove(name: string): Promise<boolean>;
 }
 
-const select = `
-  SELECT u.password_hash, u.scopes, u.totp, u.changed_at_ms, a.id, a.name, a.kind, a.tenant, a.disabled_at_ms
-  FROM users u JOIN accounts a ON a.id = u.account_id`;
-const accountNamed = '(SELECT id FROM accounts WHERE name = ?)';
-
-/** Users in an open, migrated database. */
-export function createUsers(database: DatabaseSync, nowMs: () => number): Users {
-  const byName = database.prepare(`${select} WHERE a.name = ?`);
-  const all = database.prepare(`${select} ORDER BY a.name`);
-  const put = database.prepare(
-    // Sign-ins know the second only: whoever is new can begin in this one, what was changed in it ends those of it too.
-    `INSERT INTO users (account_id, password_hash, scopes, changed_at_ms) VALUES ($account, $hash, $scopes, $second)
-     ON CONFLICT DO UPDATE SET password_hash = excluded.password_hash, scopes = excluded.scopes, changed_at_ms = $now`,
-  );
-  const setTotp = database.prepare(
-    `UPDATE users SET totp = ?, totp_step = 0, changed_at_ms = ? WHERE account_id = ${accountNamed}`,
-  );
-  const useStep = database.prepare(
-    `UPDATE users SET totp_step = ? WHERE account_id = ${accountNamed} AND totp_step < ?`,
-  );
-  const remove = database.prepare(`DELETE FROM users WHERE account_id = ${accountNamed}`);
+/** Users in a database. */
+export function createUsers(database: StateDatabase, nowMs: () => number): Users {
+  const { query } = database;
+  const words = wordsOf(database);
+  const selected = () =>
+    query
+      .selectFrom('users')
+      .innerJoin('accounts', 'accounts.id', 'users.account_id')
+      .select(accountColumns)
+      .select(['users.password_hash', 'users.scopes', 'users.totp', 'users.changed_at_ms']);
+  const accountNamed = (name: string) => query.selectFrom('accounts').select('accounts.id').where(words.isNamed(name));
   return {
-    find(name) {
-      const row = byName.get(name);
+    async find(name) {
+      const row = await selected().where(words.isNamed(name)).executeTakeFirst();
       return row === undefined ? undefined : toUser(row);
     },
-    list: () => all.all().map((row) => listed(toUser(row))),
-    put({ account, passwordHash, scopes }) {
+    async list() {
+      const rows = await selected().orderBy(words.byName).execute();
+      return rows.map((row) => listed(toUser(row)));
+    },
+    async put({ account, passwordHash, scopes }) {
       const now = nowMs();
+      // Sign-ins know the second only: whoever is new can begin in this one, what was changed in it ends those of it too.
       const second = Math.floor(now / 1000) * 1000;
-      put.run({
-        ...{ $account: account.id, $hash: passwordHash, $scopes: JSON.stringify(scopes) },
-        ...{ $now: now, $second: second },
-      });
+      const what = { password_hash: passwordHash, scopes: JSON.stringify(scopes) };
+      await query
+        .insertInto('users')
+        .values({ ...what, account_id: account.id, changed_at_ms: second })
+        .onConflict((conflict) => conflict.column('account_id').doUpdateSet({ ...what, changed_at_ms: now }))
+        .execute();
     },
-    setTotp(name, sealed) {
-      if (setTotp.run(sealed ?? null, nowMs(), name).changes === 1) return;
-      throw new GatewayError('not_found', { issues: ['/name: there is no such user'] });
+    async setTotp(name, sealed) {
+      const set = await query
+        .updateTable('users')
+        .set({ totp: sealed ?? null, totp_step: 0, changed_at_ms: nowMs() })
+        .where('account_id', 'in', accountNamed(name))
+        .executeTakeFirst();
+      if (!changedOne(set)) throw new GatewayError('not_found', { issues: ['/name: there is no such user'] });
     },
-    useTotpStep: (name, step) => useStep.run(step, name, step).changes === 1,
-    remove: (name) => remove.run(name).changes === 1,
+    async useTotpStep(name, step) {
+      const used = await query
+        .updateTable('users')
+        .set({ totp_step: step })
+        .where('account_id', 'in', accountNamed(name))
+        .where('totp_step', '<', step)
+        .executeTakeFirst();
+      return changedOne(used);
+    },
+    remove: async (name) =>
+      changedOne(await query.deleteFrom('users').where('account_id', 'in', accountNamed(name)).executeTakeFirst()),
   };
 }
 

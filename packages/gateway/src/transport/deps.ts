@@ -89,7 +89,7 @@ export interface TransportDeps {
   /** Serves a request of people and OAuth clients by itself; false for one that is not its own. Absent: there is nobody for those. */
   readonly authServer?: (request: IncomingMessage, response: ServerResponse) => boolean;
   /** What anybody may read at this path, from any web page; undefined where there is nothing. */
-  readonly document?: (path: string) => JsonObject | undefined;
+  readonly document?: (path: string) => JsonObject | Promise<JsonObject> | undefined;
   /** Headers of every answer over HTTP. */
   readonly answerHeaders?: () => Readonly<Record<string, string>>;
   /** The address under which agents know this gateway. Default: the one that they ask. */

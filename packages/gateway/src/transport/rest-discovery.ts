@@ -24,7 +24,7 @@ export function createDiscovery(deps: TransportDeps): Discovery {
     const metadata = path.startsWith('/.well-known/')
       ? (deps.document?.(path) ?? deps.resourceMetadata?.(path, isEndpoint))
       : undefined;
-    if (metadata !== undefined) return async (http) => sendMetadata(http, metadata);
+    if (metadata !== undefined) return async (http) => sendMetadata(http, await metadata);
     if (path.startsWith(`${servers}/`)) return versionRoute(registry, path.slice(servers.length + 1).split('/'));
     if (deps.serverCards !== true) return undefined;
     if (path === '/.well-known/ai-catalog.json') return (http) => serveAiCatalog(deps, http);
