@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterEach, expect, test } from 'vitest';
-import { startGateway, type TestGateway, trialService, writeConfig } from './support/gateway.ts';
-import { endAll, repository, temporaryFolder } from './support/program.ts';
+import { sallyport, startGateway, type TestGateway, trialService, writeConfig } from './support/gateway.ts';
+import { endAll, repository, startNode, temporaryFolder } from './support/program.ts';
 import { type Collector, type ReceivedSpan, startCollector, treeOf } from './support/spans.ts';
 
 const open: Collector[] = [];
@@ -87,6 +87,18 @@ test('one trace goes from the agent through the gateway, posts and users to thei
       '',
     ].join('\n'),
   );
+  // The same by the records alone, for those who have no collector.
+  const words = [...sallyport, 'trace', traceId, '--config', config];
+  const printed = startNode(words, { env: { NO_COLOR: '1' } });
+  await printed.ended;
+  expect(printed.stdout()).toMatch(
+    new RegExp(
+      `^trace ${traceId} 2 calls\nposts.PostService.Create +answered +[\\d.]+ ms +run +\\S+\n└─ users.UserService.Get +answered +[\\d.]+ ms +run via service:posts +\\S+\n$`,
+    ),
+  );
+  const [created, got] = await gateway.records({ traceId });
+  expect(created).toMatchObject({ parentSpanId: agentSpan, requestId: 'seven' });
+  expect(got).toMatchObject({ parentCall: created?.callId });
 });
 
 test('a span says what came of a call, and nothing that its caller wrote', async () => {

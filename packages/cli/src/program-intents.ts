@@ -17,15 +17,19 @@ export function addIntents(program: Command, context: Context, shared: Shared): 
 
 function addTrace(program: Command, context: Context, { withAdmin, examples }: Shared): void {
   withAdmin(program.command('trace'))
-    .summary('show what was done for one message of a user, from the message to the last call')
+    .summary('show what was done for one message of a user, or in one trace')
     .description(
-      'Tells who asked for what, every call that was made under the intent with its outcome, the calls of services that served ' +
-        'them, and what was refused.',
+      'Of an intent: who asked for what, every call that was made under it with its outcome, the calls of services that served ' +
+        'them, and what was refused. Of a trace, or of a call: all calls of that trace, each below the one that it was made in, ' +
+        'by the records of the audit log.',
     )
-    .argument('<intent>', 'its id, as refusals and records name it')
+    .argument('<id>', 'of an intent, of a trace (32 hexadecimal digits), or of a call as its answer names it')
     .option('--no-message', 'leave out the message, if it was kept')
-    .addHelpText('after', examples('sallyport trace 4f9XkQ2LmZ8RtWv7'))
-    .action(async (id, options) => (await import('./commands/trace.ts')).traceIntent(id, options, context));
+    .addHelpText(
+      'after',
+      examples('sallyport trace 4f9XkQ2LmZ8RtWv7', 'sallyport trace 4bf92f3577b34da6a3ce929d0e0e4736'),
+    )
+    .action(async (id, options) => (await import('./commands/trace.ts')).trace(id, options, context));
 }
 
 function addIntent(program: Command, context: Context, { withAdmin, withUrl, toCount, examples }: Shared): void {

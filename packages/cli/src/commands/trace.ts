@@ -44,7 +44,12 @@ interface Traced {
 }
 
 /** `trace` */
-export async function traceIntent(id: string, options: TraceOptions, context: Context): Promise<void> {
+export async function trace(id: string, options: TraceOptions, context: Context): Promise<void> {
+  const { isTraceOrCall, traceCalls } = await import('./trace-tree.ts');
+  return isTraceOrCall(id) ? traceCalls(id, options, context) : traceIntent(id, options, context);
+}
+
+async function traceIntent(id: string, options: TraceOptions, context: Context): Promise<void> {
   const args = { id: intentIdIn(id), message: options.message };
   const traced = (await administer(options, context, 'intents.trace', args)) as unknown as Traced;
   if (options.json) return printJson(context, traced);
