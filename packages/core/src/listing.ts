@@ -110,13 +110,14 @@ export function listTargets(
   const all = seen(listed(catalog, capability));
   const order = endpoint.kind === 'mount' ? byPosition : byName;
   const rest = order.after(all, cursor === undefined || cursor === '' ? undefined : readCursor(cursor));
-  const targets = rest.slice(0, limit);
-  const last = targets.at(-1);
+  const page = rest.slice(0, limit);
+  const last = page.at(-1);
+  const shown = (target: Target): Target => view.shown?.(target) ?? target;
   return {
     ...summaryOf(catalog, all, seen(catalog.absent)),
-    targets,
-    etag: () => fingerprint(all),
-    ...(last && rest.length > targets.length && { nextCursor: `after:${order.mark(last)}` }),
+    targets: page.map(shown),
+    etag: () => fingerprint(all, shown),
+    ...(last && rest.length > page.length && { nextCursor: `after:${order.mark(last)}` }),
   };
 }
 
@@ -196,10 +197,13 @@ function readCursor(cursor: string): string {
 }
 
 /** FNV-1a over the definition hashes: not a secret and not a signature, only a way to see that something changed. */
-function fingerprint(targets: readonly Target[]): string {
+function fingerprint(targets: readonly Target[], shown: (target: Target) => Target): string {
   let hash = 0xcbf29ce484222325n;
   for (const target of targets) {
-    for (const text of [target.name, target.definitionHash, ...target.scopes]) {
+    const own = shown(target);
+    // Its definition does not say what of it this caller is shown.
+    const narrowed = own === target || own.capability !== 'tool' ? [] : [JSON.stringify(own.inputSchema)];
+    for (const text of [target.name, target.definitionHash, ...target.scopes, ...narrowed]) {
       for (let i = 0; i < text.length; i++) {
         hash = BigInt.asUintN(64, (hash ^ BigInt(text.charCodeAt(i))) * 0x100000001b3n);
       }

@@ -161,4 +161,9 @@ export interface View {
   has(target: Target): boolean;
   /** The same for one that is not listed: a resource that only a template stands for. */
   admits(target: Target): boolean | Promise<boolean>;
+  /**
+   * A target as this caller's lists show it: a tool with what policies leave of its arguments. For lists only; what is called
+   * is the target itself. Absent: as it is.
+   */
+  shown?(target: Target): Target;
 }

@@ -5,16 +5,22 @@ import {
   type Catalog,
   type Decision,
   type Endpoint,
+  type Narrowing,
   type Principal,
   type Stages,
   type Target,
+  type Tool,
   type View,
 } from '@sallyport/core';
+import type { JsonObject } from '@sallyport/protocol';
+import { narrowedTool } from './narrowed.ts';
 
 interface ViewOptions {
   readonly current: () => Catalog;
   /** The argument-free decision whether a principal may know of a target. */
   readonly decide: (request: AccessRequest) => Decision | Promise<Decision>;
+  /** What policies leave of a tool's arguments, exactly. Absent: all of them. */
+  readonly narrow?: (request: AccessRequest, schema: JsonObject) => Narrowing | undefined;
   /** Changes whenever the same question might be decided differently. */
   readonly policyRevision: () => string;
   /** What a named view takes in; `undefined` for a name that is none. */
@@ -72,16 +78,18 @@ function at(endpoint: Endpoint, view: View, { viewNamed }: ViewOptions): View {
     catalog: view.catalog,
     has: (target) => isHere(target) && view.has(target),
     admits: (target) => isHere(target) && view.admits(target),
+    ...(view.shown && { shown: view.shown }),
   };
 }
 
-async function makeView({ decide, nowMs }: ViewOptions, catalog: Catalog, principal: Principal): Promise<View> {
+async function makeView({ decide, narrow, nowMs }: ViewOptions, catalog: Catalog, principal: Principal): Promise<View> {
   const subject = accessSubject(principal);
   const visible = new Set<Target>();
-  const ask = (target: Target): Decision | Promise<Decision> => {
+  const questionOf = (target: Target): AccessRequest => {
     const context = { timeMs: nowMs(), transport: 'any' };
-    return decide({ subject, action: 'discover', resource: accessResource(target), context });
+    return { subject, action: 'discover', resource: accessResource(target), context };
   };
+  const ask = (target: Target): Decision | Promise<Decision> => decide(questionOf(target));
   const { tools, prompts, resources, templates, methods, absent } = catalog;
   for (const target of [...tools, ...prompts, ...resources, ...templates, ...methods, ...absent]) {
     const answer = ask(target);
@@ -99,5 +107,20 @@ async function makeView({ decide, nowMs }: ViewOptions, catalog: Catalog, princi
     catalog,
     has: (target) => visible.has(target),
     admits: async (target) => isFamilyVisible(target) && (await ask(target)).effect === 'permit',
+    ...(narrow && { shown: showing((target) => narrow(questionOf(target), target.inputSchema)) }),
+  };
+}
+
+/** Tools are looked at once in a view, when they are listed. */
+function showing(narrowingOf: (tool: Tool) => Narrowing | undefined): (target: Target) => Target {
+  const known = new Map<Target, Target>();
+  return (target) => {
+    if (target.capability !== 'tool') return target;
+    const before = known.get(target);
+    if (before !== undefined) return before;
+    const narrowing = narrowingOf(target);
+    const shown = narrowing === undefined ? target : narrowedTool(target, narrowing);
+    known.set(target, shown);
+    return shown;
   };
 }

@@ -21,6 +21,7 @@ import { createAuthenticate } from '../authentication/stage.ts';
 import { createEnrich } from '../authorization/enrich.ts';
 import { policyEngines } from '../authorization/index.ts';
 import { intentBounds } from '../authorization/intent-bounds.ts';
+import { createNarrow } from '../authorization/narrow.ts';
 import { holdToObligations, type SecondFactorSettings } from '../authorization/second-factor.ts';
 import { createAuthorize } from '../authorization/stage.ts';
 import type { LiveCatalog } from '../catalog/live.ts';
@@ -116,6 +117,7 @@ export function composeStages(parts: Parts): Stages {
     view: createView({
       current: parts.catalog.current,
       decide: authorize,
+      narrow: createNarrow(engines),
       policyRevision: () => engines.map((engine) => engine.revision()).join(' '),
       viewNamed: parts.viewNamed,
       nowMs: parts.nowMs,
