@@ -1,14 +1,16 @@
 /**
- * A process that writes an audit log as fast as it can, for tests that kill it or take its disk away. Says on stdout
+ * A process that writes an audit log (a file, or in the database of a URL) as fast as it can, for tests that kill it or take its disk away. Says on stdout
  * `ok <call id>` for each record acknowledged and `no <why>` for each refused; ends when stdin does.
  */
 import { writeSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import type { Durability } from './durability.ts';
 import { AuditLogUnavailable, openAuditLog } from './log.ts';
+import { placeIn } from './postgres.fuzz.ts';
 import { answered, silent } from './record.fuzz.ts';
 
-const [path = '', key = '', reads = 'process', lanes = '16'] = process.argv.slice(2);
+const [place = '', key = '', reads = 'process', lanes = '16'] = process.argv.slice(2);
+const path = place.startsWith('postgres:') ? placeIn(place).path : place;
 const bytes = Buffer.from(key, 'hex');
 const keys = { argumentHash: bytes, seal: bytes, signing: bytes };
 const log = await openAuditLog({ path, keys, log: silent, durability: { reads: reads as Durability } });

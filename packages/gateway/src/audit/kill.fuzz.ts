@@ -4,8 +4,10 @@ import { closeSync, openSync, readFileSync } from 'node:fs';
 import { setTimeout as delay } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import type { Durability } from './durability.ts';
-import { openForReading } from './open-for-reading.ts';
+import type { AuditSource } from './log-reader.ts';
+import { placeIn } from './postgres.fuzz.ts';
 import { logFolder } from './record.fuzz.ts';
+import { searchAudit } from './search.ts';
 import { type Verification, verifyAudit } from './verify.ts';
 
 /** What the deaths of a writing process did to its log. */
@@ -26,6 +28,8 @@ export interface KillReport {
 /** How a writing process is started. `command` goes before Node's own, to set limits. */
 export interface ChildOptions {
   readonly path: string;
+  /** The database of the log, if it is not at `path`: that is where what the process says is kept then. */
+  readonly url?: string;
   readonly key: string;
   readonly command?: readonly string[];
   /** What its records outlive; default `process`. */
@@ -33,14 +37,14 @@ export interface ChildOptions {
 }
 
 /** Starts the writing process; `said` are its complete lines, `acknowledged` the call ids in them. */
-export function startChild({ path, key, command = [], durability = 'process' }: ChildOptions) {
+export function startChild({ path, url, key, command = [], durability = 'process' }: ChildOptions) {
   const script = fileURLToPath(new URL('./child.fuzz.ts', import.meta.url));
   const [program = '', ...args] = [
     ...command,
     process.execPath,
     '--conditions=sallyport-source',
     script,
-    path,
+    url ?? path,
     key,
     durability,
   ];
@@ -64,16 +68,22 @@ export function startChild({ path, key, command = [], durability = 'process' }: 
   return { child, closed, said, acknowledged, begun };
 }
 
-/** Kills a process that writes a log, at random moments, so many times, always on the same log. */
-export async function killRepeatedly(kills: number): Promise<KillReport> {
+/** Kills a process that writes a log, at random moments, so many times, always on the same log: a file, or in the database of a URL. */
+export async function killRepeatedly(kills: number, url?: string): Promise<KillReport> {
   const place = logFolder();
+  const log = url === undefined ? place.path : placeIn(url).path;
   const key = randomBytes(32).toString('hex');
   const acknowledged = new Set<string>();
   const verifications: Verification[] = [];
   let killed = 0;
   try {
     for (let kill = 0; kill < kills; kill++) {
-      const { child, closed, acknowledged: ids, begun } = startChild({ path: place.path, key });
+      const {
+        child,
+        closed,
+        acknowledged: ids,
+        begun,
+      } = startChild({ path: place.path, key, ...(url !== undefined && { url }) });
       // Every fifth dies while it starts, if there is a log already.
       if (kill % 5 !== 4) await begun();
       await delay(Math.random() * 300);
@@ -81,23 +91,20 @@ export async function killRepeatedly(kills: number): Promise<KillReport> {
       await closed;
       if (child.signalCode === 'SIGKILL') killed++;
       for (const id of ids()) acknowledged.add(id);
-      verifications.push(await verifyAudit(place.path));
+      verifications.push(await verifyAudit(log));
     }
-    const { missing, rows } = compare(place.path, acknowledged);
+    const { missing, rows } = await compare(log, acknowledged);
     return { kills: killed, deadBefore: kills - killed, acknowledged: acknowledged.size, missing, rows, verifications };
   } finally {
     place.remove();
   }
 }
 
-function compare(path: string, acknowledged: ReadonlySet<string>): { missing: string[]; rows: number } {
-  const db = openForReading(path);
-  const written = new Set(
-    db
-      .prepare('SELECT call_id FROM audit')
-      .all()
-      .map((row) => row.call_id),
-  );
-  db.close();
+async function compare(
+  log: AuditSource,
+  acknowledged: ReadonlySet<string>,
+): Promise<{ missing: string[]; rows: number }> {
+  const rows = await searchAudit(log, {}, { limit: Number.MAX_SAFE_INTEGER });
+  const written = new Set<string>(rows.map(({ record }) => (record.kind === 'refusals' ? '' : record.callId)));
   return { missing: [...acknowledged].filter((id) => !written.has(id)), rows: written.size };
 }
