@@ -6,6 +6,7 @@ import { addAudit } from './program-audit.ts';
 import { addContainment } from './program-containment.ts';
 import { addIntents } from './program-intents.ts';
 import { addKeys } from './program-keys.ts';
+import { addPolicies } from './program-policy.ts';
 import { addUsers } from './program-users.ts';
 import { exitCodeHelp, reportError } from './report-error.ts';
 import { version } from './version.ts';
@@ -49,6 +50,7 @@ function createProgram(context: Context): Command {
   addKeys(program, context, { withAdmin, examples });
   addIntents(program, context, { withAdmin, withUrl, toCount, examples });
   addApprovals(program, context, { withAdmin, examples });
+  addPolicies(program, context, { withAdmin, examples });
   addContainment(program, context, { withAdmin, examples });
   addAudit(program, context, { withAdmin, examples, toCount });
   return program;

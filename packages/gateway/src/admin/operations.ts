@@ -8,6 +8,7 @@ import { type GatewayOperationDeps, gatewayOperations } from './gateway-operatio
 import { type IntentOperationDeps, intentOperations } from './intent-operations.ts';
 import { type KeyOperationDeps, keyOperations } from './key-operations.ts';
 import type { AdminOperations, OperationHandler } from './operation.ts';
+import { type PolicyOperationDeps, policyOperations } from './policy-operations.ts';
 import { type RevocationOperationDeps, revocationOperations } from './revocation-operations.ts';
 import { type TokenOperationDeps, tokenOperations } from './token-operations.ts';
 import { type UserOperationDeps, userOperations } from './user-operations.ts';
@@ -19,6 +20,7 @@ export type AdminDeps = TokenOperationDeps &
   RevocationOperationDeps &
   ContainmentOperationDeps &
   ApprovalOperationDeps &
+  PolicyOperationDeps &
   UserOperationDeps &
   AuditOperationDeps &
   KeyOperationDeps &
@@ -37,6 +39,7 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
     ...revocationOperations(deps),
     ...containmentOperations(deps),
     ...approvalOperations(deps),
+    ...policyOperations(deps),
     ...credentialOperations(deps),
     ...intentOperations(deps),
     ...accountOperations(deps),

@@ -32,6 +32,7 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   readonly keys: AdminDeps['keys'];
   readonly refreshContainment: AdminDeps['refreshContainment'];
   readonly approvalDesk: AdminDeps['approvalDesk'];
+  readonly policyDesk: AdminDeps['policyDesk'];
 }
 
 /** Administration as a plane of its own: its operations are tools, on the same path as all others. */
@@ -46,6 +47,7 @@ export function createOwnerPlane(parts: OwnerParts, settings: PlaneSettings): Pl
     accounts,
     revocations,
     ...{ containments, refreshContainment: parts.refreshContainment, approvalDesk: parts.approvalDesk },
+    policyDesk: parts.policyDesk,
     users,
     sealTotp: (user, secret) => totpSealer.seal(`totp ${user}`, { secret }, Number.MAX_SAFE_INTEGER),
     passwordCost: parts.passwordCost,

@@ -1,8 +1,18 @@
 import type { KeyObject } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
+import type { AccessRequest } from '@sallyport/core';
 import type { Logger } from 'pino';
-import { type OpenAuditLog, openAuditLog } from '../audit/index.ts';
+import {
+  type AuditFilter,
+  type AuditPage,
+  type AuditRow,
+  type FoundRows,
+  findAudit,
+  type OpenAuditLog,
+  openAuditLog,
+  openSealed,
+} from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { adoptKey, openKeys } from '../secrets/index.ts';
 import { openState, type State } from '../store/index.ts';
@@ -12,6 +22,8 @@ import { auditKeys, keyPlaces } from './keys.ts';
 export interface Stores {
   readonly state: State;
   readonly auditLog: OpenAuditLog;
+  /** The same log for reading, with what is sealed in it. */
+  readonly auditReader: AuditReader;
   /** The key under which secrets of tokens are hashed. */
   readonly pepper: KeyObject;
   /** The key under which handles that callers bring back are sealed. */
@@ -21,6 +33,13 @@ export interface Stores {
   /** The keys under which the authorization server seals what it keeps, and hashes the names of it. */
   readonly authServerKeys: { readonly seal: KeyObject; readonly names: KeyObject };
   close(): Promise<void>;
+}
+
+/** Finds records, and opens what is sealed in them. */
+export interface AuditReader {
+  find(filter: AuditFilter, page: AuditPage): Promise<FoundRows>;
+  /** @throws DataKeyDestroyed; Error when it cannot be opened. */
+  open(row: AuditRow): Promise<{ readonly request?: AccessRequest; readonly argumentsText?: string } | undefined>;
 }
 
 /** Where the files of a data folder are. */
@@ -57,6 +76,10 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
     return {
       state,
       auditLog,
+      auditReader: {
+        find: (filter, page) => findAudit(paths.audit, filter, page),
+        open: async (row) => openSealed(row, { path: paths.audit, seal: auditKeys(keys).seal }),
+      },
       pepper: keys.of('token-pepper'),
       handleKey: keys.of('handles'),
       grantKey: keys.of('upstream-grants'),

@@ -1,5 +1,6 @@
 export { type CaseTool, type PolicyCase, type PolicySuite, readPolicyCases } from './cases.ts';
-export type { PolicyTool } from './compile.ts';
+export type { PoliciesForTools, PolicyTool } from './compile.ts';
+export { policiesFor } from './made.ts';
 export { fromRevision, type PolicySet, toRevision } from './revision.ts';
 export { cedarSchema } from './schema.ts';
 export {

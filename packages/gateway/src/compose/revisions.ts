@@ -1,0 +1,146 @@
+import { userInfo } from 'node:os';
+import type { Catalog, InForce, Revisions } from '@sallyport/core';
+import type { Logger } from 'pino';
+import { createPolicyDesk, type PolicyDesk } from '../admin/index.ts';
+import type { CedarEngine } from '../authorization/cedar.ts';
+import { fromRevision, type PolicySet, toRevision } from '../policy/revision.ts';
+import type { ToolDefinitions } from '../store/index.ts';
+import type { Lifetime } from './lifetime.ts';
+import type { Policies } from './policies.ts';
+import type { Stores } from './stores.ts';
+
+/** Keeps what is in force and what the store says of it the same. */
+export interface RevisionKeeper {
+  /**
+   * Takes in what a configuration says. A set of policies that somebody went back from is not taken in again: what is in
+   * force stays. Everything that can fail has failed when this returns; what it returns puts it in force.
+   */
+  prepare(set: PolicySet): () => void;
+}
+
+/** What keeping revisions leans on. */
+export interface RevisionKeeperParts {
+  readonly engine: CedarEngine;
+  readonly revisions: Revisions;
+  readonly definitions: ToolDefinitions;
+  readonly catalog: { current(): Catalog; onChange(listener: () => void): () => void };
+  /** Who loads: the user of the operating system. */
+  readonly by: string;
+  readonly nowMs: () => number;
+  readonly log: Logger;
+  readonly life: Lifetime;
+}
+
+/** What another process put in force is taken over after this long. */
+const lookMs = 1_000;
+
+/**
+ * Writes down what is in force, and follows what other processes with the same store put in force.
+ *
+ * @throws Error when the store fails, or what is in force cannot be read.
+ */
+export async function keepRevisions(parts: RevisionKeeperParts): Promise<RevisionKeeper> {
+  const { engine, revisions, log, life, nowMs, by } = parts;
+  const retired = new Set<string>();
+  const learn = async (): Promise<void> => {
+    for (const { revision, isRetired } of await revisions.history(1_000)) {
+      if (isRetired) retired.add(revision);
+      else retired.delete(revision);
+    }
+  };
+  const load = (set: PolicySet): Promise<InForce> => revisions.load(toRevision(set), { by, atMs: nowMs() });
+  const follow = async (id: string): Promise<void> => {
+    const found = await revisions.find(id);
+    if (found === undefined) throw new Error(`the revision ${id} of the policies is gone from the store`);
+    engine.prepare(await fromRevision(found))();
+  };
+  const adopt = async (given: string, inForce: string): Promise<void> => {
+    if (given === inForce) return;
+    log.warn(
+      { revision: inForce, files: given },
+      'the policies of the files are not in force: somebody went back from them',
+    );
+    await follow(inForce);
+  };
+
+  const set = engine.current();
+  const { revision } = await load(set);
+  await learn();
+  await adopt(toRevision(set).id, revision.id);
+  rememberDefinitions(parts);
+  const timer = setInterval(
+    () => void look().catch((err: unknown) => log.error({ err }, 'policies cannot be followed')),
+    lookMs,
+  );
+  timer.unref();
+  life.onClose(() => clearInterval(timer));
+
+  let looking = false;
+  async function look(): Promise<void> {
+    if (looking) return;
+    looking = true;
+    try {
+      const current = await revisions.current();
+      if (current === undefined || current === toRevision(engine.current()).id) return;
+      await learn();
+      await follow(current);
+      log.info({ revision: current }, 'policies that another process put in force');
+    } finally {
+      looking = false;
+    }
+  }
+
+  return {
+    prepare(next) {
+      const { id } = toRevision(next);
+      if (retired.has(id)) {
+        log.warn({ files: id }, 'the policies of the files are not taken in: somebody went back from them');
+        return () => undefined;
+      }
+      const use = engine.prepare(next);
+      return () => {
+        use();
+        load(next).then(
+          ({ revision: kept }) => adopt(id, kept.id),
+          (err: unknown) => log.error({ err }, 'a revision of the policies could not be written down'),
+        );
+      };
+    },
+  };
+}
+
+/** Decisions about arguments can be made again as long as it is known how tools took them. */
+function rememberDefinitions({ catalog, definitions, nowMs, log, life }: RevisionKeeperParts): void {
+  const known = new Set<string>();
+  const remember = (): void => {
+    const fresh = catalog
+      .current()
+      .tools.filter(({ name, definitionHash }) => !known.has(`${name}\0${definitionHash}`));
+    if (fresh.length === 0) return;
+    const rows = fresh.map(({ name, definitionHash, inputSchema }) => ({ tool: name, definitionHash, inputSchema }));
+    definitions.remember(rows, nowMs()).then(
+      () => rows.forEach(({ tool, definitionHash }) => void known.add(`${tool}\0${definitionHash}`)),
+      (err: unknown) => log.error({ err }, 'definitions of tools could not be written down'),
+    );
+  };
+  life.onClose(catalog.onChange(remember));
+  remember();
+}
+
+interface OpenedRevisions {
+  readonly keeper: RevisionKeeper;
+  readonly desk: PolicyDesk;
+}
+
+/** Writes down what is in force, and opens the desk where it is looked at and changed. */
+export async function openRevisions(
+  stores: Stores,
+  { engine, problems }: Policies,
+  parts: Pick<RevisionKeeperParts, 'catalog' | 'nowMs' | 'log' | 'life'>,
+): Promise<OpenedRevisions> {
+  const { revisions, definitions } = stores.state;
+  const keeper = await keepRevisions({ ...parts, engine, revisions, definitions, by: userInfo().username });
+  const { nowMs, log } = parts;
+  const desk = createPolicyDesk({ engine, problems, revisions, definitions, audit: stores.auditReader, nowMs, log });
+  return { keeper, desk };
+}
