@@ -1,3 +1,4 @@
+export { approvalTerms, approvalVote, type WantedApproval, wantedApproval } from './contracts/approval-requests.ts';
 export * from './contracts/approvals.ts';
 export * from './contracts/containments.ts';
 export * from './corpus/arguments.ts';

@@ -2,9 +2,11 @@ import {
   type Approval,
   type ApprovalState,
   type Approvals,
+  type ApprovalTerms,
   approvalNewsMs,
   chooseApproval,
   countVote,
+  type NewApproval,
 } from '@sallyport/core';
 
 interface Kept {
@@ -13,43 +15,46 @@ interface Kept {
   told: boolean;
 }
 
+type Store = Map<string, Kept>;
+
 const open: readonly ApprovalState[] = ['pending', 'granted', 'asked'];
 const over: readonly ApprovalState[] = ['reserved', 'spent', 'rejected', 'withdrawn', 'expired'];
 
 /** Approvals in memory, for tests: everything of one operation happens at once. */
 export function memoryApprovals(): Approvals {
-  const kept = new Map<string, Kept>();
-  const become = (one: Kept, state: ApprovalState, changedAtMs: number): Approval => {
-    one.approval = { ...one.approval, state, changedAtMs };
-    return one.approval;
+  const kept: Store = new Map();
+  return {
+    ...createAsking(kept),
+    ...createReserving(kept),
+    ...createEnding(kept),
+    look: async (id) => kept.get(id)?.approval,
+    async list({ states, tenant, limit }) {
+      const found = [...kept.values()].flatMap(({ approval }) => {
+        const isWanted = states === undefined || states.includes(approval.state);
+        return isWanted && (tenant === undefined || approval.binding.requester.tenant === tenant) ? [approval] : [];
+      });
+      return found.sort(newestFirst).slice(0, limit);
+    },
   };
-  const openNow = (id: string): Kept | undefined => {
-    const one = kept.get(id);
-    return one !== undefined && open.includes(one.approval.state) ? one : undefined;
-  };
+}
+
+function createAsking(kept: Store): Pick<Approvals, 'request' | 'vote'> {
   return {
     async request(wanted, terms) {
-      const { nowMs, maxPending, maxPendingPerTool } = terms;
-      const known = [...kept.values()].filter((one) => isKnown(one, wanted.callKey, nowMs)).map((one) => one.approval);
+      const known = [...kept.values()].filter((one) => isKnown(one, wanted, terms)).map((one) => one.approval);
       const found = chooseApproval(known.reverse(), wanted, terms);
-      if (found?.becomes !== undefined) {
-        const { approval, becomes } = found;
-        const one = kept.get(approval.id);
-        if (one) one.told = true;
-        const isNew = becomes !== approval.state;
-        return { kind: 'approval', approval: one && isNew ? become(one, becomes, nowMs) : approval, isNew };
+      if (found === undefined) {
+        if (isExhausted(kept, wanted, terms)) return { kind: 'exhausted' };
+        const approval: Approval = { ...wanted, state: 'pending', votes: [], changedAtMs: wanted.createdAtMs };
+        kept.set(wanted.id, { approval, told: false });
+        return { kind: 'approval', approval, isNew: true };
       }
-      if (found !== undefined) return { kind: 'approval', approval: found.approval, isNew: false };
-      const pending = [...kept.values()].flatMap(({ approval }) =>
-        approval.state === 'pending' && approval.account === wanted.account && approval.expiresAtMs > nowMs
-          ? [approval.binding.tool]
-          : [],
-      );
-      const ofTool = pending.filter((tool) => tool === wanted.binding.tool);
-      if (pending.length >= maxPending || ofTool.length >= maxPendingPerTool) return { kind: 'exhausted' };
-      const approval: Approval = { ...wanted, state: 'pending', votes: [], changedAtMs: wanted.createdAtMs };
-      kept.set(wanted.id, { approval, told: false });
-      return { kind: 'approval', approval, isNew: true };
+      const { approval, becomes } = found;
+      const one = kept.get(approval.id);
+      if (one === undefined || becomes === undefined) return { kind: 'approval', approval, isNew: false };
+      one.told = true;
+      const isNew = becomes !== approval.state;
+      return { kind: 'approval', approval: isNew ? become(one, becomes, terms.nowMs) : approval, isNew };
     },
     async vote(id, vote) {
       const one = kept.get(id);
@@ -58,11 +63,33 @@ export function memoryApprovals(): Approvals {
       one.approval = voted.approval;
       return voted;
     },
+  };
+}
+
+function isKnown({ approval, told }: Kept, { callKey }: NewApproval, { nowMs }: ApprovalTerms): boolean {
+  const { state, changedAtMs } = approval;
+  if (approval.callKey !== callKey) return false;
+  if (open.includes(state) || state === 'rejected') return true;
+  return (state === 'expired' || state === 'withdrawn') && !told && changedAtMs > nowMs - approvalNewsMs;
+}
+
+function isExhausted(kept: Store, { account, binding }: NewApproval, terms: ApprovalTerms): boolean {
+  const pending = [...kept.values()].flatMap(({ approval }) =>
+    approval.state === 'pending' && approval.account === account && approval.expiresAtMs > terms.nowMs
+      ? [approval.binding.tool]
+      : [],
+  );
+  const ofTool = pending.filter((tool) => tool === binding.tool).length;
+  return pending.length >= terms.maxPending || ofTool >= terms.maxPendingPerTool;
+}
+
+function createReserving(kept: Store): Pick<Approvals, 'reserve' | 'settle'> {
+  return {
     async reserve(id, { nowMs, goesOn }) {
-      const one = openNow(id);
-      const { state, expiresAtMs } = one?.approval ?? {};
+      const one = kept.get(id);
+      const state = one?.approval.state;
       const isFree = state === 'granted' || (goesOn && state === 'asked');
-      if (one === undefined || state === undefined || !isFree || !(nowMs < Number(expiresAtMs))) return false;
+      if (one === undefined || state === undefined || !isFree || !(nowMs < one.approval.expiresAtMs)) return false;
       one.reservedFrom = state;
       become(one, 'reserved', nowMs);
       return true;
@@ -70,25 +97,23 @@ export function memoryApprovals(): Approvals {
     async settle(id, fate, nowMs) {
       const one = kept.get(id);
       if (one?.approval.state !== 'reserved') return;
-      become(one, fate === 'unsent' ? (one.reservedFrom ?? 'spent') : fate === 'asked' ? 'asked' : 'spent', nowMs);
+      const after = fate === 'asked' ? 'asked' : 'spent';
+      become(one, fate === 'unsent' ? (one.reservedFrom ?? 'spent') : after, nowMs);
     },
+  };
+}
+
+function createEnding(kept: Store): Pick<Approvals, 'withdraw' | 'expire' | 'prune'> {
+  return {
     async withdraw(id, nowMs) {
-      const one = openNow(id);
-      return one && become(one, 'withdrawn', nowMs);
+      const one = kept.get(id);
+      return one !== undefined && open.includes(one.approval.state) ? become(one, 'withdrawn', nowMs) : undefined;
     },
     async expire(nowMs) {
       const late = [...kept.values()].filter(
         ({ approval }) => open.includes(approval.state) && approval.expiresAtMs <= nowMs,
       );
       return late.map((one) => become(one, 'expired', nowMs));
-    },
-    look: async (id) => kept.get(id)?.approval,
-    async list({ states, tenant, limit }) {
-      const found = [...kept.values()].flatMap(({ approval }) => {
-        const isWanted = states === undefined || states.includes(approval.state);
-        return isWanted && (tenant === undefined || approval.binding.requester.tenant === tenant) ? [approval] : [];
-      });
-      return found.sort(newestFirst).slice(0, limit);
     },
     async prune(beforeMs) {
       const old = [...kept].filter(
@@ -100,11 +125,9 @@ export function memoryApprovals(): Approvals {
   };
 }
 
-function isKnown({ approval, told }: Kept, callKey: string, nowMs: number): boolean {
-  const { state, changedAtMs } = approval;
-  if (approval.callKey !== callKey) return false;
-  if (open.includes(state) || state === 'rejected') return true;
-  return (state === 'expired' || state === 'withdrawn') && !told && changedAtMs > nowMs - approvalNewsMs;
+function become(one: Kept, state: ApprovalState, changedAtMs: number): Approval {
+  one.approval = { ...one.approval, state, changedAtMs };
+  return one.approval;
 }
 
 function newestFirst(one: Approval, other: Approval): number {
