@@ -98,7 +98,7 @@ export function message(method: string, params: object, capabilities: object = {
 }
 
 /** A modern client by hand: the SDK's takes no tasks. */
-export function byHand({ url }: World, capabilities: object, token = 'agent') {
+export function byHand({ url }: Pick<World, 'url'>, capabilities: object, token = 'agent') {
   return async (method: string, params: { [key: string]: unknown }): Promise<any> => {
     const name = params.name ?? params.taskId;
     const response = await fetch(url, {

@@ -44,8 +44,8 @@ describe('a webhook', () => {
     const { channel, sent } = setUp([new Error('away'), 503, 200]);
     await channel.tell(event, never);
     expect(sent).toHaveLength(3);
-    const { body = '', headers } = sent[0] ?? {};
-    expect(headers?.['sallyport-signature']).toBe(sign('k', body, 7_000));
+    const body = String(sent.at(0)?.body);
+    expect(sent.at(0)?.headers).toMatchObject({ 'sallyport-signature': sign('k', body, 7_000) });
     expect(body).not.toContain('xxx');
   });
 

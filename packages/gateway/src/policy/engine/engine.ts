@@ -101,7 +101,8 @@ export function createEngine({ policies, settings, tools }: PolicyInput): Engine
   };
   return {
     policies: ready,
-    decide(request) {
+    decide(asked) {
+      const request = withoutArguments(asked);
       const slice = sliceOf(request);
       const subject = { request, principal: principalOf(request), ...slice };
       return frames.during(subject, (frame) => {
@@ -120,6 +121,16 @@ export function createEngine({ policies, settings, tools }: PolicyInput): Engine
       return body({ policies: applicable(slice, subject.principal), subject, frames, outcomes });
     },
   };
+}
+
+/**
+ * What is asked about a task of a tool (`tasks/get`, say) has none of the tool's arguments in it: it is for whom policies may
+ * permit a call of the tool, and asks for all that such a call might ask for.
+ */
+function withoutArguments(request: AccessRequest): AccessRequest {
+  if (request.action === 'discover' || request.context.method?.startsWith('tasks/') !== true) return request;
+  const { arguments: _, rest: __, ...context } = request.context;
+  return { ...request, action: 'discover', context };
 }
 
 function byPrincipal(scoped: readonly ScopedPolicy[]): Pick<Slice, 'forAnybody' | 'forSome'> {
