@@ -96,7 +96,7 @@ test('one trace goes from the agent through the gateway, posts and users to thei
       `^trace ${traceId} 2 calls\nposts.PostService.Create +answered +[\\d.]+ ms +run +\\S+\n└─ users.UserService.Get +answered +[\\d.]+ ms +run via service:posts +\\S+\n$`,
     ),
   );
-  const [created, got] = await gateway.records({ traceId });
+  const [got, created] = await gateway.records({ traceId });
   expect(created).toMatchObject({ parentSpanId: agentSpan, requestId: 'seven' });
   expect(got).toMatchObject({ parentCall: created?.callId });
 });

@@ -118,12 +118,15 @@ function report(
   sayTrust(checked, context);
 }
 
+type Trust = Pick<Verification, 'checkpoints' | 'witnessed' | 'isKeyTrusted' | 'handovers'>;
+
 /** What an auditor should know about what was just called right. */
-function sayTrust(
-  { checkpoints, witnessed, isKeyTrusted }: Pick<Verification, 'checkpoints' | 'witnessed' | 'isKeyTrusted'>,
-  context: Context,
-): void {
+function sayTrust({ checkpoints, witnessed, isKeyTrusted, handovers }: Trust, context: Context): void {
   say(context, `${checkpoints} signed checkpoints and ${witnessed} kept elsewhere agree with it.`);
+  if (handovers > 0) {
+    const times = handovers === 1 ? 'once' : `${handovers} times`;
+    say(context, `To sign, another key took over ${times}; each was vouched for by the one before.`);
+  }
   if (!isKeyTrusted)
     say(context, 'The key was found in the log itself: with --key and the one you know you are sure who signed.');
   if (witnessed > 0) return;

@@ -43,7 +43,9 @@ export interface SealedSource extends Pick<AuditKeys, 'seal'> {
 export async function openSealed(
   { record, sealed }: AuditRow,
   from: SealedSource,
-): Promise<{ readonly request?: AccessRequest; readonly argumentsText?: string } | undefined> {
+): Promise<
+  { readonly request?: AccessRequest; readonly argumentsText?: string; readonly outputText?: string } | undefined
+> {
   if (sealed === undefined || record.kind === 'refusals') return undefined;
   const { callId, tenant, timeMs } = record;
   const context = { callId, tenant, timeMs };
