@@ -1,4 +1,4 @@
-import type { AttributeSource, Catalog } from '@sallyport/core';
+import type { AttributeSource, Catalog, PolicyEngine } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { type CedarEngine, createCedarEngine } from '../authorization/cedar.ts';
 import type { GatewayConfig } from '../config/index.ts';
@@ -23,10 +23,12 @@ export interface PolicyParts {
   readonly log: Logger;
   /** More that is added to requests, behind what the gateway itself adds: the risk of a call, say. */
   readonly sources?: readonly AttributeSource[];
+  /** More that decide. */
+  readonly engines?: readonly PolicyEngine[];
 }
 
 /** Policies, and what they look at. They have been read: Cedar is loaded. */
-export function createPolicies({ policies, catalog, log, sources = [] }: PolicyParts): Policies {
+export function createPolicies({ policies, catalog, log, sources = [], engines = [] }: PolicyParts): Policies {
   let problems: readonly PolicyProblem[] = [];
   const engine = createCedarEngine(policies, {
     catalog,
@@ -45,7 +47,7 @@ export function createPolicies({ policies, catalog, log, sources = [] }: PolicyP
   };
   return {
     engine,
-    kinds: { policyEngines: [engine], attributeSources: [surroundings, ...sources] },
+    kinds: { policyEngines: [engine, ...engines], attributeSources: [surroundings, ...sources] },
     problems: () => problems,
   };
 }

@@ -27,6 +27,7 @@ import { logNotices } from './notices.ts';
 import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { createPolicies, policySetOf } from './policies.ts';
+import { createPolicyPoints } from './policy-points.ts';
 import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
 import { openRevisions } from './revisions.ts';
@@ -244,6 +245,7 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
     catalog: () => agents.catalog.current(),
     log: facts.log,
     sources: [risk.source],
+    engines: [createPolicyPoints({ ...facts, egress: options.egress })],
   });
   const agents: Plane = createPlane(
     {

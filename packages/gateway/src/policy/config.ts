@@ -17,7 +17,7 @@ export interface ExternalPoint {
   readonly timeoutMs: number;
   /** Names or patterns of what it is asked about. */
   readonly tools: readonly string[];
-  /** Whether it is also asked what may be seen: once for everything on offer. */
+  /** Whether it is also asked what may be seen: one question for each thing on offer. */
   readonly discover: boolean;
   /** Shown as a bearer token. */
   readonly token?: PolicySecretPlace;
@@ -108,7 +108,7 @@ function externalShape(field: PolicyFields) {
           .describe('What it is asked about, by names or patterns.'),
         discover: flag()
           .prefault(false)
-          .describe('Whether it is also asked what each caller may see: one question for everything on offer.'),
+          .describe('Whether it is also asked what each caller may see: one question for each thing on offer.'),
         token: field.secret.optional().describe('What it is shown, as a bearer token.'),
         networks: listOf(field.cidr, names('address ranges'))
           .prefault([])
