@@ -66,6 +66,7 @@ function methodsOf({ services }: GatewayConfig, service: string): readonly strin
 export function needRestart(before: GatewayConfig, after: GatewayConfig): readonly string[] {
   const fixed = (config: GatewayConfig): Readonly<Record<string, unknown>> => ({
     data: config.data,
+    store: config.store,
     masterKeyFile: config.masterKeyFile,
     masterKey: config.masterKey,
     keyRing: config.keyRing,

@@ -1,4 +1,4 @@
-import type { KeyObject } from 'node:crypto';
+import { createHmac, type KeyObject } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 import type { AccessRequest } from '@sallyport/core';
@@ -15,8 +15,9 @@ import {
 } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { adoptKey, openKeys } from '../secrets/index.ts';
-import { openState, type State } from '../store/index.ts';
+import type { State } from '../store/index.ts';
 import { auditKeys, keyPlaces } from './keys.ts';
+import { openGatewayState } from './state.ts';
 
 /** Everything of a gateway that lies on disk, opened. */
 export interface Stores {
@@ -61,7 +62,8 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
   const paths = dataPaths(config.data);
   const places = keyPlaces(config);
   const keys = openKeys(places, nowMs());
-  const state = await openState({ path: paths.state, nowMs });
+  const keysId = createHmac('sha256', keys.of('token-pepper')).update('keys of a store').digest('hex').slice(0, 32);
+  const state = await openGatewayState(config, { path: paths.state, keysId, nowMs });
   try {
     const auditLog = await openAuditLog({
       path: paths.audit,

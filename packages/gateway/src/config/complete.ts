@@ -11,6 +11,7 @@ import { toApprovals } from './approvals-section.ts';
 import { toRateLimit } from './fields.ts';
 import type { GatewayConfig, ServiceConfig, ToolLimit, ToolOverride } from './gateway-config.ts';
 import type { ConfigFile } from './schema.ts';
+import { toStore } from './store-section.ts';
 
 type ServiceFile = ConfigFile['services'][string];
 type ToolFile = ConfigFile['tools'][string];
@@ -27,6 +28,7 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
   return {
     version: file.version,
     data,
+    store: toStore(file.store, folder),
     masterKeyFile: masterKeyFile(file, folder),
     ...(file.masterKey?.env !== undefined && { masterKey: { env: file.masterKey.env } }),
     ...(file.keyRing !== undefined && { keyRing: resolve(folder, file.keyRing) }),

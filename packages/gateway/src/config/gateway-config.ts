@@ -8,6 +8,7 @@ import type { CredentialSettings, SecretPlace } from '../credentials/settings.ts
 import type { RedactionSettings } from '../output/index.ts';
 import type { PolicyConfig } from '../policy/config.ts';
 import type { ApprovalsConfig } from './approvals-section.ts';
+import type { StoreConfig } from './store-section.ts';
 
 /** Files of a TLS listener, absolute paths, PEM. */
 export interface TlsFiles {
@@ -152,6 +153,8 @@ export interface GatewayConfig {
   readonly version: 1;
   /** Folder of databases and sockets. */
   readonly data: string;
+  /** Where what is remembered is kept. */
+  readonly store: StoreConfig;
   /** The file of the master key, or where it would be: other things lie beside it. */
   readonly masterKeyFile: string;
   /** Where the master key is, if not in that file. */

@@ -9,6 +9,7 @@ import { approvalsSection } from './approvals-section.ts';
 import * as field from './fields.ts';
 import { mayReturn, outputSection } from './output-schema.ts';
 import { serviceSchema } from './service-schema.ts';
+import { storeSection } from './store-section.ts';
 
 const tls = z
   .strictObject({
@@ -238,6 +239,7 @@ export const configSchema = z
       data: field.path
         .prefault('.sallyport')
         .describe('Folder of databases and sockets (0700). Relative to this file.'),
+      store: storeSection,
       masterKeyFile: field.path
         .optional()
         .describe('Master key (0600), made at the first start. Default: `<data>-keys/master.key`.'),

@@ -211,6 +211,13 @@ export const steps: readonly SchemaStep[] = [
      PRIMARY KEY (tool, definition_hash)
    ) ${w.keyed};`,
   },
+  {
+    name: 'store_facts',
+    statements: (w) => `CREATE TABLE store_facts (
+     name TEXT PRIMARY KEY,
+     value TEXT NOT NULL
+   ) ${w.keyed};`,
+  },
 ];
 
 /** The newest schema this program knows. */

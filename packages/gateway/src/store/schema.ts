@@ -22,6 +22,8 @@ export interface StateSchema {
   readonly policy_revisions: RevisionRow;
   readonly policy_changes: RevisionChangeRow;
   readonly tool_definitions: ToolDefinitionRow;
+  /** What is so of the whole store. */
+  readonly store_facts: { readonly name: string; readonly value: string };
 }
 
 /** How a tool took its arguments at some time. */

@@ -48,6 +48,11 @@ export interface State {
   readonly definitions: ToolDefinitions;
   /** What statements for services are signed with. */
   readonly assertionKeys: AssertionKeys;
+  /**
+   * Whether the state is of gateways with these keys: the first to ask decides. Under other keys nothing in it is of use, and
+   * what is added is of no use to the others.
+   */
+  belongsTo(keysId: string): Promise<boolean>;
   close(): Promise<void>;
 }
 
@@ -152,6 +157,17 @@ function createStores({ database, nowMs, changes, hot }: StoreParts): Omit<State
     answered: createAnsweredStore(database),
     revisions: createRevisions(database),
     definitions: createToolDefinitions(database),
+    belongsTo: (keysId) => belongsTo(database, keysId),
     assertionKeys: createKeys(database.query, 'assertion_keys'),
   };
+}
+
+async function belongsTo({ query }: StateDatabase, keysId: string): Promise<boolean> {
+  await query
+    .insertInto('store_facts')
+    .values({ name: 'keys', value: keysId })
+    .onConflict((conflict) => conflict.doNothing())
+    .execute();
+  const kept = await query.selectFrom('store_facts').select('value').where('name', '=', 'keys').executeTakeFirst();
+  return kept?.value === keysId;
 }
