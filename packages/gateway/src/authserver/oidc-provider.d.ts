@@ -7,6 +7,8 @@ declare module 'oidc-provider' {
     readonly path: string;
     readonly method: string;
     readonly ip: string;
+    querystring: string;
+    readonly req: IncomingMessage & { originalUrl?: string };
     status: number;
     type: string;
     body: unknown;

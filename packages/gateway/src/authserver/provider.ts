@@ -9,7 +9,7 @@ import { recordId } from './ids.ts';
 import { limitFor, mountPath, type Parts } from './parts.ts';
 import { audienceOf, defaultResource, resourceServerInfo } from './resources.ts';
 import { holds } from './scopes.ts';
-import { secondFactorAcr, signInClaims, stepUp } from './sign-in-level.ts';
+import { createStepUp, plainParameters, secondFactorAcr, signInClaims, takeStepUp } from './sign-in-level.ts';
 import { signingAlgorithm } from './signing-keys.ts';
 
 /** The draft of client id metadata documents that is understood; a newer `oidc-provider` may know another. */
@@ -57,6 +57,7 @@ export function createProvider(parts: Parts, keys: readonly JWK[], renderError: 
   if (settings.upstream?.assertions === true) addCrossApp(provider, parts, settings.upstream);
   // The mount says what the request was; what proxies say was judged there.
   provider.proxy = true;
+  provider.use(takeStepUp);
   return provider;
 }
 
@@ -73,6 +74,7 @@ function protocol(hasSecrets: boolean): object {
     scopes: ['openid', 'offline_access'],
     claims: { openid: ['sub'], sid: null },
     acrValues: [secondFactorAcr],
+    extraParams: plainParameters,
     clientAuthMethods: [
       'none',
       'private_key_jwt',
@@ -217,7 +219,7 @@ function policy({ findPerson, settings, nowMs }: Parts): object {
       return oidc.account === undefined || loginTs * 1000 + settings.sessionLifeMs < nowMs();
     }),
   );
-  prompts.get('login').checks.add(stepUp);
+  prompts.get('login').checks.add(createStepUp(nowMs));
   const { checks } = prompts.get('consent');
   for (const reason of ['op_scopes_missing', 'rs_scopes_missing', 'op_claims_missing', 'rar_prompt'])
     checks.remove(reason);

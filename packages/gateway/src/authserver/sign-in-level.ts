@@ -1,4 +1,4 @@
-import { type Context, interactionPolicy } from 'oidc-provider';
+import { type Check, type Context, interactionPolicy } from 'oidc-provider';
 
 /** The `acr` of a sign-in with a second factor. One without has none. */
 export const secondFactorAcr = 'urn:sallyport:acr:mfa';
@@ -31,17 +31,52 @@ export function signInClaims({ oidc: { entities } }: Context): object {
   };
 }
 
+/** What parameters are called on their way through `oidc-provider` where the request is none of OpenID Connect. */
+const plainNames = { acr_values: 'plain_acr_values', max_age: 'plain_max_age' } as const;
+
+/** The same, as `oidc-provider` has to know them. */
+export const plainParameters: readonly string[] = Object.values(plainNames);
+
 /**
- * Asks people to sign in again where a client wants a second factor (`acr_values`) and theirs was without: they may have one by
- * now. Once they have signed in for this, whatever came of it is what they have.
+ * Lets clients ask by `acr_values` and `max_age` without the scope `openid` (RFC 9470 §5): `oidc-provider` takes them only in
+ * requests of OpenID Connect.
  */
-export const stepUp = new interactionPolicy.Check(
-  'second_factor_wanted',
-  'a sign-in with a second factor is wanted',
-  'login_required',
-  ({ oidc }) => {
-    const wanted = String(oidc.params?.acr_values ?? '').split(' ');
-    if (oidc.session?.accountId === undefined || oidc.result?.login !== undefined) return false;
-    return wanted.includes(secondFactorAcr) && oidc.session.acr !== secondFactorAcr;
-  },
-);
+export async function takeStepUp(context: Context, next: () => Promise<void>): Promise<void> {
+  const query = new URLSearchParams(context.querystring);
+  const isOpenId = query.get('scope')?.split(' ').includes('openid') === true;
+  const given = Object.entries(plainNames).filter(([name]) => query.has(name));
+  if (context.path === '/authorize' && !isOpenId && given.length > 0) {
+    for (const [name, plain] of given) {
+      query.set(plain, query.getAll(name).join(' '));
+      query.delete(name);
+    }
+    rewrite(context, query.toString());
+  }
+  await next();
+}
+
+/** The provider knows where it is mounted by comparing the two. */
+function rewrite(context: Context, querystring: string): void {
+  const { req } = context;
+  const { url = '', originalUrl = url } = req;
+  const mount = originalUrl.slice(0, originalUrl.length - url.length);
+  context.querystring = querystring;
+  req.originalUrl = mount + (req.url ?? '');
+}
+
+/**
+ * Asks people to sign in again where a client wants a second factor (`acr_values`) and theirs was without, for they may have one
+ * by now; or where it wants a sign-in that is not so long ago (`max_age`, in seconds). Once they have signed in for this, whatever
+ * came of it is what they have.
+ */
+export function createStepUp(nowMs: () => number): Check {
+  const description = 'another sign-in is wanted';
+  return new interactionPolicy.Check('step_up_wanted', description, 'login_required', ({ oidc }) => {
+    const { session, params = {}, result } = oidc;
+    if (session?.accountId === undefined || result?.login !== undefined) return false;
+    const wanted = String(params.acr_values ?? params[plainNames.acr_values] ?? '').split(' ');
+    if (wanted.includes(secondFactorAcr) && session.acr !== secondFactorAcr) return true;
+    const longestS = params[plainNames.max_age];
+    return longestS !== undefined && !(((session.loginTs ?? 0) + Number(longestS)) * 1_000 >= nowMs());
+  });
+}
