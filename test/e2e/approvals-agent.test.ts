@@ -25,6 +25,8 @@ describe('a modern client that knows tasks', () => {
   it('gets a task that waits, and runs once when it is granted', async () => {
     const world = await openWorld();
     const ask = byHand(world, tasksExtension);
+    const { result: offered } = await ask('server/discover', {});
+    expect(offered.capabilities).toMatchObject(tasksExtension);
     const { result: task } = await ask('tools/call', { name: tool, arguments: refund });
     expect(task).toMatchObject({ resultType: 'task', status: 'working' });
     expect(task.statusMessage).toBe('This call waits: Somebody at the desk has to agree.');

@@ -19,6 +19,7 @@ import { createLogger } from '../telemetry/index.ts';
 import { createEmbedded, type Embedded } from '../transport/embedded.ts';
 import { createHttp, type HttpOptions } from '../transport/http.ts';
 import { type StdioOptions, serveStdio } from '../transport/stdio.ts';
+import { ordinaryWaitMs } from '../transport/waiting.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { mcpUrl } from './listen.ts';
 import { createPlane, type Plane, type PlaneSettings } from './plane.ts';
@@ -70,7 +71,6 @@ export interface Gateway extends Embedded {
   close(): Promise<void>;
 }
 
-const defaultApprovalWaitMs = 20_000;
 const fourMebibytes = 4 * 1024 * 1024;
 
 /** Makes a gateway for a program to hold: the same stages, in the same order, as `sallyport serve`. */
@@ -87,7 +87,8 @@ export function createGateway(options: GatewayOptions): Gateway {
   const plane: Plane = createPlane({ ...options, ...kinds, record, sealing, nowMs, log }, settings);
   const deps = transportDeps(plane, {
     ...{ registry, log, nowMs, sealer },
-    waitMs: () => options.approvalWaitMs ?? defaultApprovalWaitMs,
+    waitMs: () => options.approvalWaitMs ?? ordinaryWaitMs,
+    mayWait: () => (options.approvers ?? []).length > 0,
     maxRequestBytes: options.maxRequestBytes ?? fourMebibytes,
     trustedProxies: options.trustedProxies ?? [],
   });

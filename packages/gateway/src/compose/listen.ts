@@ -25,11 +25,14 @@ export interface AgentListener {
   readonly newTrace: TransportDeps['newTrace'];
   /** The longest that a caller is kept while its call waits for somebody, in milliseconds. */
   readonly waitMs: () => number;
+  /** Whether calls may have to wait for somebody at all. */
+  readonly mayWait: () => boolean;
 }
 
 /** Listens where the configuration says. Returns the MCP endpoint. @throws Error when the port or a file cannot be used. */
 export async function listenForAgents(listener: AgentListener): Promise<URL> {
-  const { config, plane, registry, nowMs, log, life, sealer, nameStyle, identity, newTrace, waitMs } = listener;
+  const { config, plane, registry, nowMs, log, life, sealer, nameStyle, identity, newTrace, waitMs, mayWait } =
+    listener;
   const { limits, listen, trustedProxies, publicUrl } = config;
   const { serverCards } = config.catalog;
   const { maxRequestBytes } = limits;
@@ -45,7 +48,7 @@ export async function listenForAgents(listener: AgentListener): Promise<URL> {
       nameStyle,
       publicUrl,
       serverCards,
-      ...{ identity, newTrace, waitMs },
+      ...{ identity, newTrace, waitMs, mayWait },
     }),
     {
       maxConnections: limits.maxConnections,

@@ -5,7 +5,7 @@ import { entryText } from '../catalog/entry-text.ts';
 import type { Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import type { TransportDeps } from '../transport/deps.ts';
-import { createPatience } from '../transport/waiting.ts';
+import { createPatience, ordinaryWaitMs } from '../transport/waiting.ts';
 import type { IdentityFacts } from './identity.ts';
 import type { Plane } from './plane.ts';
 import { version } from './version.ts';
@@ -27,6 +27,8 @@ export interface ServingOptions {
   readonly serverCards?: boolean;
   /** The longest that a caller is kept while its call waits for somebody, in milliseconds. Default: 20 seconds. */
   readonly waitMs?: (() => number) | undefined;
+  /** Whether calls may have to wait for somebody: then clients are told that they may become tasks. Default: they do not. */
+  readonly mayWait?: () => boolean;
   /** Default: nobody is told of authorization servers, and certificates say nothing. */
   readonly identity?: IdentityFacts;
 }
@@ -54,7 +56,7 @@ export function transportDeps(plane: Plane, options: ServingOptions): TransportD
     sealer,
     ...(options.publicUrl !== undefined && { publicUrl: options.publicUrl }),
     serverCards: options.serverCards ?? false,
-    ...(options.waitMs && { patience: createPatience(options.waitMs) }),
+    patience: createPatience(options.waitMs ?? (() => ordinaryWaitMs), options.mayWait),
     ...options.identity,
   };
 }

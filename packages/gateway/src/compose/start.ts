@@ -22,6 +22,7 @@ import { countingRefused, createIntentExchange, type IntentExchange } from './in
 import { createKeyAdmin } from './key-admin.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAgents } from './listen.ts';
+import { mayWait } from './may-wait.ts';
 import { createMetrics } from './metrics.ts';
 import { logNotices } from './notices.ts';
 import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
@@ -147,6 +148,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const url = await listenForAgents({
     ...{ config, registry, nowMs, log, life, sealer, nameStyle, ...tracesOf(shared) },
     waitMs: () => live.config.approvals.waitMs,
+    mayWait: () => mayWait(live.config, policies.engine),
     plane: agents,
     identity: {
       ...identity.facts,
@@ -331,7 +333,7 @@ function ownerPlane({ live, isReady, ...parts }: OwnerFacts, settingsParts: Sett
       ...parts,
       status: () => ({ version, ready: isReady(), audit: { ...auditLog.stats() } }),
       gatewayName: () => gatewayNameOf(live.config),
-      auditPath: dataPaths(live.config.data).audit,
+      auditPath: auditSource(live.config),
     },
     adminSettings(live.config, settingsParts),
   );

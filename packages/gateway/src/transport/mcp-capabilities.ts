@@ -7,6 +7,8 @@ export interface OfferedTo {
   readonly era: Era;
   /** Whether the gateway and the client can tell each other anything between requests. */
   readonly isLasting: boolean;
+  /** Calls may have to wait for somebody, as tasks where the client knows those. Default: they do not. */
+  readonly mayWait?: boolean;
 }
 
 /** What was offered where a server is mounted alone, and who offers it. */
@@ -21,10 +23,10 @@ export interface EndpointOffer extends Offer {
  */
 export function offerAt(listing: Listing, to: OfferedTo): EndpointOffer {
   const server = to.endpoint.kind === 'mount' ? listing.services[0]?.mcp : undefined;
-  if (server === undefined) return { capabilities: inEra(withTasks(listing, together(listing)), to) };
+  if (server === undefined) return { capabilities: inEra(withTasks(listing, together(listing), to), to) };
   const { instructions, serverInfo } = server;
   // A server may leave out what it has been found to have.
-  const whole = withTasks(listing, withListNews({ ...offered(listing), ...server.capabilities }));
+  const whole = withTasks(listing, withListNews({ ...offered(listing), ...server.capabilities }), to);
   const capabilities = inEra(whole, to);
   return {
     capabilities,
@@ -64,8 +66,8 @@ function withListNews(capabilities: JsonObject): JsonObject {
 }
 
 /** Calls of some tool may become tasks, at its service or here. */
-function withTasks({ offers }: Listing, capabilities: JsonObject): JsonObject {
-  if (!offers.tasks) return capabilities;
+function withTasks({ offers }: Listing, capabilities: JsonObject, { mayWait = false }: OfferedTo): JsonObject {
+  if (!offers.tasks && !(mayWait && offers.tools)) return capabilities;
   const { extensions } = capabilities;
   return { ...capabilities, extensions: { ...(isJsonObject(extensions) && extensions), [tasksExtension]: {} } };
 }

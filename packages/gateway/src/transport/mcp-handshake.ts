@@ -54,7 +54,8 @@ function metaOf({ behind }: EndpointOffer): Readonly<Record<string, string>> {
 export async function answerDiscover(request: McpRequest): Promise<McpAnswer> {
   const outcome = await request.deps.pipeline.list(request.call(anythingListed));
   if (outcome.kind !== 'answered') return request.refuse(unanswered(outcome));
-  const offer = offerAt(outcome.content, { ...request, isLasting: true });
+  const mayWait = request.deps.patience?.mayWait() ?? false;
+  const offer = offerAt(outcome.content, { ...request, isLasting: true, mayWait });
   return request.answer(request.stamp.cacheable(discoverMembers(offer), request.exchange.callId, metaOf(offer)));
 }
 

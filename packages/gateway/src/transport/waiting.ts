@@ -6,15 +6,17 @@ export interface Patience {
   readonly waitMs: () => number;
   /** Whether a caller was told of this approval before; from now on one was. */
   readonly isTold: (question: string) => boolean;
+  /** Whether calls may have to wait at all. */
+  readonly mayWait: () => boolean;
 }
 
 const maxTold = 10_000;
 
 /** Makes one in which nobody has been told of anything. */
-export function createPatience(waitMs: () => number): Patience {
+export function createPatience(waitMs: () => number, mayWait = () => false): Patience {
   const told = new Set<string>();
   return {
-    waitMs,
+    ...{ waitMs, mayWait },
     isTold(question) {
       if (told.has(question)) return true;
       told.add(question);
@@ -25,8 +27,11 @@ export function createPatience(waitMs: () => number): Patience {
   };
 }
 
+/** How long callers are kept where nobody says anything else, in milliseconds: well within what client libraries wait for. */
+export const ordinaryWaitMs = 20_000;
+
 /** For transports that nobody said anything to. */
-export const ordinaryPatience: Patience = createPatience(() => 20_000);
+export const ordinaryPatience: Patience = createPatience(() => ordinaryWaitMs);
 
 /** A call that waits, and how to make it again. */
 export interface Holding {
