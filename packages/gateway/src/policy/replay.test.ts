@@ -56,9 +56,11 @@ describe('a recorded decision, made again', () => {
       kind: 'not-redecidable',
       why: 'unknown-definition',
     });
-    expect(redecide(recorded(1, 'permit', { revision: 'cedar/0 external/pdp' }))).toEqual({
-      kind: 'not-redecidable',
-      why: 'external',
-    });
+    const external = { kind: 'not-redecidable', why: 'external' };
+    expect(redecide(recorded(1, 'permit', { policies: ['external/pdp'] }))).toEqual(external);
+    const revision = 'cedar/0 external/authzen/pdp';
+    expect(redecide(recorded(1, 'deny', { revision }))).toEqual(external);
+    expect(redecide(recorded(1, 'permit', { revision }))).toMatchObject({ kind: 'same' });
+    expect(redecide(recorded(1, 'deny', { revision: 'cedar/0 external/none' }))).toMatchObject({ kind: 'allowed' });
   });
 });

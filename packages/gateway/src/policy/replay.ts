@@ -62,14 +62,17 @@ export async function createRedecide(
     compiled.set(key, made);
     return made;
   };
-  return ({ request, effect, revision }) => {
-    if (/(?:^| )external\//.test(revision)) return { kind: 'not-redecidable', why: 'external' };
+  return ({ request, effect, revision, policies: decidedBy }) => {
+    if (decidedBy.some((id) => id.startsWith('external/'))) return { kind: 'not-redecidable', why: 'external' };
     const policies = policiesFor(request.resource);
     if (typeof policies === 'string') return { kind: 'not-redecidable', why: policies };
     const verdicts = [policies.decide(request), ...others.map((engine) => engine.decide(request))];
     const settled = verdicts.filter((verdict): verdict is Verdict => !(verdict instanceof Promise));
     if (settled.length < verdicts.length) return { kind: 'not-redecidable', why: 'external' };
-    return compared(effect, settled);
+    const again = compared(effect, settled);
+    // Where others denied, nobody wrote down whether a point outside would have denied, too.
+    const mayBeDenied = again.kind === 'allowed' && /(?:^| )external\/(?!none(?: |$))/.test(revision);
+    return mayBeDenied ? { kind: 'not-redecidable', why: 'external' } : again;
   };
 }
 
