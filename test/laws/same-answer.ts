@@ -113,7 +113,8 @@ function asAsked({ ask, tool }: Case): string {
 
 /** A record without what differs from call to call and from transport to transport: ids, times, origin and sizes. */
 export function comparable(record: AuditRecord): object {
-  const { callId, traceId, spanId, timeMs, durationMs, origin, inputBytes, outputBytes, request, ...rest } = record;
+  const { callId, traceId, spanId, requestId, timeMs, durationMs, origin, inputBytes, outputBytes, ...about } = record;
+  const { request, ...rest } = about;
   const { context, ...question } = request ?? {};
   return { ...rest, ...(request && { question, asked: context?.arguments }) };
 }
