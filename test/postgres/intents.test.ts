@@ -88,9 +88,7 @@ forEachStore('intents', (newPlace) => {
       const holds = async (calls: number, acts: readonly boolean[]): Promise<void> => {
         const id = `i${number++}`;
         await add(id, calls);
-        let running = 0;
-        for (const [at, takes] of acts.entries()) {
-          running += await act(at % 2 ? state : other, id, takes ? 'take' : running > 0 ? 'give' : 'rest');
+        for await (const running of played({ id, by: [state, other], acts })) {
           expect([await left(id), running <= calls]).toEqual([calls - running, true]);
         }
       };
@@ -134,10 +132,24 @@ forEachStore('intents', (newPlace) => {
   });
 });
 
-/** How many more calls are under way after it. */
-async function act({ intents }: State, id: string, what: 'take' | 'give' | 'rest'): Promise<number> {
-  if (what === 'take') return (await intents.take([id], once)).taken ? 1 : 0;
-  if (what === 'rest') return 0;
-  await intents.giveBack([id], 'calls');
-  return -1;
+interface Play {
+  readonly id: string;
+  /** They take turns. */
+  readonly by: readonly [State, State];
+  /** Takes a call, or gives one back that is under way. */
+  readonly acts: readonly boolean[];
+}
+
+/** How many calls are under way after each act. */
+async function* played({ id, by, acts }: Play): AsyncGenerator<number> {
+  let running = 0;
+  for (const [at, takes] of acts.entries()) {
+    const { intents } = by[at % 2 === 0 ? 0 : 1];
+    if (takes) running += (await intents.take([id], once)).taken ? 1 : 0;
+    else if (running > 0) {
+      await intents.giveBack([id], 'calls');
+      running--;
+    }
+    yield running;
+  }
 }
