@@ -60,6 +60,7 @@ function addAuditEvidence(audit: Command, context: Context, { withAdmin, example
       'Check every record, the tree of all records and its signed checkpoints; names the record that does not fit.',
     )
     .argument('[file]', 'exported evidence, a proof, or a copy of audit.db; default: the log of the configuration')
+    .option('--log <name>', 'only this log, where several gateways share a database')
     .option('--key <key>', 'the public key to believe, or a file with it; may be given again', collect)
     .option('--witness <file>', 'checkpoints that were kept elsewhere; may be given again', collect)
     .addHelpText(
@@ -82,6 +83,7 @@ function addAuditEvidence(audit: Command, context: Context, { withAdmin, example
 
 function addSearch(command: Command, toCount: Shared['toCount']): Command {
   return command
+    .option('--log <name>', 'of the gateway with this log, where several share a database')
     .option('--tool <name>', 'of this tool')
     .option('--subject <name>', 'of this caller')
     .option('--outcome <word>', 'answered, refused, suspended or intended')

@@ -4,6 +4,7 @@ export {
   type AuditKeys,
   type AuditPage,
   type AuditRow,
+  type AuditSource,
   auditLogs,
   auditVerifierKey,
   DataKeyDestroyed,
@@ -29,6 +30,7 @@ export {
   verifyProof,
 } from './audit/index.ts';
 export type { AuthenticationDeps, AuthenticatorKind } from './authentication/kind.ts';
+export { auditOrigin, auditSource } from './compose/audit-place.ts';
 export { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './compose/embed.ts';
 export { auditKeys, gatewayKeys, type KeyConfig, keyPlaces } from './compose/keys.ts';
 export { type McpServerAddress, mcpRegistry } from './compose/mcp-registry.ts';
@@ -63,7 +65,6 @@ export {
   hasProblems,
   loadPolicies,
   type PoliciesForTools,
-  policiesFor,
   type PolicyCase,
   type PolicyCheck,
   type PolicyPaths,
@@ -76,6 +77,7 @@ export {
   type PolicySuite,
   type PolicyTool,
   parsePolicies,
+  policiesFor,
   readPolicyCases,
   type ToolPolicy,
   toRevision,

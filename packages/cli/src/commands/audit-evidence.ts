@@ -7,24 +7,24 @@ import { type AdminOptions, configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { parseTime } from '../duration.ts';
 import { CliError } from '../exit.ts';
-import { auditFile, trustIn } from './audit-files.ts';
+import { auditLogIn, eachLogIn, type LogOptions, trustIn } from './audit-files.ts';
 
 /** Options of `audit verify`. */
-export interface VerifyCommandOptions extends AdminOptions {
+export interface VerifyCommandOptions extends LogOptions {
   readonly key?: readonly string[];
   readonly witness?: readonly string[];
 }
 
 /** Which rows `audit export --evidence` takes. */
-export interface SpanOptions extends AdminOptions {
+export interface SpanOptions extends LogOptions {
   readonly since?: string;
   readonly until?: string;
 }
 
 /** `audit key` */
-export async function showKey(options: AdminOptions, context: Context): Promise<void> {
+export async function showKey(options: LogOptions, context: Context): Promise<void> {
   const config = await configOf(options, context);
-  const path = await auditFile(config);
+  const path = await auditLogIn(config, options);
   const [own] = (await trustIn(config, path)).keys ?? [];
   const { auditVerifierKey } = await import('@sallyport/gateway');
   const key = own ?? (await auditVerifierKey(path));
@@ -34,9 +34,9 @@ export async function showKey(options: AdminOptions, context: Context): Promise<
 }
 
 /** `audit prove` */
-export async function proveCall(callId: string, options: AdminOptions, context: Context): Promise<void> {
+export async function proveCall(callId: string, options: LogOptions, context: Context): Promise<void> {
   const { NotYetSigned, proveCall: prove } = await import('@sallyport/gateway');
-  const path = await auditFile(await configOf(options, context));
+  const path = await auditLogIn(await configOf(options, context), options);
   for (let tries = 1; ; tries++) {
     try {
       const proof = await prove(path, callId);
@@ -55,7 +55,7 @@ export async function proveCall(callId: string, options: AdminOptions, context: 
 /** `audit export --evidence` */
 export async function exportEvidence({ since, until, ...options }: SpanOptions, context: Context): Promise<void> {
   const gateway = await import('@sallyport/gateway');
-  const path = await auditFile(await configOf(options, context));
+  const path = await auditLogIn(await configOf(options, context), options);
   const span = {
     ...(since !== undefined && { sinceMs: parseTime(since, Date.now()) }),
     ...(until !== undefined && { untilMs: parseTime(until, Date.now()) }),
@@ -85,14 +85,17 @@ export async function verify(file: string | undefined, options: VerifyCommandOpt
   return report(await gateway.verifyEvidence(lines, given), options, context);
 }
 
-async function verifyOwn(options: AdminOptions, given: Required<VerifyOptions>, context: Context): Promise<void> {
+async function verifyOwn(options: LogOptions, given: Required<VerifyOptions>, context: Context): Promise<void> {
   const { verifyAudit } = await import('@sallyport/gateway');
   const config = await configOf(options, context);
-  const path = await auditFile(config);
-  const own = await trustIn(config, path);
-  const keys = given.keys.length > 0 ? given.keys : (own.keys ?? []);
-  const witnesses = [...new Set([...given.witnesses, ...(own.witnesses ?? [])])];
-  report(await verifyAudit(path, { keys, witnesses }), options, context);
+  const logs = await eachLogIn(config, options);
+  for (const path of logs) {
+    const own = await trustIn(config, path);
+    const keys = given.keys.length > 0 ? given.keys : (own.keys ?? []);
+    const witnesses = [...new Set([...given.witnesses, ...(own.witnesses ?? [])])];
+    if (typeof path !== 'string' && logs.length > 1) say(context, `${path.origin}:`);
+    report(await verifyAudit(path, { keys, witnesses }), options, context);
+  }
 }
 
 function report(

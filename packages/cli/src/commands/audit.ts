@@ -1,17 +1,17 @@
 import { hostname } from 'node:os';
-import type { AuditFilter, ExportFormat, FoundRow } from '@sallyport/gateway';
-import { type AdminOptions, configOf } from '../client/admin-client.ts';
+import type { AuditFilter, AuditSource, ExportFormat, FoundRow } from '@sallyport/gateway';
+import { configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson, say } from '../context.ts';
 import { parseTime } from '../duration.ts';
 import { CliError } from '../exit.ts';
 import { printableLine, type Style } from '../terminal/style.ts';
 import { pad, table } from '../terminal/table.ts';
 import { version } from '../version.ts';
-import { auditFile } from './audit-files.ts';
+import { auditLogIn, type LogOptions } from './audit-files.ts';
 import { intentIdIn } from './trace.ts';
 
 /** Options that choose records. */
-export interface SearchOptions extends AdminOptions {
+export interface SearchOptions extends LogOptions {
   readonly tool?: string;
   readonly subject?: string;
   readonly outcome?: string;
@@ -88,8 +88,8 @@ export async function exportAudit(options: ExportOptions, context: Context): Pro
   if (last > afterSeq) say(context, `Go on from here with --after ${last}.`);
 }
 
-async function auditPath(options: AdminOptions, context: Context): Promise<string> {
-  return auditFile(await configOf(options, context));
+async function auditPath(options: LogOptions, context: Context): Promise<AuditSource> {
+  return auditLogIn(await configOf(options, context), options);
 }
 
 const outcomes = ['answered', 'suspended', 'refused', 'intended'] as const;

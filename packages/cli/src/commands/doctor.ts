@@ -1,6 +1,6 @@
 import { existsSync } from 'node:fs';
-import type { GatewayConfig } from '@sallyport/gateway';
-import { administer } from '../client/admin-client.ts';
+import type { AuditSource, GatewayConfig } from '@sallyport/gateway';
+import { administer, type Facts } from '../client/admin-client.ts';
 import { type Context, configPath, print, printJson } from '../context.ts';
 import { bad, type Finding, good, unknown } from '../doctor/finding.ts';
 import { checkClock, checkNode, checkPort, checkPrivate, checkReachable } from '../doctor/machine.ts';
@@ -8,7 +8,8 @@ import { checkSecrets } from '../doctor/secrets.ts';
 import { CliError } from '../exit.ts';
 import type { Style } from '../terminal/style.ts';
 import { pad } from '../terminal/table.ts';
-import { trustIn } from './audit-files.ts';
+import { eachLogIn, trustIn } from './audit-files.ts';
+import { checkWitnesses } from './audit-status.ts';
 
 /** Options of `sallyport doctor`. */
 export interface DoctorOptions {
@@ -51,10 +52,11 @@ async function examineConfig(
 ): Promise<readonly Finding[]> {
   const { dataPaths } = await import('@sallyport/gateway');
   const files = dataPaths(config.data);
-  const runs = await isRunning(options, context);
+  const status = await statusOf(options, context);
+  const runs = status !== undefined;
   return [
     checkPrivate('data folder', config.data),
-    checkPrivate('master key', config.masterKeyFile),
+    checkMasterKey(config, context),
     ...[files.state, files.audit].map((path) => checkPrivate('data file', path)),
     runs ? good('gateway', 'runs') : unknown('gateway', 'does not run'),
     ...(runs
@@ -62,17 +64,25 @@ async function examineConfig(
       : await Promise.all([checkPort('agents\u2019 port', config.listen), checkPort('admin port', config.admin)])),
     ...(await Promise.all(Object.entries(config.services).map(([name, service]) => checkService(name, service)))),
     ...Object.entries(config.services).flatMap(([name, service]) => checkSecrets(name, service, context.env)),
-    await checkAudit(config, files.audit),
+    ...(await checkAudit(config)),
+    ...(status === undefined ? [] : checkWitnesses(status)),
   ];
 }
 
-async function isRunning(options: DoctorOptions, context: Context): Promise<boolean> {
+/** What the gateway says of itself, if it runs. */
+async function statusOf(options: DoctorOptions, context: Context): Promise<Facts | undefined> {
   try {
-    await administer(options, context, 'gateway.status');
-    return true;
+    return await administer(options, context, 'gateway.status');
   } catch {
-    return false;
+    return undefined;
   }
+}
+
+function checkMasterKey({ masterKey, masterKeyFile }: GatewayConfig, { env }: Context): Finding {
+  if (masterKey?.env === undefined) return checkPrivate('master key', masterKeyFile);
+  return env[masterKey.env] === undefined
+    ? unknown('master key', `the variable ${masterKey.env} is not set here; it has to be where the gateway is started`)
+    : good('master key', `the variable ${masterKey.env} is set`);
 }
 
 async function checkService(name: string, service: GatewayConfig['services'][string]): Promise<Finding> {
@@ -84,24 +94,28 @@ async function checkService(name: string, service: GatewayConfig['services'][str
     : bad(what, `its folder ${service.cwd} does not exist`, 'Correct `cwd` in the configuration.');
 }
 
-async function checkAudit(config: GatewayConfig, path: string): Promise<Finding> {
-  if (!existsSync(path)) return unknown('audit log', 'there is none yet');
-  const { verifyAudit } = await import('@sallyport/gateway');
+async function checkAudit(config: GatewayConfig): Promise<readonly Finding[]> {
+  const { auditSource } = await import('@sallyport/gateway');
   try {
-    const { ok, rows, findings } = await verifyAudit(path, await trustIn(config, path));
-    if (ok) return good('audit log', `${rows} records, as they were written`);
-    return bad(
-      'audit log',
-      `${findings.length} of ${rows} records do not fit`,
-      'Keep a copy of the file and see `sallyport audit verify`.',
-    );
+    const source = auditSource(config);
+    if (typeof source === 'string' && !existsSync(source)) return [unknown('audit log', 'there is none yet')];
+    return await Promise.all((await eachLogIn(config)).map((path) => checkLog(config, path)));
   } catch (error) {
-    return bad(
-      'audit log',
-      error instanceof Error ? error.message : 'cannot be read',
-      'Keep a copy of the file before anything else.',
-    );
+    return [bad('audit log', wordsOf(error), 'Keep a copy of the file before anything else.')];
   }
+}
+
+async function checkLog(config: GatewayConfig, path: AuditSource): Promise<Finding> {
+  const { verifyAudit } = await import('@sallyport/gateway');
+  const what = typeof path === 'string' ? 'audit log' : `audit log ${path.origin}`;
+  const { ok, rows, findings } = await verifyAudit(path, await trustIn(config, path));
+  if (ok) return good(what, `${rows} records, as they were written`);
+  const seen = `${findings.length} of ${rows} records do not fit`;
+  return bad(what, seen, 'Keep a copy of the log and see `sallyport audit verify`.');
+}
+
+function wordsOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'cannot be read';
 }
 
 const marks = { good: '✓', bad: '✗', unknown: '·' } as const;

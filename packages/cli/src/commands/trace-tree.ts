@@ -1,11 +1,11 @@
-import type { FoundRow } from '@sallyport/gateway';
+import type { AuditSource, FoundRow } from '@sallyport/gateway';
 import { type AdminOptions, configOf } from '../client/admin-client.ts';
 import { type Context, print, printJson } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { printableLine, type Style } from '../terminal/style.ts';
 import { pad } from '../terminal/table.ts';
 import { type CallRecord, outcomeText, whoText } from './audit.ts';
-import { auditFile } from './audit-files.ts';
+import { auditLogIn } from './audit-files.ts';
 
 /** A call, and the calls that were made inside of it. */
 export interface TracedCall {
@@ -19,7 +19,7 @@ const mostCalls = 10_000;
 /** `trace` of a trace id, or of the id of a call: the calls of its trace, by the records of the audit log. */
 export async function traceCalls(id: string, options: AdminOptions, context: Context): Promise<void> {
   const { searchAudit } = await import('@sallyport/gateway');
-  const path = await auditFile(await configOf(options, context));
+  const path = await auditLogIn(await configOf(options, context));
   const traceId = id.includes('-') ? await traceOf(path, id) : id.toLowerCase();
   const rows = await searchAudit(path, { traceId }, { limit: mostCalls });
   const records = callsIn(rows);
@@ -34,7 +34,7 @@ export function isTraceOrCall(id: string): boolean {
   return /^[0-9a-f]{32}$/i.test(id) || /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id);
 }
 
-async function traceOf(path: string, callId: string): Promise<string> {
+async function traceOf(path: AuditSource, callId: string): Promise<string> {
   const { searchAudit } = await import('@sallyport/gateway');
   const [row] = await searchAudit(path, { callId }, { limit: 1 });
   if (row === undefined || row.record.kind === 'refusals') throw none(`There is no call ${callId} in the audit log.`);

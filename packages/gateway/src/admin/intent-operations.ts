@@ -1,6 +1,6 @@
 import { GatewayError, type IntentListing, type Principal } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
-import { type AuditFilter, searchAudit } from '../audit/index.ts';
+import { type AuditFilter, type AuditSource, searchAudit } from '../audit/index.ts';
 import { scopesSatisfy } from '../entitlement/scopes.ts';
 import { type EndRecord, stateOf, timelineOf } from '../intents/index.ts';
 import type { IntentStore } from '../store/index.ts';
@@ -10,8 +10,8 @@ import * as schemas from './schemas.ts';
 /** What the operations on intents lean on. */
 export interface IntentOperationDeps {
   readonly intents: IntentStore;
-  /** Path of the audit log. */
-  readonly auditPath: string;
+  /** Where the audit log is, or those of all gateways are. */
+  readonly auditPath: AuditSource;
   /** Opens a message that was sealed for an intent. */
   readonly openMessage: (id: string, sealed: string) => string | undefined;
   /** Milliseconds since the epoch. */

@@ -25,6 +25,8 @@ export interface AuditLogOptions {
   readonly origin?: string;
   /** A file elsewhere that checkpoints are added to: what shows, later, that the log was cut or rewritten. */
   readonly witness?: string;
+  /** Hears of the checkpoints that are kept for good, to send them elsewhere. */
+  readonly onCheckpoint?: (note: string) => void;
   /** How long what is kept; default for ever. Looked after when the log is opened, and every hour. */
   readonly retention?: RetentionRules;
   /** Beyond these the log refuses records, and so the gateway calls. Defaults: 10,000 and 64 MiB. */
@@ -87,13 +89,18 @@ export class AuditLogUnavailable extends Error {
  * @throws AuditLogDamaged when the log is not as it was left; Error when another process writes it.
  */
 export async function openAuditLog(options: AuditLogOptions): Promise<OpenAuditLog> {
-  const { path, keys, log, durability, origin, witness, retention } = options;
+  const { path, keys, log, durability, origin, witness, retention, onCheckpoint } = options;
   const { maxQueuedRecords: maxRecords = 10_000, maxQueuedBytes: maxBytes = 64 * 1024 * 1024 } = options;
   const shared = { keys, ...(witness && { witness }), ...(retention && { retention }) };
   const settings = typeof path === 'string' ? { path, ...(origin && { origin }), ...shared } : { ...path, ...shared };
   const queue = createQueue({ maxRecords, maxBytes, hashOutput: createArgumentsHash(keys.argumentHash) });
   const rules = { ...defaultDurability, ...durability };
-  return createLog({ queue, log, rules, start: (events) => startWriter(settings, events, log) });
+  return createLog({
+    queue,
+    log,
+    rules,
+    start: (events) => startWriter(settings, { ...events, ...(onCheckpoint && { onCheckpoint }) }, log),
+  });
 }
 
 interface Parts {

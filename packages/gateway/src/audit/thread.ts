@@ -14,6 +14,8 @@ export type WriterSettings = ChainSettings | (PostgresChainSettings & { readonly
 export interface WriterEvents {
   readonly onDone: (message: Extract<FromWriter, { kind: 'done' }>) => void;
   readonly onCarriedOut: (message: Extract<FromWriter, { kind: 'carried-out' }>) => void;
+  /** Hears of checkpoints that are kept for good. */
+  readonly onCheckpoint?: (note: string) => void;
   /** Everything sent and not yet done is lost, as far as anybody knows. */
   readonly onLost: () => void;
 }
@@ -40,7 +42,7 @@ const mostBackoffMs = 10_000;
  */
 export async function startWriter(
   given: WriterSettings,
-  { onDone, onCarriedOut, onLost }: WriterEvents,
+  { onDone, onCarriedOut, onCheckpoint, onLost }: WriterEvents,
   log: Logger,
 ): Promise<WriterThread> {
   let settings = given;
@@ -56,6 +58,7 @@ export async function startWriter(
     if (message.kind === 'index-failed')
       log.error({ detail: message.message }, 'audit records could not be indexed: searching them takes longer');
     if (message.kind === 'carried-out') onCarriedOut(message);
+    if (message.kind === 'checkpoint') onCheckpoint?.(message.note);
     if (message.kind !== 'done') return;
     inARow = 0;
     onDone(message);

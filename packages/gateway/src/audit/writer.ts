@@ -25,6 +25,7 @@ export type FromWriter =
   | { readonly kind: 'done'; readonly done: PerLane; readonly seq: number; readonly failed?: string }
   | { readonly kind: 'carried-out'; readonly id: number; readonly keys: number; readonly failed?: string }
   | { readonly kind: 'checkpoint-failed' | 'retention-failed' | 'index-failed'; readonly message: string }
+  | { readonly kind: 'checkpoint'; readonly note: string }
   | { readonly kind: 'closed' };
 
 /** At most so many messages in one transaction, so that acknowledgements keep flowing. */
@@ -50,6 +51,7 @@ function createCheckpointKeeper(chain: LogChain, { witness }: Pick<ChainSettings
 
   // A witness that is away costs evidence, not service.
   const tell = async (note: string): Promise<void> => {
+    say({ kind: 'checkpoint', note });
     if (witness !== undefined) await appendToWitness(witness, note).catch(sayFailed);
   };
   const write = async (closed: boolean): Promise<void> => {

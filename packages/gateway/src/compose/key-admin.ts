@@ -5,9 +5,10 @@ import { auditVerifierKey } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { adoptKey, placeText, prepareKey, readKeys, rotateMasterKey } from '../secrets/index.ts';
 import type { Assertions } from './assertions.ts';
+import { auditPlace } from './audit-place.ts';
 import type { BuiltIn } from './authserver.ts';
 import { auditKeys, keyPlaces } from './keys.ts';
-import { dataPaths, type Stores } from './stores.ts';
+import type { Stores } from './stores.ts';
 
 /** What looks after keys leans on. */
 export interface KeyAdminParts {
@@ -22,7 +23,7 @@ export interface KeyAdminParts {
 export function createKeyAdmin(parts: KeyAdminParts): AdminDeps['keys'] {
   const { config, stores, assertions, builtIn, nowMs } = parts;
   const places = keyPlaces(config);
-  const auditPath = dataPaths(config.data).audit;
+  const auditPath = auditPlace(config);
 
   const rotateAuditSigning = async (): Promise<JsonObject> => {
     const previous = await auditVerifierKey(auditPath, auditKeys(readKeys(places)));
@@ -65,7 +66,7 @@ export function createKeyAdmin(parts: KeyAdminParts): AdminDeps['keys'] {
 async function listKeys({ config, assertions, builtIn }: KeyAdminParts): Promise<readonly JsonObject[]> {
   const places = keyPlaces(config);
   const keys = readKeys(places);
-  const auditPath = dataPaths(config.data).audit;
+  const auditPath = auditPlace(config);
   const verifier = await auditVerifierKey(auditPath, auditKeys(keys));
   return [
     { key: 'master', id: keys.masterId, place: placeText(places.master) },

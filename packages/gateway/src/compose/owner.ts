@@ -8,6 +8,7 @@ import {
   createAdminRegistry,
   listenForAdmin,
 } from '../admin/index.ts';
+import type { AuditSource } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createSealer } from '../secrets/index.ts';
 import { newCallId, type Tracing } from '../telemetry/index.ts';
@@ -27,7 +28,7 @@ export interface OwnerParts extends Omit<PlaneParts, 'registry'> {
   /** What people call this gateway. */
   readonly gatewayName: () => string;
   readonly issuerNames: () => readonly string[];
-  readonly auditPath: string;
+  readonly auditPath: AuditSource;
   readonly credentials: AdminDeps['credentials'];
   readonly keys: AdminDeps['keys'];
   readonly refreshContainment: AdminDeps['refreshContainment'];

@@ -14,6 +14,7 @@ import { createSealing } from '../upstream/sealing.ts';
 import { createApprovalWebhooks } from './approval-webhooks.ts';
 import { openApprovals } from './approvals.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
+import { auditSource } from './audit-place.ts';
 import { gatewayNameOf, prepareBuiltIn } from './authserver.ts';
 import { openContainment } from './containment.ts';
 import { createCredentials, type GatewayCredentials, pagesOf, signedInPathOf } from './credentials.ts';
@@ -39,6 +40,7 @@ import { adminSettings, agentSettings, exchangeSettings, needRestart, type Setti
 import { dataPaths, openStores, type Stores } from './stores.ts';
 import { version } from './version.ts';
 import { nameStyleOf } from './views.ts';
+import { witnessFacts } from './witnesses.ts';
 
 /** What it takes to start a gateway. */
 export interface StartOptions {
@@ -100,7 +102,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const { config, log } = options;
   if (options.passwordCost !== undefined) log.warn('passwords are hashed as cheaply as tests want it');
   const live: Live = { config, boundHosts: [], url: undefined };
-  const stores = await openStores(config, log, nowMs);
+  const stores = await openStores(options, nowMs);
   life.onClose(stores.close);
   await stores.state.tokens.prune(nowMs() - keepDeadTokensMs);
   await stores.state.intents.prune(nowMs() - keepDeadTokensMs);
@@ -327,11 +329,11 @@ type OwnerFacts = Omit<OwnerParts, 'status' | 'gatewayName' | 'auditPath'> & {
 };
 
 function ownerPlane({ live, isReady, ...parts }: OwnerFacts, settingsParts: SettingsParts): Plane {
-  const { auditLog } = parts.stores;
+  const { auditLog, witnesses } = parts.stores;
   return createOwnerPlane(
     {
       ...parts,
-      status: () => ({ version, ready: isReady(), audit: { ...auditLog.stats() } }),
+      status: () => ({ version, ready: isReady(), audit: { ...auditLog.stats(), witnesses: witnessFacts(witnesses) } }),
       gatewayName: () => gatewayNameOf(live.config),
       auditPath: auditSource(live.config),
     },

@@ -16,13 +16,17 @@ import {
 import type { GatewayConfig } from '../config/index.ts';
 import { adoptKey, openKeys } from '../secrets/index.ts';
 import type { State } from '../store/index.ts';
+import { auditPlace, auditSource } from './audit-place.ts';
 import { auditKeys, keyPlaces } from './keys.ts';
 import { openGatewayState } from './state.ts';
+import { createWitnesses, type Witnesses, type WitnessesParts } from './witnesses.ts';
 
 /** Everything of a gateway that lies on disk, opened. */
 export interface Stores {
   readonly state: State;
   readonly auditLog: OpenAuditLog;
+  /** Those who are sent its checkpoints. */
+  readonly witnesses: Pick<Witnesses, 'stats'>;
   /** The same log for reading, with what is sealed in it. */
   readonly auditReader: AuditReader;
   /** The key under which secrets of tokens are hashed. */
@@ -56,20 +60,29 @@ export function dataPaths(
   };
 }
 
+/** What the stores of a gateway are opened with. */
+export interface OpenOptions extends Pick<WitnessesParts, 'egress'> {
+  readonly config: GatewayConfig;
+  readonly log: Logger;
+}
+
 /** Opens the data folder, making it (0700) if there is none. @throws Error when something in it cannot be used. */
-export async function openStores(config: GatewayConfig, log: Logger, nowMs: () => number): Promise<Stores> {
+export async function openStores({ config, log, egress }: OpenOptions, nowMs: () => number): Promise<Stores> {
   mkdirSync(config.data, { recursive: true, mode: 0o700 });
   const paths = dataPaths(config.data);
   const places = keyPlaces(config);
   const keys = openKeys(places, nowMs());
   const keysId = createHmac('sha256', keys.of('token-pepper')).update('keys of a store').digest('hex').slice(0, 32);
   const state = await openGatewayState(config, { path: paths.state, keysId, nowMs });
+  const witnesses = createWitnesses({ config, log, nowMs, env: process.env, egress });
   try {
+    const audits = auditSource(config);
     const auditLog = await openAuditLog({
-      path: paths.audit,
+      path: auditPlace(config),
       keys: auditKeys(keys),
       log,
       witness: witnessPath(config),
+      onCheckpoint: witnesses.tell,
       durability: config.audit.durability,
       retention: config.audit.retention,
     });
@@ -78,9 +91,10 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
     return {
       state,
       auditLog,
+      witnesses,
       auditReader: {
-        find: (filter, page) => findAudit(paths.audit, filter, page),
-        open: async (row) => openSealed(row, { path: paths.audit, seal: auditKeys(keys).seal }),
+        find: (filter, page) => findAudit(audits, filter, page),
+        open: async (row) => openSealed(row, { path: audits, seal: auditKeys(keys).seal }),
       },
       pepper: keys.of('token-pepper'),
       handleKey: keys.of('handles'),
@@ -88,10 +102,12 @@ export async function openStores(config: GatewayConfig, log: Logger, nowMs: () =
       authServerKeys: { seal: keys.of('authserver'), names: keys.of('authserver-names') },
       async close() {
         await auditLog.close();
+        await witnesses.close();
         await state.close();
       },
     };
   } catch (error) {
+    await witnesses.close();
     await state.close();
     throw error;
   }

@@ -19,6 +19,7 @@ export async function checkConfig(data: unknown, folder: string): Promise<readon
   return [
     ...checkListeners(data as Record<string, unknown>),
     ...checkMasterKey(data as Record<string, unknown>),
+    ...checkAudit(data as Record<string, unknown>),
     ...[...services].flatMap(([name, service]) => checkShape(service, ['services', name])),
     ...checkDependencies(services),
     ...checkLimits((data as Record<string, unknown>).tools),
@@ -62,6 +63,22 @@ function checkMasterKey({ masterKeyFile, masterKey }: Record<string, unknown>): 
   if (masterKeyFile === undefined || masterKey === undefined) return [];
   const message = 'masterKey: the key is in one place, here or at masterKeyFile; leave out the other';
   return [{ path: ['masterKey'], part: 'key', message }];
+}
+
+function checkAudit(data: Record<string, unknown>): readonly Finding[] {
+  const { shape } = configSchema;
+  const store = shape.store.safeParse(data.store).data?.kind;
+  const audit = shape.audit.safeParse(data.audit).data;
+  if (store === undefined || audit === undefined) return [];
+  if (audit.store === 'postgres' && store === 'sqlite') {
+    const message = 'audit.store: postgres needs the database of store; set store.kind: postgres, and store.url';
+    return [{ path: ['audit', 'store'], part: 'value', message }];
+  }
+  if (audit.name !== undefined && (audit.store ?? store) === 'sqlite') {
+    const message = 'audit.name: a log in a file needs no name; it goes with a log in PostgreSQL';
+    return [{ path: ['audit', 'name'], part: 'key', message }];
+  }
+  return [];
 }
 
 /** Which keys go with what, and how to say so; `address` alone takes those of both its kinds. */

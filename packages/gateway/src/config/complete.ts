@@ -61,12 +61,18 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
       refusalsPerPeer: file.audit.refusalsPerPeer,
       refusalWindowMs: file.audit.refusalWindow,
       durability: file.audit.durability,
+      store: file.audit.store ?? file.store.kind,
+      ...(file.audit.name !== undefined && { name: file.audit.name }),
       sealOutput: file.audit.sealOutput,
       retention: {
         ...(file.audit.retention.sealed !== undefined && { sealedMs: file.audit.retention.sealed }),
         ...(file.audit.retention.records !== undefined && { recordsMs: file.audit.retention.records }),
       },
       ...(file.audit.witness !== undefined && { witness: resolve(folder, file.audit.witness) }),
+      webhooks: file.audit.webhooks.map(({ url, token, networks }) => ({
+        ...{ url, ranges: networks },
+        ...(token && { token: toSecretPlace(token, folder) }),
+      })),
     },
   };
 }

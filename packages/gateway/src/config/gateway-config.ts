@@ -208,6 +208,10 @@ export interface GatewayConfig {
   readonly secondFactor: SecondFactorSettings;
   readonly output: { readonly redaction: RedactionSettings };
   readonly audit: {
+    /** Where the log is: in a file in `data`, or in the database of `store`. */
+    readonly store: 'sqlite' | 'postgres';
+    /** What the log is called, in PostgreSQL; absent: a name that is kept in `data`. */
+    readonly name?: string;
     readonly refusalsPerPeer: number;
     readonly refusalWindowMs: number;
     /** What a record has to outlive before its answer goes out. */
@@ -218,5 +222,13 @@ export interface GatewayConfig {
     readonly retention: { readonly sealedMs?: number; readonly recordsMs?: number };
     /** Where checkpoints are kept a second time, if not beside the master key. Absolute. */
     readonly witness?: string;
+    /** Who is sent checkpoints. */
+    readonly webhooks: readonly {
+      readonly url: string;
+      /** Shown to it, as a bearer token. */
+      readonly token?: SecretPlace;
+      /** Networks where it may be, beside the internet. CIDRs. */
+      readonly ranges: readonly string[];
+    }[];
   };
 }

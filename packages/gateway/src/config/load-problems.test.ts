@@ -14,7 +14,7 @@ test.each([
   [
     'a key like no other',
     'version: 1\naudit: { zzzzzzzz: 1 }',
-    '2:10 unknown key "zzzzzzzz" in audit; known here: refusalsPerPeer, refusalWindow, durability, retention, witness',
+    '2:10 unknown key "zzzzzzzz" in audit; known here: refusalsPerPeer, refusalWindow, durability, sealOutput, retention, store, name, witness, webhooks',
   ],
   ['a missing version', 'data: x', '1:1 version is missing: expected 1, the version of this format'],
   ['another version', 'version: 2', '1:10 version: expected 1, the version of this format, found 2'],

@@ -133,6 +133,14 @@ const classification = z.enum(['public', 'internal', 'confidential', 'restricted
   error: 'expected public, internal, confidential or restricted',
 });
 
+const webhook = z.strictObject({
+  url: z
+    .url({ protocol: /^https?$/, error: 'expected the address of a witness' })
+    .describe('Where to. `http` only on this machine.'),
+  token: secretShape(field).optional().describe('Shown to it as a bearer token.'),
+  networks: listOf(field.cidr, names('address ranges')).prefault([]).describe('Where it may be, beside the internet.'),
+});
+
 const durability = () => z.enum(['async', 'process', 'disk'], { error: 'expected async, process or disk' });
 
 const presets = z
@@ -337,10 +345,30 @@ export const configSchema = z
             })
             .prefault({})
             .describe('How long what is kept at least; without these, for ever.'),
+          store: z
+            .enum(['sqlite', 'postgres'], { error: 'expected sqlite or postgres' })
+            .optional()
+            .describe(
+              'Where the log is: in a file in `data`, or in the PostgreSQL database of `store`. Default: where `store` is.',
+            ),
+          name: z
+            .string()
+            .regex(/^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$/, {
+              error: 'expected letters, digits, ".", "_" and "-", beginning with a letter or digit',
+            })
+            .optional()
+            .describe(
+              "In PostgreSQL: what this gateway's log is called, each its own. Default: a random name, kept in `data`.",
+            ),
           witness: field.path
             .optional()
             .describe(
               'Signed checkpoints are kept here as well. Default: audit-checkpoints.log beside the master key.',
+            ),
+          webhooks: listOf(webhook, names('{ url: … }'))
+            .prefault([])
+            .describe(
+              'Signed checkpoints are sent here as well: each a POST of the note, at most one every ten seconds.',
             ),
         })
         .prefault({})
