@@ -156,7 +156,7 @@ async function findFiles({ paths, folder }: PolicyPaths): Promise<Found> {
       for (const name of await filesIn(absolute)) found.add(name);
     } else if (there === undefined) {
       refuse('there is no such file or folder');
-      found.add(absolute);
+      folders.push(absolute);
     } else if (isPolicyFile(absolute)) found.add(absolute);
     else refuse('expected a file *.cedar or *.policy.yaml, or a folder of them');
   }

@@ -141,6 +141,9 @@ const caller = z
   .regex(/^(?:\*|(?:agent|app|user|group|service|scope|client|tenant|kind):\S{1,500})$/, {
     error:
       'expected a caller: agent:, app:, user:, group:, service:, scope:, client:, tenant: or kind: and a name, or *',
+  })
+  .refine((value) => !/^(?:group|scope|kind):.*\*/.test(value), {
+    error: 'expected a group, scope or kind by its whole name',
   });
 
 const secondFactor = z.union([z.literal(true), duration], {
