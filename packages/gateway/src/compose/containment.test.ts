@@ -3,6 +3,7 @@ import {
   createPipeline,
   type Hop,
   type JsonText,
+  type ListenRequest,
   type Permit,
   type Principal,
   spendPermit,
@@ -146,10 +147,12 @@ describe('what is contained while it waits', () => {
   it('a list, and what listens, show nothing of it', async () => {
     const isContained = (principal: Principal): boolean => principal.subject === 'alice';
     const { stages } = fakeStages({ isContained });
-    const listening = {
-      ...{ verb: 'listen', onEvent: () => undefined, onClosed: () => undefined },
+    const listening: ListenRequest = {
+      verb: 'listen',
+      onEvent: () => undefined,
+      onClosed: () => undefined,
       filter: { tools: true, prompts: false, resources: false, resourceUris: [], taskIds: [] },
-    } as const;
+    };
     const { session: _, wire: __, ...rest } = fakeCall();
     const call = { ...rest, request: listening };
     expect(await createPipeline(stages).listen(call)).toMatchObject({ error: { reason: 'contained' } });
