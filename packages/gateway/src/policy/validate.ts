@@ -131,7 +131,17 @@ function messageOf({ message, help }: DetailedError, { tools }: Validating['sche
   if (path !== '' && isUntyped(tools, tool, path)) {
     return `${tool}: policies cannot look at the argument ${path}: its schema says no type that they know`;
   }
-  return help === null ? plain : `${plain}; ${help.replace(/^for policy `[^`]*`, /, '')}`;
+  const hint = hintOf(plain, help);
+  return hint === undefined ? plain : `${plain}; ${hint}`;
+}
+
+/** Cedar suggests something even where nothing is near. */
+function hintOf(message: string, help: string | null): string | undefined {
+  const [, candidate] = /^did you mean `(.+)`\?$/.exec(help ?? '') ?? [];
+  if (candidate === undefined) return help?.replace(/^for policy `[^`]*`, /, '');
+  const [, wrong = ''] = /`([^`]+)`/.exec(message) ?? [];
+  const last = wrong.includes('::') ? wrong : (wrong.split('.').at(-1) ?? wrong);
+  return nearest(last, [candidate]) === undefined ? undefined : (help ?? undefined);
 }
 
 function isUntyped(tools: readonly PolicyTool[], name: string, path: string): boolean {
