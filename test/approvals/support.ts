@@ -24,7 +24,10 @@ export interface Refunds {
 }
 
 /** Writes the configuration, and starts `sallyport run` on it. */
-export async function startRefunds(more = '', text = policy): Promise<Refunds> {
+export async function startRefunds(
+  more = '',
+  { text = policy, env: own = {} }: { readonly text?: string; readonly env?: Readonly<Record<string, string>> } = {},
+): Promise<Refunds> {
   const folder = temporaryFolder();
   const ledger = join(folder, 'ledger');
   const service = join(import.meta.dirname, 'payments.ts');
@@ -37,7 +40,7 @@ export async function startRefunds(more = '', text = policy): Promise<Refunds> {
     folder,
     `services:\n  payments: { command: [node, ${service}], cwd: ${repository}, env: ${JSON.stringify(env)} }\n${more}`,
   );
-  const gateway = await startGateway('run', config, { watch: true });
+  const gateway = await startGateway('run', config, { watch: true, env: own });
   const paid = () => (existsSync(ledger) ? readFileSync(ledger, 'utf8').trimEnd().split('\n') : []);
   return { gateway, config, paid, setPolicy };
 }

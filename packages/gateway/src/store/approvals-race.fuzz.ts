@@ -2,7 +2,10 @@ import { type ChildProcess, fork } from 'node:child_process';
 import { once } from 'node:events';
 import { fileURLToPath } from 'node:url';
 import { approvalTerms, approvalVote, wantedApproval } from '@sallyport/testkit';
-import type { State } from './state.ts';
+import type { State, StateOptions } from './state.ts';
+
+/** Where the database is that they race at. */
+type Where = Omit<StateOptions, 'nowMs'>;
 
 /** What came of races: how often how many had the approval, and who. */
 export interface RaceReport {
@@ -14,9 +17,9 @@ export interface RaceReport {
 }
 
 /** Lets two processes reserve the same approvals at the same time, one after the other. */
-export async function raceForApprovals(state: State, path: string, rounds: number): Promise<RaceReport> {
+export async function raceForApprovals(state: State, where: Where, rounds: number): Promise<RaceReport> {
   const { nowMs } = approvalTerms();
-  const racers = await Promise.all([0, 1].map(() => startRacer(path, nowMs)));
+  const racers = await Promise.all([0, 1].map(() => startRacer(where, nowMs)));
   const wins = racers.map(() => 0);
   const wrong: number[] = [];
   try {
@@ -37,9 +40,9 @@ export async function raceForApprovals(state: State, path: string, rounds: numbe
   return { rounds, wrong, wins };
 }
 
-async function startRacer(path: string, nowMs: number): Promise<ChildProcess> {
+async function startRacer(where: Where, nowMs: number): Promise<ChildProcess> {
   const script = fileURLToPath(new URL('./approvals-racer.fuzz.ts', import.meta.url));
-  const racer = fork(script, [path, String(nowMs)], { execArgv: ['--conditions=sallyport-source'] });
+  const racer = fork(script, [JSON.stringify(where), String(nowMs)], { execArgv: ['--conditions=sallyport-source'] });
   await once(racer, 'message');
   return racer;
 }

@@ -2,10 +2,11 @@
  * A process that reserves each approval it is told the id of, as fast as it can: it says whether it was the one who did.
  * Started by `raceForApprovals`, several at once on one database.
  */
-import { openState } from './state.ts';
+import { openState, type StateOptions } from './state.ts';
 
-const [path = '', nowMs = '0'] = process.argv.slice(2);
-const state = await openState({ path, nowMs: () => Number(nowMs) });
+const [where = '', nowMs = '0'] = process.argv.slice(2);
+const place = JSON.parse(where) as Omit<StateOptions, 'nowMs'>;
+const state = await openState({ ...place, nowMs: () => Number(nowMs) } as StateOptions);
 process.on('message', (id: string) => {
   void state.approvals
     .reserve(id, { nowMs: Number(nowMs), goesOn: false })

@@ -22,7 +22,7 @@ describe('approvals in a file', () => {
   test.each(approvalsLaws)('$name', ({ run }) => run(state.approvals));
 
   test('are for one of two processes that race for them', async () => {
-    const { wrong, wins } = await raceForApprovals(state, join(folder, 'state.db'), 50);
+    const { wrong, wins } = await raceForApprovals(state, { path: join(folder, 'state.db') }, 50);
     expect(wrong).toEqual([]);
     expect(wins.reduce((sum, won) => sum + won)).toBe(50);
   });
