@@ -2,8 +2,11 @@ import type { Command } from 'commander';
 import type { Context } from './context.ts';
 import type { Shared } from './program-users.ts';
 
-/** Adds `audit erase`. */
+/** Adds `audit status` and `audit erase`: what the running gateway is asked for. */
 export function addAuditErase(audit: Command, context: Context, { withAdmin, examples }: Shared): void {
+  withAdmin(audit.command('status'))
+    .description('Tell how the log of the running gateway is doing, and those who are sent its checkpoints.')
+    .action(async (options) => (await import('./commands/audit-status.ts')).auditStatus(options, context));
   withAdmin(audit.command('erase'))
     .description(
       'Destroy the keys of arguments and access requests, for good. The records stay, without what was sealed, and the ' +

@@ -24,13 +24,21 @@ interface WitnessStatus {
 
 /** `audit status` */
 export async function auditStatus(options: AdminOptions, context: Context): Promise<void> {
-  const { audit } = (await administer(options, context, 'gateway.status')) as unknown as { readonly audit: AuditStatus };
+  const { audit } = (await administer(options, context, 'gateway.status')) as unknown as {
+    readonly audit: AuditStatus;
+  };
   if (options.json) return printJson(context, audit);
   const { style } = context;
   const { state, seq, queuedRecords, rejected, lost, restarts, witnesses = [] } = audit;
-  print(context, `log      ${state === 'up' ? style.green(state) : style.red(state)}, ${seq} records, ${queuedRecords} on their way`);
+  print(
+    context,
+    `log      ${state === 'up' ? style.green(state) : style.red(state)}, ${seq} records, ${queuedRecords} on their way`,
+  );
   if (rejected + lost + restarts > 0) {
-    print(context, style.yellow(`         ${rejected} could not be written, ${lost} lost, the writer died ${restarts} times`));
+    print(
+      context,
+      style.yellow(`         ${rejected} could not be written, ${lost} lost, the writer died ${restarts} times`),
+    );
   }
   for (const witness of witnesses) print(context, `witness  ${witnessText(witness)}`);
 }

@@ -83,7 +83,7 @@ export async function startWriter(
     restarts++;
     setTimeout(() => {
       if (closing) return;
-      spawn(settings).then(
+      spawn(settings, onCheckpoint).then(
         (fresh) => (closing ? void fresh.terminate() : adopt(fresh)),
         (err: unknown) => {
           log.error({ err }, 'the audit writer could not be restarted');
@@ -93,7 +93,7 @@ export async function startWriter(
     }, afterMs).unref();
   };
 
-  adopt(await spawn(settings));
+  adopt(await spawn(settings, onCheckpoint));
   return {
     isUp: () => worker !== undefined,
     send: (message) => {
@@ -121,7 +121,7 @@ function finish(worker: Worker): Promise<void> {
 }
 
 /** A writer that has opened the log and found it in order. */
-async function spawn(settings: WriterSettings): Promise<Worker> {
+async function spawn(settings: WriterSettings, onCheckpoint: WriterEvents['onCheckpoint']): Promise<Worker> {
   // The sources run as they are; what is built has the other extension.
   const fromSource = import.meta.url.endsWith('.ts');
   const compileCache = getCompileCacheDir();
@@ -141,6 +141,7 @@ async function spawn(settings: WriterSettings): Promise<Worker> {
     };
     const gone = (): void => fail(new Error('the audit writer ended while it started'));
     const hear = (message: FromWriter): void => {
+      if (message.kind === 'checkpoint') onCheckpoint?.(message.note);
       if (message.kind === 'unready') {
         fail(message.findings ? new AuditLogDamaged(message.findings) : new Error(message.message));
       }
