@@ -76,16 +76,19 @@ export interface ParkingOptions {
 /** Characters of questions, and of answers that nobody fetched yet. */
 const maxParkedLength = 64 * 1024 * 1024;
 
+interface Parked {
+  readonly run: Run;
+  readonly clock: NodeJS.Timeout;
+}
+
 /** Makes a parking place for calls of one service. */
 export function createParking(options: ParkingOptions): Parking {
   const { maxParked = 1_000, maxPerOwner = 16, parkedMs = 300_000, longestMs = 1_800_000, nowMs } = options;
-  const parked = new Map<string, { readonly run: Run; readonly clock: NodeJS.Timeout }>();
+  const parked = new Map<string, Parked>();
 
   const park = (run: Run): Came => {
     const runs = [...parked.values()].map((each) => each.run);
-    const ofOwner = runs.filter(({ owner }) => owner === run.owner).length;
-    const size = [run, ...runs].reduce((sum, each) => sum + sizeOf(each), 0);
-    if (parked.size >= maxParked || ofOwner >= maxPerOwner || size > maxParkedLength) {
+    if (isTooMuch(run, runs, { maxParked, maxPerOwner })) {
       const full = new GatewayError('sessions_exhausted', {}, { cause: 'too many calls wait for answers' });
       endRun(run, full);
       throw full;
@@ -100,15 +103,6 @@ export function createParking(options: ParkingOptions): Parking {
     return { kind: 'asks', text: questionsText(run, state) as JsonText };
   };
 
-  const forget = (run: Run, reason: unknown): void => {
-    for (const [state, each] of parked) {
-      if (each.run !== run) continue;
-      parked.delete(state);
-      clearTimeout(each.clock);
-    }
-    endRun(run, reason);
-  };
-
   const wait = async (run: Run, waiting: Waiting): Promise<Came> => {
     await untilSomething(run, waiting);
     const { outcome } = run;
@@ -120,7 +114,7 @@ export function createParking(options: ParkingOptions): Parking {
   return {
     begin({ owner, start, mayAsk, waiting, contained }) {
       const run = createRun(owner, nowMs() + longestMs);
-      contained?.addEventListener('abort', () => forget(run, contained.reason), { once: true });
+      contained?.addEventListener('abort', () => forget(parked, run, contained.reason), { once: true });
       startRun(run, () => start(hooksOf(run, waiting, mayAsk)));
       return wait(run, waiting);
     },
@@ -149,4 +143,24 @@ export function createParking(options: ParkingOptions): Parking {
       parked.clear();
     },
   };
+}
+
+function isTooMuch(
+  run: Run,
+  others: readonly Run[],
+  { maxParked, maxPerOwner }: Required<Pick<ParkingOptions, 'maxParked' | 'maxPerOwner'>>,
+): boolean {
+  const ofOwner = others.filter(({ owner }) => owner === run.owner).length;
+  const size = [run, ...others].reduce((sum, each) => sum + sizeOf(each), 0);
+  return others.length >= maxParked || ofOwner >= maxPerOwner || size > maxParkedLength;
+}
+
+/** Ends a run, whether it is parked or not. */
+function forget(parked: Map<string, Parked>, run: Run, reason: unknown): void {
+  for (const [state, each] of parked) {
+    if (each.run !== run) continue;
+    parked.delete(state);
+    clearTimeout(each.clock);
+  }
+  endRun(run, reason);
 }
