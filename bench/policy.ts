@@ -46,7 +46,7 @@ function textOf(place: number): string {
     case 5:
       return `forbid(principal, ${tool}, resource) when { !(context.arguments.region like "eu-*") };`;
     default:
-      return `forbid(principal, ${tool}, resource) when { context.arguments.amount > ${500 + place} };`;
+      return `@narrow("true") forbid(principal, ${tool}, resource) when { context.arguments.amount > ${500 + place} };`;
   }
 }
 
@@ -55,8 +55,8 @@ function policiesOf(count: number): readonly CedarPolicy[] {
     const text = textOf(place);
     const answer = cedar.policyToJson(text);
     if (answer.type === 'failure') throw new Error(`${text}: ${JSON.stringify(answer.errors)}`);
-    const { effect } = answer.json;
-    return { id: `p${place}`, text, effect, annotations: {}, json: answer.json, shadow: false };
+    const { effect, annotations = {} } = answer.json;
+    return { id: `p${place}`, text, effect, annotations, json: answer.json, shadow: false };
   });
 }
 
@@ -153,9 +153,11 @@ const list = Array.from({ length: toolCount }, (_, place): AccessRequest => {
     context,
   };
 });
-table['1000 tools listed under 200 policies'] = {
-  micros: median(listRounds, () => list.filter((request) => listed.decide(request).effect === 'permit')),
-};
+const seen = () => list.filter((request) => listed.decide(request).effect === 'permit');
+table['1000 tools under 200 policies: which are listed'] = { micros: median(listRounds, seen) };
+const bounds = () => seen().filter((request) => listed.narrow(request, inputSchema) !== undefined);
+if (bounds().length === 0) throw new Error('some of these tools have bounds');
+table['1000 tools under 200 policies: and their bounds'] = { micros: median(listRounds, bounds) };
 
 if (process.argv.includes('--json')) process.stdout.write(`${JSON.stringify(table)}\n`);
 else console.table(table);

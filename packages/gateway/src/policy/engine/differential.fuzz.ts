@@ -163,67 +163,59 @@ type Call = Omit<Parameters<Cedar['isAuthorized']>[0], 'policies'>;
 type CedarJson = Call['context'][string];
 
 /** The whole request as Cedar's JSON, put together without looking at any policy. */
-function cedarCall({ subject, resource, context }: AccessRequest, bad: ReadonlySet<string>): Call {
+function cedarCall(request: AccessRequest, bad: ReadonlySet<string>): Call {
+  const { subject, resource } = request;
+  const { service, classification, sideEffect, risk, internal, owner, id: name } = resource;
+  const classificationLevel = ['public', 'internal', 'confidential'].indexOf(classification);
+  const action = { type: 'Action', id: name };
+  const target = { type: 'Tool', id: name };
+  return {
+    ...{ principal: { type: 'Principal', id: subject.subject }, action, resource: target },
+    context: contextJson(request, bad),
+    entities: [
+      principalJson(request, bad),
+      { uid: action, attrs: {}, parents: ['call', sideEffect].map((id) => ({ type: 'Action', id })) },
+      {
+        ...{ uid: target, parents: [{ type: 'Service', id: service }] },
+        attrs: defined({
+          ...{ name, service, classification, classificationLevel },
+          ...{ sideEffect, risk, internal, owner },
+        }),
+      },
+    ],
+  };
+}
+
+function principalJson({ subject }: AccessRequest, bad: ReadonlySet<string>): Call['entities'][number] {
   const { kind, client, tenant, app, actor, scopes, attributes, intent } = subject;
   const { department, level, onCall, groups } = attributes;
-  const principal = { type: 'Principal', id: subject.subject };
   const actors =
     actor === undefined ? [] : [actor.subject, ...(actor.actor === undefined ? [] : [actor.actor.subject])];
-  const target = { type: 'Tool', id: resource.id };
-  const action = { type: 'Action', id: resource.id };
-  const zone = zoneTime('Europe/Berlin', context.timeMs);
   const attrs = defined({
     ...{ kind, client, tenant, app, subject: subject.subject, scopes, actors, actor: actor?.subject },
     intent: intent && { id: intent.id },
     attributes: defined({ department, onCall, groups, level: bad.has('level') ? 'there' : level }),
   });
-  const { service, classification, sideEffect, risk, internal, owner } = resource;
-  const classificationLevel = ['public', 'internal', 'confidential'].indexOf(classification);
+  const parents = [
+    ...[['Kind', kind] as const, ['Client', client] as const, ['Tenant', tenant] as const, ['App', app] as const],
+    ...actors.map((id) => ['Agent', id] as const),
+    ...((groups as readonly string[] | undefined) ?? []).map((id) => ['Group', id] as const),
+  ].flatMap(([type, id]) => (id === undefined ? [] : [{ type, id }]));
+  return { uid: { type: 'Principal', id: subject.subject }, attrs, parents };
+}
+
+function contextJson({ context }: AccessRequest, bad: ReadonlySet<string>): Call['context'] {
   const extension = (fn: string, arg: string) => ({ __extn: { fn, arg } });
   const facts = context.facts as { isNew: boolean; calls?: number; ratio?: number } | undefined;
-  return {
-    ...{ principal, action, resource: target },
-    context: defined({
-      ...{ transport: context.transport, method: context.method, environment: context.environment },
-      now: extension('datetime', new Date(context.timeMs).toISOString()),
-      zones: { 'Europe/Berlin': { ...zone } },
-      risk: bad.has('risk') ? 'there' : context.risk?.score,
-      facts: defined({
-        ...facts,
-        ratio: facts?.ratio === undefined ? undefined : extension('decimal', facts.ratio.toFixed(2)),
-      }),
-      arguments: argumentsJson(context.arguments ?? {}, bad, ''),
-    }),
-    entities: [
-      {
-        ...{ uid: principal, attrs },
-        parents: [
-          ...[
-            { type: 'Kind', id: kind },
-            { type: 'Client', id: client },
-          ],
-          ...(tenant === undefined ? [] : [{ type: 'Tenant', id: tenant }]),
-          ...(app === undefined ? [] : [{ type: 'App', id: app }]),
-          ...actors.map((id) => ({ type: 'Agent', id })),
-          ...((groups as readonly string[] | undefined) ?? []).map((id) => ({ type: 'Group', id })),
-        ],
-      },
-      { uid: action, attrs: {}, parents: ['call', sideEffect].map((id) => ({ type: 'Action', id })) },
-      {
-        ...{ uid: target, parents: [{ type: 'Service', id: service }] },
-        attrs: defined({
-          name: resource.id,
-          service,
-          classification,
-          sideEffect,
-          risk,
-          internal,
-          owner,
-          classificationLevel,
-        }),
-      },
-    ],
-  };
+  const ratio = facts?.ratio === undefined ? undefined : extension('decimal', facts.ratio.toFixed(2));
+  return defined({
+    ...{ transport: context.transport, method: context.method, environment: context.environment },
+    now: extension('datetime', new Date(context.timeMs).toISOString()),
+    zones: { 'Europe/Berlin': { ...zoneTime('Europe/Berlin', context.timeMs) } },
+    risk: bad.has('risk') ? 'there' : context.risk?.score,
+    facts: defined({ ...facts, ratio }),
+    arguments: argumentsJson(context.arguments ?? {}, bad, ''),
+  });
 }
 
 /** Bad ones that are only asked for are there all the same. */

@@ -1,9 +1,9 @@
 import type { AccessRequest, Verdict } from '@sallyport/core';
 import { obligationsOf } from '../obligations.ts';
-import type { ArgumentType, CedarPolicy, PolicyInput } from '../types.ts';
+import type { ArgumentType, CedarPolicy, PolicyInput, PolicySettings, ToolTyping } from '../types.ts';
 import { typeOfSchema } from './argument-types.ts';
 import { type Ruling, Tally } from './decide.ts';
-import { type Code, compileTerm, NotCompiled } from './expression.ts';
+import { type Code, compileTerm, NotCompiled, type NumberOf } from './expression.ts';
 import { type Frame, Frames, type Placed, type Read, refused, type Subject } from './frame.ts';
 import { createJudge, type Judge, type JudgedPolicy, type Outcome } from './judge.ts';
 import { actionOf, mayBeRefused, principalOf, readOf, resourceOf } from './request.ts';
@@ -60,6 +60,38 @@ export interface Applicable {
 
 /** The policies as functions, and what decides on a request with them. */
 export function createEngine({ policies, settings, tools }: PolicyInput): Engine {
+  const { reads, numberOf } = createPaths(settings);
+  const scoped = settings.default === 'scopes' ? [scopesPermit] : [];
+  const ready = [...scoped, ...policies.map((policy) => readyPolicy(policy, numberOf))];
+  const sliceOf = createSliceOf(ready, tools);
+  const judge = createJudge();
+  const frames = new Frames(reads);
+  return {
+    policies: ready,
+    decide(asked) {
+      const request = withoutArguments(asked);
+      const slice = sliceOf(request);
+      const subject = { request, principal: principalOf(request), ...slice };
+      return frames.during(subject, (frame) => {
+        const tally = new Tally();
+        const isOpen = request.action === 'discover';
+        for (const policy of applicableOf(slice, subject.principal)) {
+          tally.add(policy, isOpen ? openOutcome(policy, frame, judge) : outcomeOf(policy, frame, judge));
+        }
+        return tally.verdict();
+      });
+    },
+    during(request, body) {
+      const slice = sliceOf(request);
+      const subject = { request, principal: principalOf(request), ...slice };
+      const outcomes = (policy: ReadyPolicy, frame: Frame): number => openOutcomes(policy, frame, judge);
+      return body({ policies: applicableOf(slice, subject.principal), subject, frames, outcomes });
+    },
+  };
+}
+
+/** Numbers paths as policies name them. `reads`: how to read each, by its number. */
+function createPaths(settings: PolicySettings): { readonly reads: readonly Read[]; readonly numberOf: NumberOf } {
   const numbers = new Map<string, number>();
   const reads: Read[] = [];
   const numberOf = (path: Path): number => {
@@ -69,13 +101,14 @@ export function createEngine({ policies, settings, tools }: PolicyInput): Engine
     numbers.set(key, reads.length);
     return reads.push(readOf(path, settings)) - 1;
   };
-  const scoped = settings.default === 'scopes' ? [scopesPermit] : [];
-  const ready = [...scoped, ...policies.map((policy) => readyPolicy(policy, numberOf))];
-  const slices = createSlices(ready);
-  const judge = createJudge();
-  const frames = new Frames(reads);
+  return { reads, numberOf };
+}
+
+/** What can be asked for is sorted out once, when it is asked for first. */
+function createSliceOf(policies: readonly ReadyPolicy[], tools: ToolTyping): (request: AccessRequest) => Slice {
+  const slices = createSlices(policies);
   const known = new Map<string, Slice>();
-  const sliceOf = ({ resource }: AccessRequest): Slice => {
+  return ({ resource }) => {
     const { type, id, service, sideEffect, definitionHash } = resource;
     const key = `${type}\0${id}\0${service}\0${sideEffect}\0${definitionHash}`;
     const found = known.get(key);
@@ -90,37 +123,16 @@ export function createEngine({ policies, settings, tools }: PolicyInput): Engine
     known.set(key, slice);
     return slice;
   };
-  const applicable = ({ forAnybody, forSome }: Slice, principal: Placed): readonly ReadyPolicy[] => {
-    const found: ReadyPolicy[] = [];
-    const take = (scoped: readonly ScopedPolicy[]): void => {
-      for (const [policy, scope] of scoped) if (scope.isFor(principal)) found.push(policy);
-    };
-    take(forAnybody);
-    if (forSome.size > 0) for (const key of principal.within) take(forSome.get(key) ?? []);
-    return found;
+}
+
+function applicableOf({ forAnybody, forSome }: Slice, principal: Placed): readonly ReadyPolicy[] {
+  const found: ReadyPolicy[] = [];
+  const take = (scoped: readonly ScopedPolicy[]): void => {
+    for (const [policy, scope] of scoped) if (scope.isFor(principal)) found.push(policy);
   };
-  return {
-    policies: ready,
-    decide(asked) {
-      const request = withoutArguments(asked);
-      const slice = sliceOf(request);
-      const subject = { request, principal: principalOf(request), ...slice };
-      return frames.during(subject, (frame) => {
-        const tally = new Tally();
-        const isOpen = request.action === 'discover';
-        for (const policy of applicable(slice, subject.principal)) {
-          tally.add(policy, isOpen ? openOutcome(policy, frame, judge) : outcomeOf(policy, frame, judge));
-        }
-        return tally.verdict();
-      });
-    },
-    during(request, body) {
-      const slice = sliceOf(request);
-      const subject = { request, principal: principalOf(request), ...slice };
-      const outcomes = (policy: ReadyPolicy, frame: Frame): number => openOutcomes(policy, frame, judge);
-      return body({ policies: applicable(slice, subject.principal), subject, frames, outcomes });
-    },
-  };
+  take(forAnybody);
+  if (forSome.size > 0) for (const key of principal.within) take(forSome.get(key) ?? []);
+  return found;
 }
 
 /**

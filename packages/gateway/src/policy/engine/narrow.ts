@@ -38,11 +38,9 @@ function boundsOf(applicable: Applicable, { name, property, open }: Argument): A
   // What refers elsewhere cannot be bounded in its place.
   if (property.$ref !== undefined) return undefined;
   const scales = open.map((policy) => [policy, namedBy(policy, name)] as const);
-  const readable = new Set(
-    scales.flatMap(([policy, named]) => (named === undefined || named.length === 0 ? [] : [policy])),
-  );
+  const readable = new Set(scales.flatMap(([policy, named]) => (named === undefined ? [] : [policy])));
   if (readable.size === 0) return undefined;
-  const values = scales.flatMap(([policy, named = []]) => (readable.has(policy) ? named : []));
+  const values = scales.flatMap(([, named = []]) => named);
   const candidates = candidatesOf(typeOfSchema(property), property, values);
   if (candidates === undefined) return undefined;
   const unknown = new Map<ReadyPolicy, number>();
@@ -91,16 +89,24 @@ interface Tried extends Candidate {
   readonly isAllowed: boolean;
 }
 
-/** Values of the argument that a policy tells apart; undefined where it does anything but compare it with what is written. */
+/**
+ * Values of the argument that a policy tells apart; undefined where it does not look at it, or does anything but ask whether it
+ * is there and compare it with what is written.
+ */
 function namedBy({ term }: ReadyPolicy, name: string): readonly Known[] | undefined {
   const terms = [...allTerms(term)];
+  if (!terms.some((one) => isArgument(one, name) || isAskedFor(one, name))) return undefined;
   const comparisons = terms.flatMap((one) => {
     const named = comparedWith(one, name);
     return named === undefined ? [] : [named];
   });
-  const reads = terms.filter((one) => isArgument(one, name) && one.kind === 'path').length;
+  const reads = terms.filter((one) => isArgument(one, name)).length;
   const whole = terms.some((one) => one.kind === 'path' && isWhole(one.path));
   return reads === comparisons.length && !whole ? comparisons.flat() : undefined;
+}
+
+function isAskedFor(term: Term, name: string): boolean {
+  return term.kind === 'has' && term.path.names[0] === 'arguments' && term.path.names[1] === name;
 }
 
 function isWhole({ root, names }: Path): boolean {

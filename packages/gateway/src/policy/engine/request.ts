@@ -1,10 +1,11 @@
 import type { AccessRequest, AttributeValue } from '@sallyport/core';
 import type { JsonValue } from '@sallyport/protocol';
 import type { ArgumentType, AttributeType, PolicySettings } from '../types.ts';
+import { encode, isMembers, memberType, recordOf, reserved, setOf, textOf, untyped } from './encoding.ts';
 import { decimalOfNumber } from './extensions.ts';
 import { type Found, Missing, type Placed, type Read, refused, type Subject } from './frame.ts';
 import type { Path } from './terms.ts';
-import { anything, CedarRecord, CedarSet, Entity, Extension, entityKey, type Known } from './values.ts';
+import { anything, CedarRecord, Entity, Extension, entityKey, type Known } from './values.ts';
 import { isZone, zoneTime } from './zones.ts';
 
 const entityTypes = { tool: 'Tool', prompt: 'Prompt', resource: 'Resource', template: 'Template', method: 'Method' };
@@ -259,8 +260,6 @@ function inZone(names: readonly string[], zone: string): Read {
   };
 }
 
-const untyped: ArgumentType = { kind: 'untyped' };
-
 function argument(subject: Subject, { root, names, isPresence }: Path): Found {
   const { request, argumentType, assumed } = subject;
   const [, first] = names;
@@ -301,68 +300,4 @@ const noMembers = new CedarRecord(new Map());
 function insteadOfRecord(value: JsonValue, type: ArgumentType | undefined, at: number): Found {
   const instead = encode(value, type);
   return instead === refused ? refused : new Missing(at, instead);
-}
-
-function isMembers(value: JsonValue): value is Readonly<Record<string, JsonValue>> {
-  return typeof value === 'object' && value !== null && !Array.isArray(value);
-}
-
-/** Cedar's JSON reads these as something else than a member. */
-const reserved = new Set(['__entity', '__extn', '__expr', '__proto__']);
-
-function memberType(type: ArgumentType | undefined, name: string): ArgumentType {
-  if (reserved.has(name)) return untyped;
-  if (type === undefined) return { kind: 'string' };
-  if (type.kind !== 'record' || !Object.hasOwn(type.members, name)) return untyped;
-  return type.members[name]?.type ?? untyped;
-}
-
-/** The value in Cedar, exactly, or not at all: nothing is rounded, and no other type is taken for the declared one. */
-function encode(value: JsonValue, type: ArgumentType | undefined): Known | typeof refused {
-  switch (type?.kind) {
-    case 'long':
-      return typeof value === 'number' && Number.isSafeInteger(value) ? value + 0 : refused;
-    case 'decimal':
-      return (typeof value === 'number' ? decimalOfNumber(value) : undefined) ?? refused;
-    case 'string':
-      return typeof value === 'string' ? textOf(value) : refused;
-    case 'boolean':
-      return typeof value === 'boolean' ? value : refused;
-    case 'set':
-      return Array.isArray(value) ? setOfKnown(value.map((item: JsonValue) => encode(item, type.element))) : refused;
-    case 'untyped':
-      return refused;
-    default:
-      return isMembers(value) ? encodeMembers(value, type) : refused;
-  }
-}
-
-function encodeMembers(
-  values: Readonly<Record<string, JsonValue>>,
-  type: ArgumentType | undefined,
-): Known | typeof refused {
-  const present = Object.entries(values).filter(([, value]) => value !== null);
-  return recordOf(present.map(([name, value]) => [name, encode(value, memberType(type, name))]));
-}
-
-/** A text with half a character in it is no text to Cedar. */
-function textOf(text: string): Known | typeof refused {
-  return text.isWellFormed() ? text : refused;
-}
-
-function setOf(texts: readonly string[]): Known | typeof refused {
-  return setOfKnown(texts.map(textOf));
-}
-
-function setOfKnown(items: readonly (Known | typeof refused)[]): Known | typeof refused {
-  return items.every((item) => item !== refused) ? new CedarSet(items) : refused;
-}
-
-function recordOf(members: readonly (readonly [string, Known | typeof refused])[]): Known | typeof refused {
-  const known = new Map<string, Known>();
-  for (const [name, value] of members) {
-    if (value === refused || reserved.has(name) || !name.isWellFormed()) return refused;
-    known.set(name, value);
-  }
-  return new CedarRecord(known);
 }
