@@ -18,8 +18,8 @@ export interface ApprovalDesk {
   reject(id: string): void;
 }
 
-/** Makes a desk at which every tool with one of these names has to be approved. */
-export function createApprovalDesk(names: readonly string[]): ApprovalDesk {
+/** Makes a desk at which everything with one of these names has to be approved. */
+export function createApprovalDesk(names: readonly string[] | 'all'): ApprovalDesk {
   const all: Asked[] = [];
   const listeners = new Set<(id: string) => void>();
 
@@ -42,7 +42,7 @@ export function createApprovalDesk(names: readonly string[]): ApprovalDesk {
   return {
     approver: {
       approve(permit) {
-        if (!names.includes(permit.target.name)) return { settle: () => undefined };
+        if (names !== 'all' && !names.includes(permit.target.name)) return { settle: () => undefined };
         const asked = ask(permit);
         if (asked.state === 'rejected') throw new GatewayError('approval_rejected', { approval: asked.id });
         if (asked.state !== 'granted') {

@@ -100,7 +100,7 @@ export function message(method: string, params: object, capabilities: object = {
 /** A modern client by hand: the SDK's takes no tasks. */
 export function byHand({ url }: Pick<World, 'url'>, capabilities: object, token = 'agent') {
   return async (method: string, params: { [key: string]: unknown }): Promise<any> => {
-    const name = params.name ?? params.taskId;
+    const name = params.name ?? params.taskId ?? params.uri;
     const response = await fetch(url, {
       method: 'POST',
       headers: {

@@ -107,7 +107,8 @@ function suspendedError(waiting: Suspended, traceId: string): WireError {
   const { question, expiresAtMs } = waiting;
   const expiresAt = expiresAtMs === undefined ? {} : { expiresAt: new Date(expiresAtMs).toISOString() };
   const data = { code: 'failed_precondition', reason: 'suspended', retryable: true, traceId, question, ...expiresAt };
-  return { status: 409, text: JSON.stringify({ code: 409, message: comeBackText(waiting), data }) };
+  // It is about the call: client libraries show their users no error of HTTP's.
+  return { status: 200, text: JSON.stringify({ code: 409, message: comeBackText(waiting), data }) };
 }
 
 function objectOf(value: JsonValue): JsonObject {
