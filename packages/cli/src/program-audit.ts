@@ -78,6 +78,7 @@ function addAuditEvidence(audit: Command, context: Context, { withAdmin, example
     .action(async (call, options) => (await loadEvidence()).proveCall(call, options, context));
   withAdmin(audit.command('key'))
     .description('Print the public key that verifies checkpoints of the log (c2sp.org/signed-note).')
+    .option('--log <name>', 'of this log, where several gateways share a database')
     .action(async (options) => (await loadEvidence()).showKey(options, context));
 }
 
