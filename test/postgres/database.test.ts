@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase, ping } from '../../packages/gateway/src/store/database.ts';
+import { openState } from '../../packages/gateway/src/store/index.ts';
 import { postgresLimits } from '../../packages/gateway/src/store/postgres-dialect.ts';
 import { readPostgresUrl } from '../../packages/gateway/src/store/postgres-url.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './server.ts';
@@ -124,5 +125,54 @@ describe('the URL of a PostgreSQL database', () => {
   ])('%s is refused without saying the password', (url, words) => {
     expect(() => readPostgresUrl(url)).toThrow(words);
     expect(() => readPostgresUrl(url)).not.toThrow('secret');
+  });
+});
+
+describe.skipIf(noPostgres !== undefined)('the state in PostgreSQL', () => {
+  it('of a newer version is refused, and left as it is', async () => {
+    const url = await server.createDatabase();
+    const postgres = { url };
+    await (await openState({ postgres, nowMs: Date.now })).close();
+    const database = await open('postgres', url);
+    await sql`INSERT INTO sallyport_migrations VALUES ('9999_later', '2100-01-01T00:00:00.000Z')`.execute(
+      database.query,
+    );
+    await expect(openState({ postgres, nowMs: Date.now })).rejects.toThrow('written by a newer version of Sallyport');
+    await database.close();
+  });
+
+  it('is in the schema that the connection says, beside those of others', async () => {
+    const url = await server.createDatabase();
+    const database = await open('postgres', url);
+    await sql`CREATE SCHEMA one; CREATE SCHEMA two`.execute(database.query);
+    await database.close();
+    const [one, two] = await Promise.all(
+      ['one', 'two'].map((schema) =>
+        openState({ postgres: { url: `${url}&options=-c%20search_path%3D${schema}` }, nowMs: Date.now }),
+      ),
+    );
+    await one?.accounts.create({ name: 'ada', kind: 'person' });
+    expect(await two?.accounts.find('ada')).toBeUndefined();
+    await Promise.all([one?.close(), two?.close()]);
+  });
+
+  it('follows a password that is changed', async () => {
+    const url = await server.createDatabase();
+    const database = await open('postgres', url);
+    await sql`CREATE ROLE changing LOGIN PASSWORD 'first'`.execute(database.query);
+    await sql`GRANT ALL ON SCHEMA public TO changing`.execute(database.query);
+    const address = { ...readPostgresUrl(url), user: 'changing' };
+    let password = 'first';
+    const asked = await openDatabase({ kind: 'postgres', address, limits, password: () => password });
+    await ping(asked);
+    await sql`ALTER ROLE changing PASSWORD 'second'`.execute(database.query);
+    await sql`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'changing'`.execute(
+      database.query,
+    );
+    await expect.poll(() => ping(asked).then(String, String)).toContain('GatewayError');
+    password = 'second';
+    await expect.poll(() => ping(asked).then(String, String)).toBe('undefined');
+    await asked.close();
+    await database.close();
   });
 });
