@@ -21,6 +21,8 @@ import { z } from 'zod';
 export interface Bank {
   readonly gateway: RunningGateway;
   readonly url: URL;
+  /** Where the configuration is, and the data folder. */
+  readonly folder: string;
   readonly data: string;
   /** What was logged, from `info` on. */
   readonly logged: JsonObject[];
@@ -85,7 +87,7 @@ export async function openBank(
   const operate = (operation: string, args: JsonObject = {}) =>
     adminCall({ socketPath: paths.adminSocket }, operation, { args }) as Promise<JsonObject>;
   return {
-    ...{ gateway, logged, records, operate, url: new URL(gateway.mcpUrl), data: loaded.config.data },
+    ...{ gateway, folder, logged, records, operate, url: new URL(gateway.mcpUrl), data: loaded.config.data },
     ...{ held: desk.held, seen: desk.seen, release: desk.release },
     mint: async (account, scopes = ['bank:use'], kind = 'agent') =>
       String((await operate('tokens.create', { account, label: account, scopes: [...scopes], kind })).token),

@@ -3,6 +3,7 @@ import { adminCall, dataPaths } from '@sallyport/gateway';
 import type { JsonObject } from '@sallyport/protocol';
 import { type Driver, httpLegacy, httpModern, rest, ws } from '@sallyport/testkit';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { cli } from '../../packages/cli/src/cli.fixture.ts';
 import { openState } from '../../packages/gateway/src/store/index.ts';
 import { type Bank, openBank } from './bank.ts';
 
@@ -164,4 +165,30 @@ it('refuses to contain what nobody can be, saying what to write, and to restore 
   const id = await contain('tool', 'nothing.here');
   await restore(id);
   await expect(restore(id)).rejects.toMatchObject({ reason: 'not_found' });
+});
+
+it('the command line contains, lists and restores', async () => {
+  const agent = as(await bank.mint('worker'));
+  const owner = (...args: string[]) => cli(args, { cwd: bank.folder });
+  const contained = await owner('kill', 'agent', 'worker', '--reason', 'It went mad.', '--for', '1h');
+  expect(contained).toMatchObject({ code: 0, out: expect.stringMatching(/^ctn_\w{16}\n$/) });
+  expect(contained.err).toContain('agent worker is contained until 20');
+  const id = contained.out.trim();
+  expect((await agent.call(balance)).reason).toBe('contained');
+  const listed = await owner('contain', 'list');
+  expect(listed.out).toMatch(new RegExp(`${id} +agent +worker +standing .* It went mad\\.`));
+  expect(await owner('restore', id)).toMatchObject({ code: 0, out: expect.stringContaining('agent worker may go on') });
+  expect((await agent.call(balance)).kind).toBe('answered');
+  expect(JSON.parse((await owner('contain', 'list', '--ended', '--json')).out).containments[0]).toMatchObject({
+    ...{ id, state: 'lifted', reason: 'It went mad.' },
+  });
+  expect(await owner('contain', 'everything', 'x')).toMatchObject({
+    code: 2,
+    err: expect.stringContaining('agent-class'),
+  });
+  expect(await owner('contain', 'agent')).toMatchObject({ code: 2 });
+  expect(await owner('contain', 'class', 'destructive')).toMatchObject({
+    ...{ code: expect.any(Number), err: expect.stringContaining('destructive@kind:agent') },
+  });
+  expect(await owner('restore', 'nonsense')).toMatchObject({ code: 2 });
 });
