@@ -49,17 +49,11 @@ async function atMost(ms: number, work: Promise<void>): Promise<void> {
 }
 
 async function open(facts: SendingFacts): Promise<SpanSink> {
-  const [{ BatchSpanProcessor }, { OTLPExporterBase }, { JsonTraceSerializer, TraceExporterMetricsHelper }, http] =
-    await Promise.all([
-      import('@opentelemetry/sdk-trace'),
-      import('@opentelemetry/otlp-exporter-base'),
-      import('@opentelemetry/otlp-transformer'),
-      import('@opentelemetry/otlp-exporter-base/node-http'),
-    ]);
-  const options = http.convertLegacyHttpOptions({}, 'TRACES', 'v1/traces', { 'Content-Type': 'application/json' });
-  const named = ['otlp_http_json_span_exporter', TraceExporterMetricsHelper, undefined] as const;
-  const delegate = http.createOtlpHttpExportDelegate(options, JsonTraceSerializer, ...named);
-  const exporter = new OTLPExporterBase<ReadableSpan[]>(delegate);
+  const [{ BatchSpanProcessor }, { OTLPTraceExporter }] = await Promise.all([
+    import('@opentelemetry/sdk-trace'),
+    import('@opentelemetry/exporter-trace-otlp-http'),
+  ]);
+  const exporter = new OTLPTraceExporter();
   const processor = new BatchSpanProcessor({ exporter: telling(exporter, facts.onTrouble), ...batching(facts.env) });
   const convert = await createConverter(facts);
   return { add: (span) => processor.onEnd(convert(span)), close: () => processor.shutdown() };
