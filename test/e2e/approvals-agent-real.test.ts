@@ -109,3 +109,17 @@ it('a task comes to nothing when the policies have changed', async () => {
   });
   expect(paid(args.order)).toEqual([]);
 });
+
+it('a call that is kept ends with the gateway', async () => {
+  const args = newRefund();
+  const kept = fetch(new URL('/mcp/call', refunds.gateway.mcp), {
+    method: 'POST',
+    headers: { Authorization: `Bearer ${agent}`, 'Content-Type': 'application/json', Prefer: 'wait=300' },
+    body: JSON.stringify({ tool: refundTool, input: args }),
+  });
+  await asked(args.order);
+  refunds.gateway.program.kill('SIGTERM');
+  expect(await (await kept).json()).toMatchObject({ error: { reason: 'approval_unavailable' } });
+  expect(await refunds.gateway.program.ended).toBe(0);
+  expect(paid(args.order)).toEqual([]);
+});
