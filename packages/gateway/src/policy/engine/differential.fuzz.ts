@@ -81,10 +81,13 @@ function tryOne({ cedar, compiled, counts }: Trial, question: Question): Differe
 }
 
 function decideTwice(cedar: Cedar, compiled: CompiledPolicies, question: Question) {
-  const { effect, policies, errors = [] } = compiled.decide(question.request);
+  const { effect, policies, errors = [], shadow } = compiled.decide(question.request);
   const seen = compiled.decide(asked(question.request)).effect;
-  const got = { effect, policies: [...policies].sort(), errors: [...errors].sort() };
-  return { got, want: oracle(cedar, question), seen };
+  const enforced = question.policies.filter((policy) => !policy.shadow);
+  const want = oracle(cedar, { ...question, policies: enforced });
+  const tried = enforced.length === question.policies.length ? want : oracle(cedar, question);
+  const got = { effect, policies: [...policies].sort(), errors: [...errors].sort(), shadow: shadow?.effect };
+  return { got, want: { ...want, shadow: tried.effect === want.effect ? undefined : tried.effect }, seen };
 }
 
 function asked({ context, ...rest }: AccessRequest): AccessRequest {
@@ -245,6 +248,6 @@ function readPolicies(cedar: Cedar, random: Random): readonly CedarPolicy[] {
     const answer = cedar.policyToJson(text);
     if (answer.type === 'failure') throw new Error(`${text}: ${JSON.stringify(answer.errors)}`);
     const { json } = answer;
-    return { id: `p${place}`, text, effect: json.effect, annotations: {}, json, shadow: false };
+    return { id: `p${place}`, text, effect: json.effect, annotations: {}, json, shadow: random.chance(0.15) };
   });
 }
