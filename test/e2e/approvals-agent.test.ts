@@ -40,6 +40,17 @@ describe('a modern client that knows tasks', () => {
     expect(world.ran).toHaveLength(1);
   });
 
+  it('has one task for one call, however often it makes it', async () => {
+    const world = await openWorld();
+    const ask = byHand(world, tasksExtension);
+    const params = { name: tool, arguments: refund };
+    const both = [await ask('tools/call', params), await ask('tools/call', params)].map(({ result }) => result.taskId);
+    world.desk.grant(await world.desk.asked());
+    for (const taskId of both) expect(await endOf(ask, taskId)).toMatchObject({ status: 'completed' });
+    expect(world.ran).toHaveLength(1);
+    expect(world.desk.pending()).toEqual([]);
+  });
+
   it('is told why nothing came of it', async () => {
     const world = await openWorld();
     const ask = byHand(world, tasksExtension);

@@ -20,7 +20,9 @@ export interface TaskKeeper {
   takes(permit: Permit, hop: Hop): boolean;
   /** Starts it, and answers with the task. @throws GatewayError `sessions_exhausted` */
   start(hop: Hop, run: (hop: Hop) => Promise<Answer>): Answer;
-  /** Keeps a call that waits, and then runs, without its caller. @throws GatewayError `sessions_exhausted` */
+  /**
+   * Keeps a call that waits, and then runs, without its caller. One whose caller has a task that waits for the same already is
+   * that task: it does not run. @throws GatewayError `sessions_exhausted` */
   wait(waiting: WaitingTask, run: (background: Background) => Promise<Answer>): Answer;
   /** Whether a task is kept here, and not at its service. */
   keeps(taskId: string): boolean;
@@ -34,7 +36,8 @@ export interface TaskKeeper {
 export interface WaitingTask {
   /** Whose it is (`principalKey`). */
   readonly caller: string;
-  /** What it waits for. */
+  /** What it waits for: the id of an approval, and in words. */
+  readonly question: string;
   readonly message: string;
   /** How long it is kept, in milliseconds. */
   readonly ttlMs: number;
@@ -43,12 +46,14 @@ export interface WaitingTask {
 /** Keeps tasks in the memory of this gateway. */
 export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
   const tasks = createTaskTable(options);
+  /** Calls that wait, by their callers and what they wait for. */
+  const waiting = new Map<string, Task>();
   const keep = (task: Task, running: Promise<Answer>): Answer => {
     running.then(
       (came) => tasks.become(task, endOf(came)),
       (thrown: unknown) => tasks.become(task, failed(GatewayError.from(thrown, 'dispatch'))),
     );
-    return complete(`{"resultType":"task",${tasks.textOf(task).slice(1)}`, 'task');
+    return created(tasks.textOf(task));
   };
   return {
     takes: ({ target, method }, { client }) =>
@@ -70,11 +75,18 @@ export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
       });
       return keep(task, answer);
     },
-    wait({ caller, message, ttlMs }, run) {
+    wait({ caller, question, message, ttlMs }, run) {
+      const key = JSON.stringify([caller, question]);
+      const known = waiting.get(key);
+      if (known?.state.status === 'working') return created(tasks.textOf(known));
       const task = tasks.create(caller, ttlMs);
+      waiting.set(key, task);
       task.message = message.slice(0, longestMessage);
       const tell: Background['tell'] = (said) => tasks.say(task, said?.slice(0, longestMessage));
-      return keep(task, run({ signal: task.ending.signal, tell }));
+      const running = run({ signal: task.ending.signal, tell }).finally(() => {
+        if (waiting.get(key) === task) waiting.delete(key);
+      });
+      return keep(task, running);
     },
     keeps: (taskId) => taskId.startsWith(keptPrefix),
     serve(permit, taskId) {
@@ -115,6 +127,11 @@ function endOf({ text, shape, resultType }: Answer): TaskState {
 function failed({ jsonRpc, message, reason }: GatewayError): TaskState {
   const error: JsonValue = { code: jsonRpc, message, data: { reason } };
   return { status: 'failed', errorText: JSON.stringify(error) };
+}
+
+/** A `CreateTaskResult`. */
+function created(taskText: string): Answer {
+  return complete(`{"resultType":"task",${taskText.slice(1)}`, 'task');
 }
 
 function complete(text: string, resultType?: 'task'): Answer {

@@ -97,7 +97,8 @@ function ticketFor(parts: WaitingParts, { permit, brought, waiting }: Waiting): 
     },
     begin: (run: (background: Background) => Promise<Answer>) => {
       const caller = principalKey(permit.principal);
-      const task = tasks.wait({ caller, message: `This call waits: ${waiting.reason}`, ttlMs: lifeMs() }, run);
+      const { question, reason } = waiting;
+      const task = tasks.wait({ caller, question, message: `This call waits: ${reason}`, ttlMs: lifeMs() }, run);
       return { ...sealing.outgoing(permit, task), service: permit.target.service };
     },
   };
