@@ -18,15 +18,34 @@ export interface CheckedPolicies {
 export async function typeFindings({ source, settings, tools }: CheckedPolicies): Promise<readonly CheckFinding[]> {
   const { validatePolicies } = await import('@sallyport/gateway');
   const problems = await validatePolicies({ source, settings, tools: tools as never });
-  return problems.map(({ message, file, line, column }) => {
-    const [, what = message, suggestion] = /^(.*?); (did you mean .*|it has .*)$/s.exec(message) ?? [];
-    const rule = /^there is no (?:tool|action)/.test(what) ? 'unknown-tool' : 'policy';
-    return finding(rule, what, {
-      place: { file, line, column },
-      ...(suggestion && { suggestion: sentence(suggestion) }),
-    });
-  });
+  return problems.map(({ message, file, line, column }) => problemFinding(message, { file, line, column }));
 }
+
+/** What is wrong with a policy, and what to do about it, which problems say behind a semicolon. */
+export function problemFinding(text: string, place: NonNullable<CheckFinding['place']>): CheckFinding {
+  const [, message = text, said] = /^(.*?); (did you mean .*|it has .*|try .*|write .*)$/s.exec(text) ?? [];
+  const rule = /^(?:there is no tool|unrecognized action)/.test(message) ? 'unknown-tool' : 'policy';
+  const hint = said === undefined ? hints.find(([pattern]) => pattern.test(message))?.[1] : sentence(said);
+  const suggestion = hint ?? wantedIn(message) ?? 'docs/policy.md says what may stand here.';
+  return finding(rule, message, { place, suggestion });
+}
+
+/** Of "expected a scope like posts:write, found …": what to write. */
+export function wantedIn(message: string): string | undefined {
+  const [, wanted] = /expected (.*?)(?:, found .*)?$/s.exec(message) ?? [];
+  return wanted === undefined ? undefined : `Write ${wanted}.`;
+}
+
+/** What to do about problems that do not say it themselves. */
+const hints: readonly (readonly [pattern: RegExp, suggestion: string])[] = [
+  [/^unexpected token/, 'A bracket, a comma or a semicolon is missing or too many before it.'],
+  [/has no name: write/, 'Names are what records, explanations and tests know policies by.'],
+  [/^the policy never applies/, 'Declare attributes under policy.attributes, and ask for values that there are.'],
+  [/unexpected type/, 'Compare values of one type: numbers with numbers, decimals with .lessThan() and the like.'],
+  [/a number says nothing of/, 'Use is, oneOf or matches.'],
+  [/is the name of another policy/, 'Give each a name of its own: records and explanations go by it.'],
+  [/^there is no tool|^unrecognized action/, '`sallyport tools list` shows those that there are.'],
+];
 
 function sentence(text: string): string {
   return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
@@ -93,7 +112,10 @@ type Told = Omit<Insight, 'kind'> & { readonly kind: Insight['kind'] | 'no-effec
 
 function explainOf(insight: Insight, policies: ReadonlyMap<string, CedarPolicy>): readonly CheckFinding[] {
   const policy = insight.policy === undefined ? undefined : policies.get(insight.policy);
-  if (policy === undefined) return [explain(insight, undefined)];
+  if (policy === undefined) {
+    const [first] = insight.by.flatMap((id) => policies.get(id) ?? []);
+    return [explain(insight, first)];
+  }
   // A tool policy comes to rules for each tool that its patterns fit; some of them may well never apply.
   return insight.kind === 'never-applies' && !isWritten(policy) && !isContradiction(policy)
     ? []

@@ -4,6 +4,7 @@ import { z } from 'zod';
 import { type AdminOptions, administer } from '../client/admin-client.ts';
 import { type Context, configPath } from '../context.ts';
 import { CliError } from '../exit.ts';
+import type { CheckPlace } from './finding.ts';
 
 const tool = z.looseObject({
   name: z.string(),
@@ -23,7 +24,11 @@ const snapshot = z.looseObject({
 });
 
 /** A tool as the gateway knew it. */
-export type KnownTool = z.output<typeof tool> & { readonly service: string };
+export type KnownTool = z.output<typeof tool> & {
+  readonly service: string;
+  /** Where a snapshot says so. */
+  readonly place?: CheckPlace;
+};
 
 /** All tools that policies may be about, and where that is from. */
 export interface Snapshot {
@@ -57,13 +62,19 @@ export async function findTools(
 
 function readSnapshot(file: string): readonly KnownTool[] {
   try {
-    return toolsOf(JSON.parse(readFileSync(file, 'utf8')));
+    const text = readFileSync(file, 'utf8');
+    return toolsOf(JSON.parse(text)).map((one) => ({ ...one, place: placeOf(one.name, { file, text }) }));
   } catch (cause) {
     throw new CliError('usage', `${file} is no snapshot of tools.`, {
       hint: 'With the gateway running, `sallyport check --save-tools` writes one.',
       cause,
     });
   }
+}
+
+function placeOf(name: string, { file, text }: { readonly file: string; readonly text: string }): CheckPlace {
+  const before = text.slice(0, Math.max(0, text.indexOf(`"name": ${JSON.stringify(name)}`))).split('\n');
+  return { file, line: before.length, column: (before.at(-1)?.length ?? 0) + 1 };
 }
 
 function toolsOf(value: unknown): readonly KnownTool[] {

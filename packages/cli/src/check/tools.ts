@@ -46,6 +46,6 @@ export function toolFindings(tools: readonly KnownTool[], said: Said): readonly 
         }),
       );
     }
-    return found;
+    return found.map((one) => ({ ...one, ...(tool.place && { place: tool.place }) }));
   });
 }

@@ -4,7 +4,7 @@ import { compilePattern } from '@sallyport/core';
 import type { GatewayConfig } from '@sallyport/gateway';
 import { type CheckFinding, finding, inOrder } from '../check/finding.ts';
 import { openFindings } from '../check/open.ts';
-import { reasonedFindings, saidOf, typeFindings } from '../check/policies.ts';
+import { problemFinding, reasonedFindings, saidOf, typeFindings, wantedIn } from '../check/policies.ts';
 import { toSarif } from '../check/sarif.ts';
 import { secretFindings } from '../check/secrets.ts';
 import { findTools, type KnownTool, snapshotName } from '../check/snapshot.ts';
@@ -69,12 +69,8 @@ async function examine(path: string, options: CheckOptions, context: Context): P
   } catch (error) {
     if (!(error instanceof ConfigError)) throw error;
     const findings = error.problems.map(({ message, file, line, column }) => {
-      const [, what = message, suggestion] = /^(.*?); (did you mean .*|write .*|expected .*)$/s.exec(message) ?? [];
-      const rule = /\.(?:cedar|ya?ml)$/.test(file) && !sameFile(file, path) ? 'policy' : 'config';
-      return finding(rule, what, {
-        place: { file, line, column },
-        ...(suggestion && { suggestion: upper(suggestion) }),
-      });
+      const place = { file, line, column };
+      return sameFile(file, path) ? configFinding(message, place) : problemFinding(message, place);
     });
     return { findings, notRun: ['everything else: the configuration has to be mended first'] };
   }
@@ -162,6 +158,15 @@ function withShownPath(one: CheckFinding, config: string, cwd: string): CheckFin
 
 function sameFile(one: string, other: string): boolean {
   return resolve(one) === resolve(other);
+}
+
+function configFinding(text: string, place: NonNullable<CheckFinding['place']>): CheckFinding {
+  const [, message = text, nearest] = /^(.*?); (did you mean .*)$/s.exec(text) ?? [];
+  const suggestion = nearest === undefined ? wantedIn(message) : upper(nearest);
+  return finding('config', message, {
+    place,
+    suggestion: suggestion ?? 'docs/configuration.md says what may stand here.',
+  });
 }
 
 function upper(text: string): string {
