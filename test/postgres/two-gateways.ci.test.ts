@@ -1,7 +1,7 @@
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { startGateway, type TestGateway, writeConfig } from '../e2e/support/gateway.ts';
-import { endAll, temporaryFolder } from '../e2e/support/program.ts';
+import { sallyport, startGateway, type TestGateway, writeConfig } from '../e2e/support/gateway.ts';
+import { endAll, startNode, temporaryFolder } from '../e2e/support/program.ts';
 import { call, deskService, details, exchange } from '../intents/support.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './server.ts';
 
@@ -78,6 +78,22 @@ describe.skipIf(noPostgres !== undefined)('two gateways on one PostgreSQL', () =
     await expect.poll(async () => (await call(one, token, write)).came).toBe('store_unavailable');
     server.thaw();
     await expect.poll(() => statusAt(one)).toBe(200);
+  });
+
+  it('are told by doctor whether the database answers', async () => {
+    const examined = async (database: string) => {
+      const program = startNode([...sallyport, 'doctor', '--json'], {
+        cwd: one.folder,
+        env: { STATE_DATABASE: database },
+      });
+      await program.ended;
+      return JSON.parse(program.stdout()).findings.find(({ what }: any) => what === 'database');
+    };
+    const url = await server.createDatabase();
+    expect(await examined(url)).toMatchObject({ state: 'good' });
+    const refused = await examined(url.replace(server.password, 'planted'));
+    expect(refused).toMatchObject({ state: 'bad', seen: expect.stringContaining('password authentication failed') });
+    expect(JSON.stringify(refused)).not.toContain('planted');
   });
 
   it('never say the password, whatever happened', () => {

@@ -36,6 +36,7 @@ export { auditKeys, gatewayKeys, type KeyConfig, keyPlaces } from './compose/key
 export { type McpServerAddress, mcpRegistry } from './compose/mcp-registry.ts';
 export { type CaseGround, type CaseResult, type FoundDecision, runPolicyCases } from './compose/policy-cases.ts';
 export { type RunningGateway, type StartOptions, startGateway } from './compose/start.ts';
+export { type DatabaseReport, examineDatabase, type StateConfig } from './compose/state.ts';
 export { dataPaths, witnessPath } from './compose/stores.ts';
 export { version } from './compose/version.ts';
 export {

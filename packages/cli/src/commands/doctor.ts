@@ -2,6 +2,7 @@ import { existsSync } from 'node:fs';
 import type { AuditSource, GatewayConfig } from '@sallyport/gateway';
 import { administer, type Facts } from '../client/admin-client.ts';
 import { type Context, configPath, print, printJson } from '../context.ts';
+import { checkDatabase } from '../doctor/database.ts';
 import { bad, type Finding, good, unknown } from '../doctor/finding.ts';
 import { checkClock, checkNode, checkPort, checkPrivate, checkReachable } from '../doctor/machine.ts';
 import { checkSecrets } from '../doctor/secrets.ts';
@@ -57,7 +58,8 @@ async function examineConfig(
   return [
     checkPrivate('data folder', config.data),
     checkMasterKey(config, context),
-    ...[files.state, files.audit].map((path) => checkPrivate('data file', path)),
+    ...(await checkDatabase(config, context)),
+    ...filesOf(config, files).map((path) => checkPrivate('data file', path)),
     runs ? good('gateway', 'runs') : unknown('gateway', 'does not run'),
     ...(runs
       ? []
@@ -67,6 +69,10 @@ async function examineConfig(
     ...(await checkAudit(config)),
     ...(status === undefined ? [] : checkWitnesses(status)),
   ];
+}
+
+function filesOf({ store, audit }: GatewayConfig, files: { readonly state: string; readonly audit: string }) {
+  return [...(store.kind === 'sqlite' ? [files.state] : []), ...(audit.store === 'sqlite' ? [files.audit] : [])];
 }
 
 /** What the gateway says of itself, if it runs. */

@@ -52,7 +52,7 @@ interface Facts {
 }
 
 const expected = new Set<string | undefined>(['rate_limited', 'invalid_input', 'unknown_tool', 'cancelled', 'timeout']);
-const ours = new Set<string | undefined>(['internal', 'audit_unavailable', 'invalid_output']);
+const ours = new Set<string | undefined>(['internal', 'audit_unavailable', 'store_unavailable', 'invalid_output']);
 
 function factsOf({ seq, record }: AuditRow, { origin }: ExportSource): Facts {
   const id = `${origin}#${seq}`;

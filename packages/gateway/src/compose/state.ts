@@ -1,7 +1,10 @@
 import type { GatewayConfig } from '../config/index.ts';
 import { createReadSecret, type SecretPlace } from '../credentials/index.ts';
 import { readPrivateFile } from '../secrets/private-file.ts';
+import { openPostgres, ping } from '../store/database.ts';
 import { openState, type PostgresPlace, type State } from '../store/index.ts';
+import { postgresLimits } from '../store/postgres-dialect.ts';
+import { readPostgresUrl } from '../store/postgres-url.ts';
 
 /** What of a configuration says where the state is. */
 export type StateConfig = Pick<GatewayConfig, 'store'>;
@@ -51,6 +54,36 @@ export async function openGatewayState(config: StateConfig, { path, keysId, nowM
     'the database of store.url belongs to gateways with other keys: all that share it need the same master key and the same ' +
       'keyring.json (masterKeyFile or masterKey, and keyRing)',
   );
+}
+
+/**
+ * Whether the database of a configuration can be used, and what it says where it cannot; undefined where the state is in a file.
+ */
+export async function examineDatabase(config: StateConfig, env = process.env): Promise<DatabaseReport | undefined> {
+  if (config.store.kind === 'sqlite') return undefined;
+  try {
+    const { url, password } = postgresPlace(config, env) ?? { url: '' };
+    const address = readPostgresUrl(url);
+    const where = `${address.database} at ${address.host}${address.tls ? ', over TLS' : ''}`;
+    const access = { address, limits: { ...postgresLimits, connections: 1 }, ...(password && { password }) };
+    const database = await openPostgres(access);
+    try {
+      await ping(database);
+      return { ok: true, words: where };
+    } catch (error) {
+      return { ok: false, words: reasonOf(error) };
+    } finally {
+      await database.close();
+    }
+  } catch (error) {
+    return { ok: false, words: reasonOf(error) };
+  }
+}
+
+/** What was found out about a database; the words hold no secret. */
+export interface DatabaseReport {
+  readonly ok: boolean;
+  readonly words: string;
 }
 
 function reasonOf(error: unknown): string {

@@ -78,5 +78,6 @@ function codeOf(error: unknown): string | undefined {
 function reachedWords(error: unknown, code: string | undefined): string {
   if (!(error instanceof Error)) return 'the database gave a transaction up';
   const words = error instanceof AggregateError ? error.errors.map(String).join('; ') : error.message;
-  return `the database cannot be used: ${words}${code === undefined ? '' : ` (${code})`}`;
+  const isNamed = code === undefined || words.includes(code);
+  return `the database cannot be used: ${words}${isNamed ? '' : ` (${code})`}`;
 }
