@@ -132,6 +132,7 @@ function following(run: Running, supervisor: Supervisor) {
       await supervisor.apply(plansOf(run, config));
     },
     onError: (error: unknown) => {
+      run.gateway.refused(error);
       const text = error instanceof Error ? error.message : String(error);
       run.log.say(`the changed configuration cannot be used; the one before stays in force\n${text}`);
     },

@@ -25,7 +25,10 @@ export async function serve(options: ServeOptions, context: Context): Promise<vo
         const restart = await gateway.reload(config);
         log.info({ ...(restart.length > 0 && { needRestart: restart }) }, 'the changed configuration is in force');
       },
-      onError: (err) => log.error({ err }, 'the changed configuration cannot be used; the one before stays in force'),
+      onError: (err) => {
+        gateway.refused(err);
+        log.error({ err }, 'the changed configuration cannot be used; the one before stays in force');
+      },
     });
     try {
       const { mcpUrl: mcp, adminUrl: admin } = gateway;

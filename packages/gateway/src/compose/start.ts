@@ -1,8 +1,7 @@
 import { randomUUID } from 'node:crypto';
-import type { Endpoint, Registry, ServiceStatus } from '@sallyport/core';
+import type { Registry, ServiceStatus } from '@sallyport/core';
 import type { HopCredential } from '@sallyport/protocol';
 import type { Logger } from 'pino';
-import { boundHostsOf } from '../admission/index.ts';
 import { createRecord, type OnRecord } from '../audit/index.ts';
 import type { PasswordCost } from '../authserver/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
@@ -22,11 +21,11 @@ import { createIdentity, type Identity, type IdentityParts, publicUrlOf } from '
 import { countingRefused, createIntentExchange, type IntentExchange } from './intents.ts';
 import { createKeyAdmin } from './key-admin.ts';
 import { createLifetime, type Lifetime } from './lifetime.ts';
-import { listenForAgents } from './listen.ts';
+import { listenForAll } from './listening.ts';
 import { mayWait } from './may-wait.ts';
 import { createMetrics } from './metrics.ts';
 import { logNotices } from './notices.ts';
-import { createOwnerPlane, listenForOwner, type OwnerParts } from './owner.ts';
+import { createOwnerPlane, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { createPolicies, policySetOf } from './policies.ts';
 import { createPolicyPoints } from './policy-points.ts';
@@ -38,8 +37,8 @@ import { mintRunToken } from './run-token.ts';
 import { createServiceCalls } from './service-calls.ts';
 import { adminSettings, agentSettings, exchangeSettings, needRestart, type SettingsParts } from './settings.ts';
 import { dataPaths, openStores, type Stores } from './stores.ts';
+import { type Trouble, troubleOf } from './trouble.ts';
 import { version } from './version.ts';
-import { nameStyleOf } from './views.ts';
 import { witnessFacts } from './witnesses.ts';
 
 /** What it takes to start a gateway. */
@@ -76,6 +75,8 @@ export interface RunningGateway {
   mintRunToken(scopes: readonly string[] | 'services'): Promise<string>;
   /** Takes a new configuration, all of it or, when it throws, nothing. Returns the settings that need a restart. */
   reload(config: GatewayConfig, also?: Pick<StartOptions, 'runCredentials'>): readonly string[];
+  /** A changed configuration cannot be used: the status tells why, until there is a good one. */
+  refused(error: unknown): void;
   close(): Promise<void>;
 }
 
@@ -146,12 +147,9 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     exchangeSettings(config, settingsParts),
   );
 
-  const nameStyle = (endpoint: Endpoint) => nameStyleOf(live.config)(endpoint);
-  const url = await listenForAgents({
-    ...{ config, registry, nowMs, log, life, sealer, nameStyle, ...tracesOf(shared) },
-    waitMs: () => live.config.approvals.waitMs,
-    mayWait: () => mayWait(live.config, policies.engine),
-    plane: agents,
+  const listening = await listenForAll({
+    ...{ live, owner, isReady, registry, nowMs, log, life, sealer, builtIn, ...tracesOf(shared) },
+    ...{ plane: agents, readAnswer: webhooks.readAnswer, mayWait: () => mayWait(live.config, policies.engine) },
     identity: {
       ...identity.facts,
       document: assertions.document,
@@ -159,19 +157,12 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
       authServer: pagesOf(credentials, builtIn),
     },
   });
-  live.url = url;
-  await builtIn?.start(agents);
-  live.boundHosts = boundHostsOf(config.listen.host);
-  const admin = await listenForOwner({
-    ...{ config, plane: owner, isReady, nowMs, ...tracesOf(shared), readAnswer: webhooks.readAnswer },
-  });
-  life.onClose(admin.close);
   // What waits for people ends first: the listeners wait for those who ask.
   life.onClose(desk.close);
 
   return toRunning({
     ...{ options, live, life, stores, agents, owner, exchange, revisions, open, settingsParts, maxTokenLifeMs },
-    ...{ mcpUrl: url.href, adminUrl: admin.url },
+    ...listening,
   });
 }
 
@@ -269,6 +260,8 @@ interface Live {
   config: GatewayConfig;
   boundHosts: readonly string[];
   url: URL | undefined;
+  /** Why the configuration on the disk is not the one in force. */
+  trouble?: Trouble | undefined;
 }
 
 interface RunningParts {
@@ -315,9 +308,13 @@ function toRunning(parts: RunningParts): RunningGateway {
       owner.apply(settings.owner);
       exchange.plane.apply(settings.exchange);
       live.config = next;
+      live.trouble = undefined;
       usePolicies();
       useCredentials();
       return restart;
+    },
+    refused(error) {
+      live.trouble = troubleOf(error, nowMs());
     },
     close: life.close,
   };
@@ -333,7 +330,10 @@ function ownerPlane({ live, isReady, ...parts }: OwnerFacts, settingsParts: Sett
   return createOwnerPlane(
     {
       ...parts,
-      status: () => ({ version, ready: isReady(), audit: { ...auditLog.stats(), witnesses: witnessFacts(witnesses) } }),
+      status: () => ({
+        ...{ version, ready: isReady(), audit: { ...auditLog.stats(), witnesses: witnessFacts(witnesses) } },
+        ...(live.trouble && { configuration: live.trouble }),
+      }),
       gatewayName: () => gatewayNameOf(live.config),
       auditPath: auditSource(live.config),
     },
