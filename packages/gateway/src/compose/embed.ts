@@ -1,4 +1,5 @@
 import { randomBytes, randomUUID } from 'node:crypto';
+import type { TracerProvider } from '@opentelemetry/api';
 import type { AuditLog, AuditRecord, Authenticator, RateLimit, RefusalCount, Registry } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { boundHostsOf, createAdmit, hostOrigin, peerFlood } from '../admission/index.ts';
@@ -15,7 +16,7 @@ import {
 import { defaultRedaction, type RedactionSettings } from '../output/index.ts';
 import type { PolicySet } from '../policy/revision.ts';
 import { createSealer } from '../secrets/index.ts';
-import { createLogger } from '../telemetry/index.ts';
+import { createLogger, createProvidedTracing } from '../telemetry/index.ts';
 import { createEmbedded, type Embedded } from '../transport/embedded.ts';
 import { createHttp, type HttpOptions } from '../transport/http.ts';
 import { type StdioOptions, serveStdio } from '../transport/stdio.ts';
@@ -26,6 +27,7 @@ import { createPlane, type Plane, type PlaneSettings } from './plane.ts';
 import { createPolicies, type PolicyParts } from './policies.ts';
 import { transportDeps } from './serving.ts';
 import type { ExtraKinds } from './stages.ts';
+import { version } from './version.ts';
 
 /** What a gateway inside a program of one's own is made of. */
 export interface GatewayOptions extends ExtraKinds {
@@ -59,6 +61,8 @@ export interface GatewayOptions extends ExtraKinds {
   readonly approvalWaitMs?: number;
   /** Default: warnings and errors to standard error, as JSON lines. */
   readonly log?: Logger;
+  /** Where spans of calls are made: the program's own OpenTelemetry. Default: none are. */
+  readonly tracerProvider?: TracerProvider;
 }
 
 /** A gateway inside a program. */
@@ -83,10 +87,14 @@ export function createGateway(options: GatewayOptions): Gateway {
   const settings = settingsOf(options, () => boundHosts);
   const sealer = createSealer(randomBytes(32), nowMs);
   const sealing = createSealing({ sealer, nowMs, gatewayId: randomUUID() });
+  const tracing = options.tracerProvider && createProvidedTracing(options.tracerProvider, version);
   const kinds = kindsOf(options, { catalog: () => plane.catalog.current(), log });
-  const plane: Plane = createPlane({ ...options, ...kinds, record, sealing, nowMs, log }, settings);
+  const plane: Plane = createPlane(
+    { ...options, ...kinds, record, sealing, nowMs, log, ...(tracing && { tracing }) },
+    settings,
+  );
   const deps = transportDeps(plane, {
-    ...{ registry, log, nowMs, sealer },
+    ...{ registry, log, nowMs, sealer, newTrace: tracing?.newTrace },
     waitMs: () => options.approvalWaitMs ?? ordinaryWaitMs,
     mayWait: () => (options.approvers ?? []).length > 0,
     maxRequestBytes: options.maxRequestBytes ?? fourMebibytes,

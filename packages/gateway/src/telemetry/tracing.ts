@@ -4,7 +4,7 @@ import type { TraceContext } from '@sallyport/protocol';
 import { type StageStart, serverSpan, toolSpan } from './call-spans.ts';
 import { samplerOf } from './sampling.ts';
 import { type SendingFacts, startSending } from './send-spans.ts';
-import type { FinishedSpan } from './span.ts';
+import type { Attributes, FinishedSpan } from './span.ts';
 import { newSpanId, newTrace } from './trace.ts';
 
 /** Spans of calls. */
@@ -97,10 +97,7 @@ async function traced({ sink, nowMs }: Pick<TracingOptions, 'sink' | 'nowMs'>, {
       name: isTool ? `${method} ${target.name}` : method,
       ...{ kind: 'client', trace: hop.trace, isParentRemote: false, startMs, endMs: nowMs() },
       attributes: {
-        'mcp.method.name': method,
-        ...(isTool && { 'gen_ai.tool.name': target.name, 'gen_ai.operation.name': 'execute_tool' }),
-        'sallyport.service': target.service,
-        'sallyport.service.version': target.version,
+        ...clientAttributes(permit),
         ...(instance !== undefined && { 'sallyport.service.instance': instance }),
         ...(error !== undefined && { 'error.type': error }),
       },
@@ -115,6 +112,17 @@ async function traced({ sink, nowMs }: Pick<TracingOptions, 'sink' | 'nowMs'>, {
     end(thrown instanceof GatewayError ? thrown.reason : 'internal');
     throw thrown;
   }
+}
+
+/** What is known of a request to a service before it leaves. */
+export function clientAttributes({ target, method }: Permit): Attributes {
+  const isTool = method === 'tools/call';
+  return {
+    'mcp.method.name': method,
+    ...(isTool && { 'gen_ai.tool.name': target.name, 'gen_ai.operation.name': 'execute_tool' }),
+    'sallyport.service': target.service,
+    'sallyport.service.version': target.version,
+  };
 }
 
 interface ObservedParts extends Pick<TracingOptions, 'sink' | 'nowMs'> {
