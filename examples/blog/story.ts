@@ -2,14 +2,15 @@
  * The story of the blog, played with a real MCP client against real processes, and held against what the audit says.
  * `npm start -- --story blog` at the top of the repository; `--json` prints it for programs. Ends with 1 if anything differs.
  */
-import { startBlog } from './story/gateway.ts';
+import { fileURLToPath } from 'node:url';
+import { startExample } from '@sallyport/example-stage/gateway';
 import { playIntent } from './story/intent.ts';
 import { playStory } from './story/play.ts';
 import { timeline } from './story/timeline.ts';
 
 const json = process.argv.includes('--json');
 process.stderr.write('Starting three services behind a gateway …\n');
-const blog = await startBlog();
+const blog = await startExample(() => fileURLToPath(new URL('sallyport.yaml', import.meta.url)));
 try {
   const played = await playStory(blog);
   const asked = await playIntent(blog);

@@ -1,6 +1,6 @@
+import { connectAgent, type Seen } from '@sallyport/example-stage/agent';
+import type { Running } from '@sallyport/example-stage/gateway';
 import { z } from 'zod';
-import { connectAgent, type Seen } from './agent.ts';
-import type { Blog } from './gateway.ts';
 
 /** What a person asked an agent for, and what became of it. */
 export interface Asked {
@@ -50,13 +50,13 @@ const everything = 'posts:read,posts:write,posts:admin';
  * A person who may do anything with posts asks an agent to publish one. The agent gets a token that is good for that, and
  * tries other things too.
  */
-export async function playIntent(blog: Blog): Promise<Asked> {
+export async function playIntent(blog: Running): Promise<Asked> {
   const mint = async (name: string, ...words: readonly string[]): Promise<string> =>
     minted.parse(JSON.parse(await blog.sallyport('token', 'create', '--json', '--name', name, ...words))).token;
   const dana = await mint('dana', '--kind', 'person', '--scope', everything);
   const assistant = await mint('assistant');
 
-  const herself = await connectAgent(blog.mcpUrl, dana);
+  const herself = await connectAgent(blog.mcpUrl(), dana);
   const draft = await herself.call('posts.PostService.Create', {
     author: 'ada',
     title: 'On doors',
@@ -66,7 +66,7 @@ export async function playIntent(blog: Blog): Promise<Asked> {
   const message = `Please publish my post ${post}.`;
   const { token, intent } = await exchange(blog, { dana, assistant, message, post });
 
-  const agent = await connectAgent(blog.mcpUrl, token);
+  const agent = await connectAgent(blog.mcpUrl(), token);
   const tools = await agent.toolNames();
   const attempt = async (says: string, expected: string, [tool, id]: readonly [string, string]): Promise<Tried> => ({
     ...{ says, expected },
@@ -94,7 +94,7 @@ interface Wish {
 }
 
 /** What the program does in which Dana writes her message (RFC 8693, with the details of RFC 9396). */
-async function exchange(blog: Blog, { dana, assistant, message, post }: Wish) {
+async function exchange(blog: Running, { dana, assistant, message, post }: Wish) {
   const details = { tools: [publish], bounds: [{ pointer: '/id', const: post }], calls: 1, expires_in: 300 };
   const body = new URLSearchParams({
     grant_type: 'urn:ietf:params:oauth:grant-type:token-exchange',
@@ -104,7 +104,7 @@ async function exchange(blog: Blog, { dana, assistant, message, post }: Wish) {
     actor_token_type: accessToken,
     authorization_details: JSON.stringify([{ type: 'intent', message, seal_message: true, ...details }]),
   });
-  const response = await fetch(new URL('/oauth/token', blog.mcpUrl), { method: 'POST', body });
+  const response = await fetch(new URL('/oauth/token', blog.mcpUrl()), { method: 'POST', body });
   const { access_token: token, authorization_details: given } = granted.parse(await response.json());
   return { token, intent: given[0].identifier };
 }

@@ -1,7 +1,7 @@
+import { type Agent, connectAgent, type Seen } from '@sallyport/example-stage/agent';
+import type { Running } from '@sallyport/example-stage/gateway';
 import { z } from 'zod';
-import { type Agent, connectAgent, type Seen } from './agent.ts';
 import { type AuditRecord, readRecords, type Span, spanTrees } from './audit.ts';
-import type { Blog } from './gateway.ts';
 import { type Known, type Step, scopes, steps, visibleTools } from './steps.ts';
 
 /** One step, played. */
@@ -40,11 +40,11 @@ const verified = z.object({ ok: z.boolean(), records: z.int(), checkpoints: z.in
 const account = 'writer';
 
 /** Plays the story against a running blog. */
-export async function playStory(blog: Blog): Promise<Story> {
+export async function playStory(blog: Running): Promise<Story> {
   const token = minted.parse(
     JSON.parse(await blog.sallyport('token', 'create', '--json', '--name', account, '--scope', scopes.join(','))),
   );
-  const agent = await connectAgent(blog.mcpUrl, token.token);
+  const agent = await connectAgent(blog.mcpUrl(), token.token);
   const tools = await agent.toolNames();
   const acted: Acted[] = [];
   let known: Known = { post: '' };
@@ -75,7 +75,7 @@ async function act(agent: Agent, step: Step, known: Known): Promise<{ readonly c
 }
 
 interface Evidence {
-  readonly blog: Blog;
+  readonly blog: Running;
   readonly agent: Agent;
   readonly tools: readonly string[];
   readonly acted: readonly Acted[];

@@ -1,4 +1,4 @@
-import type { Seen } from './agent.ts';
+import type { Seen } from '@sallyport/example-stage/agent';
 
 /** What the agent knows by now. */
 export interface Known {

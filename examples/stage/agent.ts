@@ -20,7 +20,7 @@ export interface Agent {
 
 /** Connects a real MCP client over Streamable HTTP. */
 export async function connectAgent(mcpUrl: string, token: string): Promise<Agent> {
-  const client = new Client({ name: 'blog-story', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
+  const client = new Client({ name: 'story', version: '1.0.0' }, { versionNegotiation: { mode: 'auto' } });
   const headers = { Authorization: `Bearer ${token}` };
   await client.connect(new StreamableHTTPClientTransport(new URL(mcpUrl), { requestInit: { headers } }));
   return {
