@@ -126,26 +126,56 @@ function createCounting(database: StateDatabase): Omit<IntentCalls, 'find'> {
       await change(query, { ids, counter, by: 1 });
     });
   return {
-    take: (ids, { nowMs, goesOn }): Promise<IntentTaken> =>
-      database.transact(async (query) => {
-        const rows = await locked(query, ids, database);
-        const isAlive = (id: string) => {
-          const row = rows.get(id);
-          return row !== undefined && row.expires_at_ms > nowMs && row.revoked_at_ms === null;
-        };
-        const short = (counter: Counter) => ids.find((id) => !isAlive(id) || !((rows.get(id)?.[counter] ?? 0) > 0));
-        if (goesOn && short('asked') === undefined) {
-          await change(query, { ids, counter: 'asked', by: -1 });
-          return { taken: true, from: 'asked' };
-        }
-        const intent = short('calls_left');
-        if (intent !== undefined) return { taken: false, why: isAlive(intent) ? 'spent' : 'ended', intent };
-        await change(query, { ids, counter: 'calls_left', by: -1 });
-        return { taken: true, from: 'calls' };
-      }),
+    take(ids, call): Promise<IntentTaken> {
+      const [id] = ids;
+      // The common case is a single statement.
+      if (id !== undefined && ids.length === 1 && !call.goesOn) return takeOne(database.query, id, call.nowMs);
+      return database.transact(async (query) => takeAll(query, await locked(query, ids, database), { ids, ...call }));
+    },
     giveBack: (ids, from) => add(ids, from === 'asked' ? 'asked' : 'calls_left'),
     asked: (ids) => add(ids, 'asked'),
   };
+}
+
+async function takeOne(query: Kysely<StateSchema>, id: string, nowMs: number): Promise<IntentTaken> {
+  const taken = await query
+    .updateTable('intents')
+    .set((row) => ({ calls_left: row('calls_left', '-', 1) }))
+    .where('id', '=', id)
+    .where('calls_left', '>', 0)
+    .where('expires_at_ms', '>', nowMs)
+    .where('revoked_at_ms', 'is', null)
+    .executeTakeFirst();
+  if (changedOne(taken)) return { taken: true, from: 'calls' };
+  const alive = query.selectFrom('intents').select('id').where('id', '=', id).where('expires_at_ms', '>', nowMs);
+  const found = await alive.where('revoked_at_ms', 'is', null).executeTakeFirst();
+  return { taken: false, why: found === undefined ? 'ended' : 'spent', intent: id };
+}
+
+interface Taking {
+  readonly ids: readonly string[];
+  readonly nowMs: number;
+  readonly goesOn: boolean;
+}
+
+async function takeAll(
+  query: Transaction<StateSchema>,
+  rows: Awaited<ReturnType<typeof locked>>,
+  { ids, nowMs, goesOn }: Taking,
+): Promise<IntentTaken> {
+  const isAlive = (id: string) => {
+    const row = rows.get(id);
+    return row !== undefined && row.expires_at_ms > nowMs && row.revoked_at_ms === null;
+  };
+  const short = (counter: Counter) => ids.find((id) => !isAlive(id) || !((rows.get(id)?.[counter] ?? 0) > 0));
+  if (goesOn && short('asked') === undefined) {
+    await change(query, { ids, counter: 'asked', by: -1 });
+    return { taken: true, from: 'asked' };
+  }
+  const intent = short('calls_left');
+  if (intent !== undefined) return { taken: false, why: isAlive(intent) ? 'spent' : 'ended', intent };
+  await change(query, { ids, counter: 'calls_left', by: -1 });
+  return { taken: true, from: 'calls' };
 }
 
 /** In the order of ids, so that nobody waits for somebody who waits. SQLite locks the database instead. */
