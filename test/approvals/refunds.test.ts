@@ -116,15 +116,19 @@ describe('the command', () => {
     const asPerson = (...words: readonly string[]) =>
       command(refunds.gateway, ['approvals', ...words, ...url], { SALLYPORT_ADMIN_TOKEN: eve });
     expect((await asPerson('approve', id, '--reason', 'seen')).out).toContain('is granted');
-    const [again, rejected, nonsense, withoutToken] = await Promise.all([
+    const create = (kind: string) =>
+      command(refunds.gateway, ['token', 'create', '--name', kind, '--kind', kind, '--scope', 'admin:approvals,x:y']);
+    const [again, rejected, nonsense, withoutToken, ...made] = await Promise.all([
       asPerson('approve', id),
       asEve('approvals.reject', { id, reason: 'a mistake' }).then(() => run('show', id)),
       run('show', 'nonsense'),
       command(refunds.gateway, ['approvals', ...url]),
+      ...['person', 'agent'].map(create),
     ]);
     expect(again).toMatchObject({ code: 1, err: expect.stringContaining('already') });
     expect(rejected.out).toContain('eve rejected');
     expect([nonsense.code, withoutToken.code]).toEqual([2, 2]);
+    expect(made.map(({ code }) => code)).toEqual([0, 2]);
   }, 60_000);
 });
 

@@ -48,12 +48,7 @@ export async function tokenRoot(
 /** `token create` */
 export async function createToken(options: CreateOptions, context: Context): Promise<void> {
   const scopes = (options.scope ?? []).flatMap((each) => each.split(',')).filter((each) => each !== '');
-  // What an agent or a person may is for tools; a program that watches or administers is a service, and named as one.
-  if (options.kind !== 'service' && scopes.some((scope) => scope.startsWith('admin:'))) {
-    throw new CliError('usage', 'Tokens of agents and persons carry tool scopes only.', {
-      hint: 'For yourself: `sallyport token --admin`. For a program, such as Prometheus: --kind service.',
-    });
-  }
+  refuseAdministration(options.kind, scopes);
   const args = {
     account: options.name,
     kind: options.kind,
@@ -62,6 +57,21 @@ export async function createToken(options: CreateOptions, context: Context): Pro
     ...(options.label !== undefined && { label: options.label }),
   };
   showOnce((await administer(options, context, 'tokens.create', args)) as unknown as Token, options, context);
+}
+
+/** What an agent or a person may is for tools; a program that watches or administers is a service, and named as one. */
+function refuseAdministration(kind: string, scopes: readonly string[]): void {
+  // To decide on what agents want to do is for people.
+  const isWrong = (scope: string): boolean =>
+    scope.startsWith('admin:') && !(kind === 'person' && scope === 'admin:approvals');
+  if (kind === 'service' || !scopes.some(isWrong)) return;
+  throw new CliError(
+    'usage',
+    'Tokens of agents and persons carry tool scopes only; those of persons admin:approvals, too.',
+    {
+      hint: 'For yourself: `sallyport token --admin`. For a program, such as Prometheus: --kind service.',
+    },
+  );
 }
 
 /** `token list` */
