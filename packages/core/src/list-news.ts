@@ -10,6 +10,8 @@ export interface ListNews {
   mayBe(changes: ListChanges): boolean;
   /** The lists that were asked for and changed for this caller. */
   of(principal: Principal, changes: ListChanges): Promise<readonly ListKind[]>;
+  /** The lists that were asked for and show this caller something else now that policies are others. */
+  afterPolicies(principal: Principal): Promise<readonly ListKind[]>;
 }
 
 const listKinds: readonly ListKind[] = ['tools', 'prompts', 'resources'];
@@ -20,15 +22,19 @@ const listKinds: readonly ListKind[] = ['tools', 'prompts', 'resources'];
  */
 export function createListNews(stages: Stages, { endpoint, request }: CallOf<'listen'>): ListNews {
   const asked = listKinds.filter((kind) => request.filter[kind]);
-  let before: View | undefined;
+  let before: Seen | undefined;
+  const look = async (principal: Principal): Promise<Seen> => {
+    const view = await stages.view(principal, endpoint);
+    return { view, lists: new Map(asked.map((kind) => [kind, shownIn(stages, { view, principal, kind })])) };
+  };
   return {
     async begin(principal) {
-      if (asked.length > 0) before = await stages.view(principal, endpoint);
+      if (asked.length > 0) before = await look(principal);
     },
     mayBe: (changes) => asked.some((kind) => changes[kind].length > 0),
     async of(principal, changes) {
-      const now = await stages.view(principal, endpoint);
-      const views = before === undefined ? [now] : [before, now];
+      const now = await look(principal);
+      const views = before === undefined ? [now.view] : [before.view, now.view];
       before = now;
       const sees = (view: View, kind: ListKind): boolean =>
         listed(view.catalog, kind).some(
@@ -39,7 +45,38 @@ export function createListNews(stages: Stages, { endpoint, request }: CallOf<'li
         );
       return asked.filter((kind) => changes[kind].length > 0 && views.some((view) => sees(view, kind)));
     },
+    async afterPolicies(principal) {
+      if (asked.length === 0) return [];
+      const now = await look(principal);
+      const then = before;
+      before = now;
+      return asked.filter((kind) => then?.lists.get(kind) !== now.lists.get(kind));
+    },
   };
+}
+
+/** What a caller saw. Its lists are made at once: a view is asked what it shows when policies are others already. */
+interface Seen {
+  readonly view: View;
+  readonly lists: ReadonlyMap<ListKind, string>;
+}
+
+interface Asked {
+  readonly view: View;
+  readonly principal: Principal;
+  readonly kind: ListKind;
+}
+
+/** The same text for the same list. */
+function shownIn(stages: Stages, { view, principal, kind }: Asked): string {
+  return listed(view.catalog, kind)
+    .filter((target) => view.has(target) && stages.entitle(principal, target) === undefined)
+    .map((target) => {
+      const shown = view.shown?.(target) ?? target;
+      const narrowed = shown === target || shown.capability !== 'tool' ? '' : JSON.stringify(shown.inputSchema);
+      return `${target.name}\0${target.definitionHash}\0${narrowed}`;
+    })
+    .join('\n');
 }
 
 function listed({ tools, prompts, resources, templates }: Catalog, kind: ListKind): readonly Target[] {

@@ -9,7 +9,7 @@ import { taskTool } from './resolve.ts';
 import { cleanSaid } from './said.ts';
 import type { CallOf, Stages } from './stages.ts';
 import { isStillKnown } from './still-known.ts';
-import type { Target } from './tool.ts';
+import type { ListKind, Target } from './tool.ts';
 import type { Trail } from './trail.ts';
 
 /** The verb `listen`: tells of changes until the caller, or what lets it in, is gone. */
@@ -44,13 +44,14 @@ export async function listen(stages: Stages, call: CallOf<'listen'>, trail: Trai
     });
   // Also while nothing happens: a stream that says nothing must not stay open on a token that ended.
   stops.push(stages.onRecheck?.(() => recheck(() => undefined)) ?? (() => undefined));
+  const tellOf = (kinds: readonly ListKind[]): void => {
+    for (const kind of kinds) call.request.onEvent({ kind });
+  };
   stops.push(
     stages.onCatalogChange((changes) => {
-      if (!news.mayBe(changes)) return;
-      recheck(async (now) => {
-        for (const kind of await news.of(now, changes)) call.request.onEvent({ kind });
-      });
+      if (news.mayBe(changes)) recheck(async (now) => tellOf(await news.of(now, changes)));
     }),
+    stages.onPoliciesChange?.(() => recheck(async (now) => tellOf(await news.afterPolicies(now)))) ?? (() => undefined),
   );
   const watch = (one: Watched): readonly Told[] => {
     const { target, topic } = one;

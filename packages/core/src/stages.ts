@@ -51,6 +51,8 @@ export interface Stages {
   readonly observe?: (call: Call) => Observation | undefined;
   /** Tells the listener of every change of the catalog, until the returned function is called. */
   readonly onCatalogChange: (listener: (changes: ListChanges) => void) => () => void;
+  /** Tells when policies changed, so that lists may have. Absent: they do not change. */
+  readonly onPoliciesChange?: (listener: () => void) => () => void;
   /** Says when it is time to look whether those who are told of changes may still be, until the returned function is called. */
   readonly onRecheck?: (listener: () => void) => () => void;
   /** Tells of one resource, or of one task of this principal's, until the returned function is called; `undefined`: nobody tells of it. */

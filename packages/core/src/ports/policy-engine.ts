@@ -42,4 +42,6 @@ export interface PolicyEngine {
    * Absent, and undefined: nothing is known.
    */
   narrow?(request: AccessRequest, schema: JsonObject): Narrowing | undefined;
+  /** Tells when its revision changed: who listens to lists is told where its own are others now. Returns how to stop. */
+  onChange?(listener: () => void): () => void;
 }

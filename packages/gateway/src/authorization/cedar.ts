@@ -44,6 +44,7 @@ export function createCedarEngine(first: PolicySet, { catalog, onProblems }: Ced
   let compileForTools: CompileForTools | undefined;
   let prepared: Prepared | undefined;
   let reported = '[]';
+  const listeners = new Set<() => void>();
   let lastReported: readonly PolicyProblem[] = [];
 
   function prepare({ set }: InForce, before: Prepared | undefined): Prepared {
@@ -93,12 +94,18 @@ export function createCedarEngine(first: PolicySet, { catalog, onProblems }: Ced
       const next = { set: policies, revision: revisionOf(policies) };
       const ready = next.revision === inForce.revision ? now() : prepare(next, undefined);
       return () => {
+        const isOther = next.revision !== inForce.revision;
         inForce = next;
         prepared = ready;
         report(ready.problems);
+        for (const listener of isOther ? [...listeners] : []) listener();
       };
     },
     policies: () => now().policies,
+    onChange(listener) {
+      listeners.add(listener);
+      return () => void listeners.delete(listener);
+    },
   };
 }
 

@@ -139,6 +139,7 @@ export function composeStages(parts: Parts): Stages {
     filterNotification: createFilterNotification(filters),
     record: withDataCategories(parts.record, output.redaction),
     onCatalogChange: parts.catalog.onChange,
+    onPoliciesChange: (listener) => whenAnyChanges(engines, listener),
     ...(parts.tracing && { observe: parts.tracing.observe }),
     ...(parts.onRecheck && { onRecheck: parts.onRecheck }),
     ...(containment && { isContained: containment.live.containsCaller }),
@@ -172,4 +173,9 @@ function isCurrent({ byName, resourceAt }: Catalog, target: Target): boolean {
 /** The pipeline over stages built from these parts. */
 export function composePipeline(parts: Parts): Pipeline {
   return createPipeline(composeStages(parts));
+}
+
+function whenAnyChanges(engines: readonly PolicyEngine[], listener: () => void): () => void {
+  const stops = engines.map((engine) => engine.onChange?.(listener));
+  return () => stops.forEach((stop) => void stop?.());
 }
