@@ -3,7 +3,7 @@
  * `npm start -- --story blog` at the top of the repository; `--json` prints it for programs. Ends with 1 if anything differs.
  */
 import { fileURLToPath } from 'node:url';
-import { startExample } from '@sallyport/example-stage/gateway';
+import { startExample } from '@sallyport/example-stage';
 import { playIntent } from './story/intent.ts';
 import { playStory } from './story/play.ts';
 import { timeline } from './story/timeline.ts';

@@ -1,5 +1,4 @@
-import { connectAgent, type Seen } from '@sallyport/example-stage/agent';
-import type { Running } from '@sallyport/example-stage/gateway';
+import { connectAgent, type Running, type Seen } from '@sallyport/example-stage';
 import { z } from 'zod';
 
 /** What a person asked an agent for, and what became of it. */

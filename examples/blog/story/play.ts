@@ -1,5 +1,4 @@
-import { type Agent, connectAgent, type Seen } from '@sallyport/example-stage/agent';
-import type { Running } from '@sallyport/example-stage/gateway';
+import { type Agent, connectAgent, type Running, type Seen } from '@sallyport/example-stage';
 import { z } from 'zod';
 import { type AuditRecord, readRecords, type Span, spanTrees } from './audit.ts';
 import { type Known, type Step, scopes, steps, visibleTools } from './steps.ts';

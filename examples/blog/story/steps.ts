@@ -1,4 +1,4 @@
-import type { Seen } from '@sallyport/example-stage/agent';
+import type { Seen } from '@sallyport/example-stage';
 
 /** What the agent knows by now. */
 export interface Known {
