@@ -95,6 +95,7 @@ function addSearch(command: Command, toCount: Shared['toCount']): Command {
     .option('--policy <id>', 'that this policy decided, or would have decided')
     .option('--shadow <effect>', 'that policies which are only tried would have permitted or denied: permit, deny')
     .option('--obligation <kind>', 'of which policies asked this besides: approve, redact, limit, …')
+    .option('--risk <score>', 'whose risk was at least this, of 100', toCount)
     .option('--since <time>', 'from this time on: ISO 8601, or a duration before now such as 15m')
     .option('--until <time>', 'before this time')
     .option('--limit <number>', 'at most so many', toCount);

@@ -22,6 +22,7 @@ export interface SearchOptions extends LogOptions {
   readonly policy?: string;
   readonly shadow?: string;
   readonly obligation?: string;
+  readonly risk?: number;
   readonly since?: string;
   readonly until?: string;
   readonly limit?: number;
@@ -98,7 +99,7 @@ const effects = ['permit', 'deny'] as const;
 
 function filterOf(options: SearchOptions): AuditFilter {
   const { tool, subject, outcome, reason, trace, intent, since, until } = options;
-  const { approval, policy, shadow, obligation } = options;
+  const { approval, policy, shadow, obligation, risk } = options;
   const nowMs = Date.now();
   return {
     ...(tool !== undefined && { tool }),
@@ -111,6 +112,7 @@ function filterOf(options: SearchOptions): AuditFilter {
     ...(policy !== undefined && { policy }),
     ...(shadow !== undefined && { shadow: oneOf(effects, { given: shadow, what: 'what a policy decides' }) }),
     ...(obligation !== undefined && { obligation }),
+    ...(risk !== undefined && { minRisk: risk }),
     ...(since !== undefined && { sinceMs: parseTime(since, nowMs) }),
     ...(until !== undefined && { untilMs: parseTime(until, nowMs) }),
   };

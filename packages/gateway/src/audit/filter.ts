@@ -18,6 +18,8 @@ export interface AuditFilter {
   readonly shadow?: 'permit' | 'deny';
   /** Policies asked for this besides. */
   readonly obligation?: string;
+  /** Its risk was at least this, of 100. */
+  readonly minRisk?: number;
   /** When the call was received, in milliseconds since the epoch; `untilMs` is excluded. */
   readonly sinceMs?: number;
   readonly untilMs?: number;
@@ -26,14 +28,18 @@ export interface AuditFilter {
 /** A fact that a record can be found by. */
 export type Term = readonly [name: TermName, value: string];
 
-/** What facts there are. Members of the filter that are not about time. */
-export type TermName = Exclude<keyof AuditFilter, 'sinceMs' | 'untilMs'>;
+type WordName = Exclude<keyof AuditFilter, 'sinceMs' | 'untilMs' | 'minRisk'>;
 
-/** The names, in the order in which the command line has them. */
-export const termNames = [
+/** What facts there are: members of the filter that are words, and steps of risk that were reached. */
+export type TermName = WordName | 'risk';
+
+const wordNames = [
   ...(['tool', 'subject', 'outcome', 'reason', 'traceId', 'callId'] as const),
   ...(['intent', 'approval', 'policy', 'shadow', 'obligation'] as const),
-] as const satisfies readonly TermName[];
+] as const satisfies readonly WordName[];
+
+/** Of risk, so many steps up to 100 are facts that a record can be found by. */
+const riskStep = 10;
 
 /** All facts that a record can be found by, each once. */
 export function termsOf(record: StoredRecord): readonly Term[] {
@@ -57,22 +63,27 @@ export function termsOf(record: StoredRecord): readonly Term[] {
     terms.push(['policy', policy]);
   }
   for (const obligation of new Set(obligations)) terms.push(['obligation', obligation]);
+  const score = Math.min(record.risk?.score ?? 0, 100);
+  for (let step = riskStep; step <= score; step += riskStep) terms.push(['risk', String(step)]);
   return terms;
 }
 
 /** The facts that a filter asks for. */
 export function termsIn(filter: AuditFilter): readonly Term[] {
-  return termNames.flatMap((name): Term[] => {
+  const words = wordNames.flatMap((name): Term[] => {
     const value = filter[name];
     return value === undefined ? [] : [[name, value]];
   });
+  const step = Math.floor(Math.min(filter.minRisk ?? 0, 100) / riskStep) * riskStep;
+  return step < riskStep ? words : [...words, ['risk', String(step)]];
 }
 
 /** Whether a record is what a filter asks for. */
 export function matches(record: StoredRecord, filter: AuditFilter): boolean {
-  const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY } = filter;
+  const { sinceMs = Number.NEGATIVE_INFINITY, untilMs = Number.POSITIVE_INFINITY, minRisk = 0 } = filter;
   const timeMs = Math.trunc(record.kind === 'refusals' ? record.toMs : record.timeMs);
   if (timeMs < sinceMs || timeMs >= untilMs) return false;
+  if (minRisk > 0 && (record.kind === 'refusals' || (record.risk?.score ?? 0) < minRisk)) return false;
   const has = termsOf(record);
   return termsIn(filter).every(([name, value]) => has.some(([own, what]) => own === name && what === value));
 }

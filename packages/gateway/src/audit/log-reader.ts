@@ -6,6 +6,7 @@ import type { AuditFilter } from './filter.ts';
 import type { Handover } from './handover.ts';
 import { openForReading } from './open-for-reading.ts';
 import { type Row, retentionName, storable } from './row.ts';
+import { indexVersion } from './segment.ts';
 
 /** Where audit logs are: the path of a database file with one, or a PostgreSQL database with one for each gateway. */
 export type AuditSource = string | PostgresAuditSource;
@@ -36,7 +37,14 @@ export interface AuditTables {
   readonly nodes: { log: Key; height: number; position: number; hash: Uint8Array };
   readonly checkpoints: { log: Key; size: number; note: string };
   readonly handovers: { log: Key; seq: number; note: string };
-  readonly segments: { log: Key; segment: number; min_ms: number; max_ms: number; directory: Uint8Array };
+  readonly segments: {
+    log: Key;
+    segment: number;
+    version: number;
+    min_ms: number;
+    max_ms: number;
+    directory: Uint8Array;
+  };
   readonly postings: { log: Key; chunk: number; postings: Uint8Array };
   readonly data_keys: {
     log: Key;
@@ -275,7 +283,11 @@ function createLogReader(parts: ReaderParts): LogReader {
     },
     segments: async () => {
       if (!isIndexed) return [];
-      const found = await from('segments').select(['segment', 'min_ms', 'max_ms']).orderBy('segment', 'desc').execute();
+      const found = await from('segments')
+        .select(['segment', 'min_ms', 'max_ms'])
+        .where('version', '=', indexVersion)
+        .orderBy('segment', 'desc')
+        .execute();
       return found.map(({ segment, min_ms, max_ms }) => ({ segment, minMs: min_ms, maxMs: max_ms }));
     },
     directories: async (segments) => {
@@ -309,7 +321,7 @@ function narrow<Query extends SelectQueryBuilder<AuditTables, 'audit', object>>(
   contains: ReaderParts['contains'],
 ): Query {
   const { subject, tool, outcome, reason, callId, traceId, sinceMs, untilMs } = filter;
-  const { intent, approval, policy, obligation } = filter;
+  const { intent, approval, policy, obligation, shadow, minRisk = 0 } = filter;
   let narrowed = rows.where('record', '<>', '') as Query;
   const equal = { subject, tool, outcome, reason, call_id: callId, trace_id: traceId } as const;
   for (const [column, value] of Object.entries(equal) as [keyof typeof equal, string | undefined][]) {
@@ -320,5 +332,7 @@ function narrow<Query extends SelectQueryBuilder<AuditTables, 'audit', object>>(
   for (const value of [intent, approval, policy, obligation]) {
     if (value !== undefined) narrowed = narrowed.where(contains(JSON.stringify(value))) as Query;
   }
-  return filter.shadow === undefined ? narrowed : (narrowed.where(contains('"shadow":{')) as Query);
+  const members = [minRisk > 0 ? ['"risk":{'] : [], shadow === undefined ? [] : ['"shadow":{']].flat();
+  for (const member of members) narrowed = narrowed.where(contains(member)) as Query;
+  return narrowed;
 }

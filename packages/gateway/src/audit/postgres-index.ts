@@ -1,5 +1,13 @@
 import type { Client } from 'pg';
-import { chunkNumber, createSegmentBuilder, createTermHash, rowsOf, rowsPerSegment, segmentOf } from './segment.ts';
+import {
+  chunkNumber,
+  createSegmentBuilder,
+  createTermHash,
+  indexVersion,
+  rowsOf,
+  rowsPerSegment,
+  segmentOf,
+} from './segment.ts';
 
 /** Keeps the search index of a log in PostgreSQL. For its only writer. */
 export interface PostgresIndex {
@@ -30,7 +38,10 @@ export function createPostgresIndex({ client, log, logId }: IndexParts): Postgre
     | undefined;
 
   const load = async (): Promise<Set<number>> => {
-    const { rows } = await client.query('SELECT segment FROM segments WHERE log = $1', [log]);
+    const { rows } = await client.query('SELECT segment FROM segments WHERE log = $1 AND version = $2', [
+      log,
+      indexVersion,
+    ]);
     return new Set(rows.map(({ segment }) => segment));
   };
   const due = (indexed: ReadonlySet<number>, lastSeq: number): number | undefined => {
@@ -39,13 +50,21 @@ export function createPostgresIndex({ client, log, logId }: IndexParts): Postgre
     }
     return undefined;
   };
+  const remove = async (from: number, until: number): Promise<void> => {
+    await client.query(
+      `WITH chunks AS (DELETE FROM postings WHERE log = $1 AND chunk >= $4 AND chunk < $5)
+       DELETE FROM segments WHERE log = $1 AND segment BETWEEN $2 AND $3`,
+      [log, from, until, chunkNumber(from, 0), chunkNumber(until + 1, 0)],
+    );
+  };
   const finish = async ({ segment, builder }: NonNullable<typeof under>): Promise<void> => {
     const { minMs, maxMs, directory, chunks } = builder.finish();
+    await remove(segment, segment);
     const numbers = chunks.map((_, at) => chunkNumber(segment, at));
     await client.query(
       `WITH chunks AS (INSERT INTO postings (log, chunk, postings) SELECT $1, chunk.* FROM unnest($2::bigint[], $3::bytea[]) AS chunk)
-       INSERT INTO segments (log, segment, min_ms, max_ms, directory) VALUES ($1, $4, $5, $6, $7)`,
-      [log, numbers, chunks, segment, minMs, maxMs, directory],
+       INSERT INTO segments (log, segment, version, min_ms, max_ms, directory) VALUES ($1, $4, $5, $6, $7, $8)`,
+      [log, numbers, chunks, segment, indexVersion, minMs, maxMs, directory],
     );
   };
   return {
@@ -77,11 +96,7 @@ export function createPostgresIndex({ client, log, logId }: IndexParts): Postgre
       ending = until;
       if (under !== undefined && under.segment >= from && under.segment <= until) under = undefined;
       for (let segment = from; segment <= until; segment++) known?.delete(segment);
-      await client.query(
-        `WITH chunks AS (DELETE FROM postings WHERE log = $1 AND chunk >= $4 AND chunk < $5)
-         DELETE FROM segments WHERE log = $1 AND segment BETWEEN $2 AND $3`,
-        [log, from, until, chunkNumber(from, 0), chunkNumber(until + 1, 0)],
-      );
+      await remove(from, until);
     },
   };
 }

@@ -15,6 +15,9 @@ export const rowsPerSegment = 16_384;
 /** So many postings are one chunk, which is the least that is read: it fits a row of either database well. */
 export const postingsPerChunk = 240;
 
+/** Which facts are in it, and how. What is of another version is indexed anew: it leaves out what came later. */
+export const indexVersion = 1;
+
 /** One segment, ready to be kept. */
 export interface Segment {
   /** From which time on and until which its calls were received. `minMs` > `maxMs`: it holds none. */

@@ -1,5 +1,13 @@
 import type { DatabaseSync } from 'node:sqlite';
-import { chunkNumber, createSegmentBuilder, createTermHash, rowsOf, rowsPerSegment, segmentOf } from './segment.ts';
+import {
+  chunkNumber,
+  createSegmentBuilder,
+  createTermHash,
+  indexVersion,
+  rowsOf,
+  rowsPerSegment,
+  segmentOf,
+} from './segment.ts';
 
 /** Keeps the search index of a log. For its only writer. */
 export interface SearchIndex {
@@ -16,12 +24,14 @@ const rowsAtOnce = 256;
 export function createSearchIndex(db: DatabaseSync, logId: string): SearchIndex {
   const hashTerm = createTermHash(logId);
   const read = db.prepare("SELECT seq, record FROM audit WHERE seq BETWEEN ? AND ? AND record <> '' ORDER BY seq");
-  const insertSegment = db.prepare('INSERT INTO segments (segment, min_ms, max_ms, directory) VALUES (?, ?, ?, ?)');
+  const insertSegment = db.prepare(
+    'INSERT INTO segments (segment, version, min_ms, max_ms, directory) VALUES (?, ?, ?, ?, ?)',
+  );
   const insertChunk = db.prepare('INSERT INTO postings (chunk, postings) VALUES (?, ?)');
   const indexed = new Set(
     db
-      .prepare('SELECT segment FROM segments')
-      .all()
+      .prepare('SELECT segment FROM segments WHERE version = ?')
+      .all(indexVersion)
       .map((row) => Number(row.segment)),
   );
   // Where retention has got to: it will go on there.
@@ -29,6 +39,13 @@ export function createSearchIndex(db: DatabaseSync, logId: string): SearchIndex 
   let under:
     | { readonly segment: number; readonly builder: ReturnType<typeof createSegmentBuilder>; next: number }
     | undefined;
+
+  const deleteSegment = db.prepare('DELETE FROM segments WHERE segment = ?');
+  const deleteChunks = db.prepare('DELETE FROM postings WHERE chunk >= ? AND chunk < ?');
+  const remove = (segment: number): void => {
+    deleteSegment.run(segment);
+    deleteChunks.run(chunkNumber(segment, 0), chunkNumber(segment + 1, 0));
+  };
 
   const due = (lastSeq: number): number | undefined => {
     for (let segment = Math.floor(lastSeq / rowsPerSegment) - 1; segment >= 0; segment--) {
@@ -40,7 +57,8 @@ export function createSearchIndex(db: DatabaseSync, logId: string): SearchIndex 
     const { minMs, maxMs, directory, chunks } = builder.finish();
     db.exec('BEGIN IMMEDIATE');
     try {
-      insertSegment.run(segment, minMs, maxMs, directory);
+      remove(segment);
+      insertSegment.run(segment, indexVersion, minMs, maxMs, directory);
       for (const [at, chunk] of chunks.entries()) insertChunk.run(chunkNumber(segment, at), chunk);
       db.exec('COMMIT');
     } catch (error) {
@@ -71,12 +89,8 @@ export function createSearchIndex(db: DatabaseSync, logId: string): SearchIndex 
       ending = until;
       if (under !== undefined && under.segment >= from && under.segment <= until) under = undefined;
       for (let segment = from; segment <= until; segment++) {
-        if (!indexed.delete(segment)) continue;
-        db.prepare('DELETE FROM segments WHERE segment = ?').run(segment);
-        db.prepare('DELETE FROM postings WHERE chunk >= ? AND chunk < ?').run(
-          chunkNumber(segment, 0),
-          chunkNumber(segment + 1, 0),
-        );
+        indexed.delete(segment);
+        remove(segment);
       }
     },
   };

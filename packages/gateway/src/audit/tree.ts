@@ -22,6 +22,7 @@ CREATE TABLE IF NOT EXISTS checkpoints (size INTEGER PRIMARY KEY, note TEXT NOT 
 export const indexTables = `
 CREATE TABLE IF NOT EXISTS segments (
   segment INTEGER PRIMARY KEY,
+  version INTEGER NOT NULL,
   min_ms INTEGER NOT NULL,
   max_ms INTEGER NOT NULL,
   directory BLOB NOT NULL
