@@ -10,7 +10,9 @@ import {
 } from '@sallyport/gateway';
 import { fakePrincipal } from '@sallyport/testkit';
 import { pino } from 'pino';
-import { afterAll, beforeAll, expect, it } from 'vitest';
+import { afterAll, beforeAll, expect, it, vi } from 'vitest';
+import { type CedarEngine, createCedarEngine } from '../../packages/gateway/src/authorization/cedar.ts';
+import { createLiveCatalog } from '../../packages/gateway/src/catalog/live.ts';
 
 /** The list of one caller over real HTTP: what policies leave of the arguments is in it, and nowhere else. */
 const inputSchema = {
@@ -44,28 +46,40 @@ const byName: Authenticator = {
   },
 };
 
+const log = pino({ level: 'silent' });
 let gateway: Gateway;
+let engine: CedarEngine;
 let mcp: URL;
-beforeAll(async () => {
-  const source = await parsePolicies([{ name: 'pay.cedar', text: cedar }]);
+const cleanups: (() => unknown)[] = [];
+
+async function policySet(text: string) {
+  const source = await parsePolicies([{ name: 'pay.cedar', text }]);
   if (hasProblems(source)) throw new Error(JSON.stringify(source.problems));
+  return { source, settings: { default: 'scopes', attributes: { groups: 'strings' } } } as const;
+}
+
+beforeAll(async () => {
   const answer = () => ({ done: true });
-  gateway = createGateway({
-    registry: fixedRegistry([inProcessService(pay, { 'Desk.Refund': answer, Charge: answer })]),
-    policies: { source, settings: { default: 'scopes', attributes: { groups: 'strings' } } },
-    ...{ authenticators: [byName], audit: callbackAuditLog(() => undefined), log: pino({ level: 'silent' }) },
-  });
+  const registry = fixedRegistry([inProcessService(pay, { 'Desk.Refund': answer, Charge: answer })]);
+  const catalog = createLiveCatalog({ registry, overrideFor: () => ({}), methodsOf: () => [], log });
+  engine = createCedarEngine(await policySet(cedar), { catalog: catalog.current, onProblems: () => undefined });
+  const audit = callbackAuditLog(() => undefined);
+  gateway = createGateway({ registry, policyEngines: [engine], authenticators: [byName], audit, log });
   mcp = await gateway.listen({ port: 0 });
 });
-afterAll(() => gateway.close());
+afterAll(async () => {
+  for (const cleanup of cleanups) await cleanup();
+  await gateway.close();
+});
 
-async function ask(method: string, params: Readonly<Record<string, unknown>>, { as = 'staff', at = '' } = {}) {
+function post(method: string, params: Readonly<Record<string, unknown>>, options: Asked = {}): Promise<Response> {
+  const { as = 'staff', at = '', signal } = options;
   const _meta = {
     'io.modelcontextprotocol/protocolVersion': '2026-07-28',
     'io.modelcontextprotocol/clientCapabilities': {},
     'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1.0.0' },
   };
-  const response = await fetch(`${mcp}${at}`, {
+  return fetch(`${mcp}${at}`, {
     method: 'POST',
     headers: {
       ...{ Authorization: `Bearer ${as}`, 'Content-Type': 'application/json' },
@@ -73,8 +87,40 @@ async function ask(method: string, params: Readonly<Record<string, unknown>>, { 
       ...('name' in params && { 'Mcp-Name': String(params.name) }),
     },
     body: JSON.stringify({ jsonrpc: '2.0', id: 1, method, params: { ...params, _meta } }),
+    ...(signal && { signal }),
   });
-  return { text: await response.text() };
+}
+
+interface Asked {
+  readonly as?: string;
+  readonly at?: string;
+  readonly signal?: AbortSignal;
+}
+
+async function ask(method: string, params: Readonly<Record<string, unknown>>, options: Asked = {}) {
+  return { text: await (await post(method, params, options)).text() };
+}
+
+/** What somebody hears who listens to the list of tools. */
+async function listenAs(as: string): Promise<() => string> {
+  const leaving = new AbortController();
+  const params = { notifications: { toolsListChanged: true } };
+  const { body } = await post('subscriptions/listen', params, { as, signal: leaving.signal });
+  if (body === null) throw new Error('nothing to listen to');
+  let heard = '';
+  const reading = body.pipeThrough(new TextDecoderStream()).pipeTo(
+    new WritableStream({
+      write: (text) => {
+        heard += text;
+      },
+    }),
+  );
+  cleanups.push(() => {
+    leaving.abort();
+    return reading.catch(() => undefined);
+  });
+  await vi.waitFor(() => expect(heard).toContain('acknowledged'), 10_000);
+  return () => heard;
 }
 
 async function schemas(as: string, at = ''): Promise<Record<string, unknown>> {
@@ -125,4 +171,20 @@ it('tells them apart by the ETag of the list over REST', async () => {
   expect(guest.text).not.toContain('"maximum":500');
   expect(staff.etag).not.toBe(guest.etag);
   expect(other.etag).toBe(guest.etag);
+});
+
+it('tells those who listen when policies make their list another one, and nobody else', async () => {
+  const [staff, guest, outsider] = [await listenAs('staff'), await listenAs('guest'), await listenAs('outsider')];
+  const put = async (text: string) => engine.prepare(await policySet(text))();
+  const changes = (heard: () => string) => heard().split('notifications/tools/list_changed').length - 1;
+
+  await put(cedar.replace('> 500', '> 300'));
+  await vi.waitFor(() => expect(changes(staff)).toBe(1), 10_000);
+  expect(await schemas('staff')).toMatchObject({ 'pay.Charge': { amount: { maximum: 300 } } });
+
+  await put(`${cedar.replace('> 500', '> 300')} @id("out") forbid(principal in Group::"outsider", action, resource);`);
+  await vi.waitFor(() => expect(changes(outsider)).toBe(1), 10_000);
+
+  await put(cedar);
+  await vi.waitFor(() => expect([changes(staff), changes(guest), changes(outsider)]).toEqual([2, 0, 2]), 10_000);
 });
