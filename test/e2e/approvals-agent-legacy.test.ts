@@ -2,6 +2,7 @@ import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.j
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { ElicitRequestSchema } from '@modelcontextprotocol/sdk/types.js';
 import { afterEach, describe, expect, it } from 'vitest';
+import { WebSocket } from 'ws';
 import { closeAll, opened, openWorld, refund, tool, until, type World } from './support/approval-world.ts';
 
 afterEach(closeAll);
@@ -100,6 +101,36 @@ describe('the first SDK', () => {
     world.desk.grant('apr_1');
     expect(await client.callTool(call)).toMatchObject({ structuredContent: { refunded: 240 } });
     expect(world.ran).toHaveLength(1);
+  });
+});
+
+describe('a session over WebSocket', () => {
+  it('is asked on the same connection, and its call runs once', async () => {
+    const world = await openWorld();
+    const url = `${world.url.href.replace('http', 'ws')}/ws`;
+    const socket = new WebSocket(url, { headers: { Authorization: 'Bearer agent' } });
+    opened.push(() => socket.terminate());
+    const answers = new Map<unknown, any>();
+    let question: any;
+    socket.on('message', (data) => {
+      const message = JSON.parse(data.toString());
+      if (message.method === 'elicitation/create') question = message;
+      else if (message.id !== undefined) answers.set(message.id, message.result);
+    });
+    await new Promise((resolve) => socket.once('open', resolve));
+    const send = (message: object): void => socket.send(JSON.stringify({ jsonrpc: '2.0', ...message }));
+    const clientInfo = { name: 'agent', version: '1' };
+    const introduction = { protocolVersion: '2025-11-25', capabilities: { elicitation: {} }, clientInfo };
+    send({ id: 1, method: 'initialize', params: introduction });
+    await until(async () => answers.get(1));
+    send({ method: 'notifications/initialized' });
+    send({ id: 2, method: 'tools/call', params: { name: tool, arguments: refund } });
+    const { id, params } = await until(async () => question);
+    expect(params.message).toContain('apr_1');
+    send({ id, result: { action: 'accept', content: {} } });
+    world.desk.grant('apr_1');
+    expect(await until(async () => answers.get(2))).toMatchObject({ structuredContent: { refunded: 240 } });
+    expect(world.ran).toEqual([refund]);
   });
 });
 

@@ -10,7 +10,7 @@ import { createWebhook, type WebhookPost } from '../approval/webhook.ts';
 import { type AnswerReader, createAnswerReader } from '../approval/webhook-answer.ts';
 import type { ApprovalWebhook } from '../config/approval-webhooks.ts';
 import type { GatewayConfig } from '../config/index.ts';
-import { createReadSecret, type SecretPlace } from '../credentials/index.ts';
+import { createReadSecret, type SecretPlace, secretPlaces } from '../credentials/index.ts';
 import { createGuardedFetch, type Guarded, type GuardedConnectorOptions } from '../egress/index.ts';
 import { readPrivateFile } from '../secrets/private-file.ts';
 import type { Accounts } from '../store/accounts.ts';
@@ -36,12 +36,13 @@ export interface ApprovalWebhooks {
   readonly readAnswer: AnswerReader['read'];
 }
 
-/** Makes both. */
+/** Makes both. @throws Error when a secret cannot be read that the configuration names at the start. */
 export function createApprovalWebhooks(parts: WebhooksParts): ApprovalWebhooks {
   const { config, nowMs, log } = parts;
   const readSecret = createReadSecret({ readFile: readPrivateFile, env: process.env });
   const postFor = createPost(parts);
   const webhooks = () => config().approvals.webhooks;
+  for (const place of secretPlaces(webhooks())) readSecret(place);
   const named = (name: string) => webhooks().find((one) => one.name === name);
   const made = new WeakMap<ApprovalWebhook, ApprovalChannel>();
   const channelOf = (settings: ApprovalWebhook): ApprovalChannel => {
