@@ -26,9 +26,11 @@ function metricsIn(text: string): string[] {
 }
 
 test('a gateway tells Prometheus what it did, and rules and dashboard ask for nothing that it does not tell', async () => {
-  const gateway = await startRun(trialService('trials'));
+  const limit = 'tools: { trials.Trial.Limited: { limit: { rate: 1, burst: 1 } } }\n';
+  const gateway = await startRun(trialService('trials'), limit);
   const tool = 'trials.Trial.Limited';
   expect(await call(gateway, tool)).toBe(200);
+  expect(await call(gateway, tool)).toBe(429);
   await call(gateway, 'trials.Nothing.Here');
   await call(gateway, tool, 'sp_wrong');
   const scraper = await gateway.mint('prometheus', ['admin:read']);
@@ -44,6 +46,9 @@ test('a gateway tells Prometheus what it did, and rules and dashboard ask for no
   );
   expect(text).toContain('sallyport_refusals_total{reason="unknown_tool",stage="resolve"} 1');
   expect(text).toMatch(/sallyport_refusals_total\{reason="credential_[a-z]+",stage="authenticate"\} \d/);
+  expect(text).toContain('sallyport_limited_total{reason="rate_limited",sallyport_service="trials"} 1');
+  expect(text).toContain('sallyport_decisions_total{effect="permit",shadow="permit",sallyport_service="trials"} 1');
+  expect(text).toMatch(/^sallyport_approvals_waiting 0$/m);
   expect(text).toMatch(/^sallyport_audit_up 1$/m);
   expect(text).toMatch(/^sallyport_service_instances\{sallyport_service="trials".*\} 1$/m);
   expect(text).not.toContain('Nothing.Here');

@@ -18,13 +18,13 @@ export interface Metrics {
 }
 
 interface MetricsParts {
-  readonly auditLog: Stores['auditLog'];
+  readonly stores: Pick<Stores, 'auditLog' | 'witnesses'> & { readonly state: Pick<Stores['state'], 'approvals'> };
   readonly life: Lifetime;
   readonly nowMs: () => number;
 }
 
 /** Begins to count; sends by OTLP where the environment asks for that. */
-export function createMetrics({ auditLog, life, nowMs }: MetricsParts): Metrics {
+export function createMetrics({ stores, life, nowMs }: MetricsParts): Metrics {
   const meters = createMeters(nowMs());
   const count = createCallMetrics(meters);
   const notices = meters.counter({
@@ -32,7 +32,9 @@ export function createMetrics({ auditLog, life, nowMs }: MetricsParts): Metrics 
     description: 'Calls that policies wanted told, by channel and policy.',
     unit: '{notice}',
   });
-  addAuditMetrics(meters, auditLog);
+  addAuditMetrics(meters, stores.auditLog);
+  addWitnessMetrics(meters, stores);
+  const approvals = watchApprovals(meters, stores.state.approvals);
   life.onClose(addProcessMetrics(meters));
   const sent = exportMetrics(meters, { version, env: process.env });
   life.onClose(sent.close);
@@ -46,8 +48,48 @@ export function createMetrics({ auditLog, life, nowMs }: MetricsParts): Metrics 
       onNotice(notice);
     },
     watch: (catalog) => addCatalogMetrics(meters, catalog),
-    text: sent.prometheus,
+    text: async () => {
+      await approvals.look();
+      return sent.prometheus();
+    },
   };
+}
+
+/** More are not counted one by one: somebody has to look then anyway. */
+const mostWaiting = 1_000;
+
+/** How many approvals wait for somebody: as many as there were when this was last looked at, which sets off another look. */
+function watchApprovals(
+  meters: Meters,
+  { list }: Stores['state']['approvals'],
+): { readonly look: () => Promise<void> } {
+  let waiting = 0;
+  const look = async (): Promise<void> => {
+    // The store may be away; the number is then the last one that was known.
+    const found = await list({ states: ['pending'], limit: mostWaiting }).catch(() => undefined);
+    waiting = found?.length ?? waiting;
+  };
+  meters.observe(
+    { name: 'sallyport.approvals.waiting', description: 'Approvals that wait for somebody.', unit: '{approval}' },
+    () => {
+      void look();
+      return waiting;
+    },
+  );
+  return { look };
+}
+
+function addWitnessMetrics(meters: Meters, { witnesses }: Pick<Stores, 'witnesses'>): void {
+  const name = 'sallyport.audit.witnesses';
+  const states = ['ok', 'waiting', 'failing'] as const;
+  meters.observe(
+    { name, description: 'Those who are sent checkpoints, by how they are doing.', unit: '{witness}' },
+    () =>
+      states.map((state) => ({
+        labels: { state },
+        value: witnesses.stats().filter((witness) => witness.state === state).length,
+      })),
+  );
 }
 
 function addAuditMetrics(meters: Meters, { stats }: Stores['auditLog']): void {

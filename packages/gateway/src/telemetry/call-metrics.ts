@@ -28,11 +28,23 @@ export function createCallMetrics(meters: Meters): CountCall {
     description: 'Things taken out of what services said, by rule.',
     unit: '{redaction}',
   });
+  const limited = meters.counter({
+    name: 'sallyport.limited',
+    description: 'Calls that were refused because there were too many, by which limit.',
+    unit: '{call}',
+  });
+  const decisions = meters.counter({
+    name: 'sallyport.decisions',
+    description: 'What policies decided, and what those that are only tried would have.',
+    unit: '{decision}',
+  });
   return (record) => {
     if (record.kind === 'intent') return;
     duration.record(labelsOf(record), record.durationMs / 1000);
-    const { outcome, reason, stage, redacted } = record;
+    const { outcome, reason, stage, redacted, code, service = '', effect, shadow } = record;
     if (outcome === 'refused') refusals.add({ reason: reason ?? 'internal', stage: stage ?? 'unknown' });
+    if (code === 'resource_exhausted') limited.add({ reason: reason ?? '', 'sallyport.service': service });
+    if (effect !== undefined) decisions.add({ effect, shadow: shadow?.effect ?? effect, 'sallyport.service': service });
     for (const [rule, count] of Object.entries(redacted ?? {})) redactions.add({ rule }, count);
   };
 }
