@@ -9,7 +9,14 @@ import {
   type Tool,
   type VendorMethod,
 } from '@sallyport/core';
-import { aliasOf, type Declared, type JsonValue, type ServiceManifest } from '@sallyport/protocol';
+import {
+  aliasOf,
+  type Classification,
+  type Declared,
+  type JsonValue,
+  type ServiceManifest,
+  type SideEffect,
+} from '@sallyport/protocol';
 
 /** What configuration says of a tool; it replaces what the service declared, key by key. */
 export interface ToolOverride {
@@ -17,6 +24,10 @@ export interface ToolOverride {
   readonly internal?: boolean;
   readonly auditRequired?: boolean;
   readonly timeoutMs?: number;
+  readonly owner?: string;
+  /** It does at least this, and is at least so confidential: nothing is made harmless by being called so. */
+  readonly sideEffectAtLeast?: SideEffect;
+  readonly classificationAtLeast?: Classification;
   /** Rules or groups of the output filter that do not apply to its answers. */
   readonly mayReturn?: readonly string[];
   /** The gateway makes its calls tasks, for callers that know them. Tools only. */
@@ -35,8 +46,8 @@ const defaultTimeoutMs = 30_000;
 /** The tools of a service, with the rules applied. Undeclared means the careful reading: it writes. */
 export function toolsOf(manifest: ServiceManifest, rules: Rules): readonly Tool[] {
   return manifest.tools.map((declared, position) => {
-    const { sideEffect = 'write' } = declared;
     const name = `${manifest.service}.${declared.name}`;
+    const sideEffect = stricter(sideEffects, declared.sideEffect ?? 'write', rules.overrideFor(name).sideEffectAtLeast);
     const { inputSchema, outputSchema, examples = [], task } = declared;
     return {
       capability: 'tool',
@@ -164,11 +175,11 @@ function common({ manifest, declared, rules, name }: Governed) {
     // Configuration may hide a tool or demand evidence; it can also lift both, which is the operator's right.
     internal: override.internal ?? declared.internal ?? false,
     auditRequired: override.auditRequired ?? declared.auditRequired ?? false,
-    classification: declared.classification ?? 'internal',
+    classification: stricter(classifications, declared.classification ?? 'internal', override.classificationAtLeast),
     ...(declared.dataCategories && { dataCategories: declared.dataCategories }),
     ...(manifest.codeHash !== undefined && { codeHash: manifest.codeHash }),
-    owner: declared.owner ?? manifest.owner ?? 'unknown',
-    ...undeclared(declared, manifest),
+    owner: override.owner ?? declared.owner ?? manifest.owner ?? 'unknown',
+    ...undeclared(declared, manifest, override),
     stability: declared.stability ?? 'stable',
     timeoutMs: override.timeoutMs ?? declared.timeoutMs ?? defaultTimeoutMs,
     ...(override.mayReturn && { mayReturn: override.mayReturn }),
@@ -177,12 +188,28 @@ function common({ manifest, declared, rules, name }: Governed) {
   } as const;
 }
 
-function undeclared({ classification, owner }: Declared, manifest: ServiceManifest): Pick<Target, 'undeclared'> {
+function undeclared(
+  { classification, owner }: Declared,
+  manifest: ServiceManifest,
+  override: ToolOverride,
+): Pick<Target, 'undeclared'> {
   const missing = [
-    ...(classification === undefined ? (['classification'] as const) : []),
-    ...(owner === undefined && manifest.owner === undefined ? (['owner'] as const) : []),
+    ...(classification === undefined && override.classificationAtLeast === undefined
+      ? (['classification'] as const)
+      : []),
+    ...(owner === undefined && manifest.owner === undefined && override.owner === undefined
+      ? (['owner'] as const)
+      : []),
   ];
   return missing.length === 0 ? {} : { undeclared: missing };
+}
+
+const sideEffects: readonly SideEffect[] = ['read', 'write', 'destructive'];
+const classifications: readonly Classification[] = ['public', 'internal', 'confidential', 'restricted'];
+
+/** The later of two words in their order. */
+function stricter<Word extends string>(order: readonly Word[], word: Word, least: Word | undefined): Word {
+  return least !== undefined && order.indexOf(least) > order.indexOf(word) ? least : word;
 }
 
 /** A service asks again for what it declares; it has to be told where that was replaced. */

@@ -14,6 +14,7 @@ import {
   type Presets,
 } from '../limits/index.ts';
 import { defaultRedaction, type RedactionSettings } from '../output/index.ts';
+import { saidOfTools } from '../policy/declared.ts';
 import type { PolicySet } from '../policy/revision.ts';
 import { createSealer } from '../secrets/index.ts';
 import { createLogger, createProvidedTracing } from '../telemetry/index.ts';
@@ -138,6 +139,7 @@ function settingsOf(options: GatewayOptions, boundHosts: () => readonly string[]
   const limiter = createMemoryLimiter({ nowMs: () => performance.now() });
   const overrides = options.tools ?? [];
   const overrideFor = compileOverrides(overrides);
+  const saidOf = saidOfTools(options.policies?.source ?? { tools: [] });
   const { allowedHosts = [], allowedOrigins = [] } = options;
   return {
     admit: createAdmit([
@@ -150,7 +152,7 @@ function settingsOf(options: GatewayOptions, boundHosts: () => readonly string[]
       overrides,
       denied: options.denied ?? { rate: 5, burst: 20 },
     }),
-    overrideFor: (name): ToolOverride => overrideFor(name),
+    overrideFor: (name): ToolOverride => ({ ...overrideFor(name), ...saidOf(name) }),
     methodsOf: () => [],
     viewNamed: () => undefined,
     redaction: options.redaction ?? defaultRedaction,

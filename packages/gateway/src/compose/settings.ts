@@ -2,6 +2,7 @@ import { createAdmit, hostOrigin, peerFlood } from '../admission/index.ts';
 import type { ToolOverride } from '../catalog/targets.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { type BucketLimiter, compileOverrides, createRate } from '../limits/index.ts';
+import { saidOfTools } from '../policy/declared.ts';
 import type { PlaneSettings } from './plane.ts';
 import { compileViews } from './views.ts';
 
@@ -15,6 +16,7 @@ export interface SettingsParts {
 export function agentSettings(config: GatewayConfig, parts: SettingsParts): PlaneSettings {
   const { limits, tools } = config;
   const overrideFor = compileOverrides(tools);
+  const saidOf = saidOfTools(config.policy.source);
   return {
     admit: createAdmit([
       peerFlood({ limiter: parts.limiter, limit: limits.peer }),
@@ -27,7 +29,7 @@ export function agentSettings(config: GatewayConfig, parts: SettingsParts): Plan
       }),
     ]),
     rate: createRate({ limiter: parts.limiter, presets: limits.presets, overrides: tools, denied: limits.denied }),
-    overrideFor: (name): ToolOverride => overrideFor(name),
+    overrideFor: (name): ToolOverride => ({ ...overrideFor(name), ...saidOf(name) }),
     methodsOf: (service) => methodsOf(config, service),
     viewNamed: compileViews(config),
     redaction: config.output.redaction,
