@@ -49,6 +49,8 @@ describe('law 8: no side door', () => {
       'admin:accounts',
       'admin:users',
       'admin:credentials',
+      'admin:contain',
+      'admin:approvals',
     );
     const wanted = fc.record({ operation: fc.constantFrom(...operations), scopes: fc.uniqueArray(scope) });
     await fc.assert(

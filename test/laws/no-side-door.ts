@@ -60,6 +60,9 @@ const addUser = async (world: AdminWorld): Promise<string> => {
   return String(args.name);
 };
 const noIntent = async (): Promise<JsonObject> => ({ id: 'A'.repeat(16) });
+const noContainment = async (): Promise<JsonObject> => ({ id: `ctn_${'a'.repeat(16)}` });
+const noApproval = async (): Promise<JsonObject> => ({ id: `apr_${'a'.repeat(16)}` });
+const noRevision = async (): Promise<JsonObject> => ({ revision: 'a'.repeat(64) });
 const noService = async (): Promise<JsonObject> => ({ service: 'nowhere' });
 
 /** All of them. A test compares this list with what the gateway offers, so that none can be forgotten. */
@@ -104,6 +107,32 @@ export const operations: readonly Operation[] = [
     ...{ name: 'audit.erase', scope: 'admin:audit', changes: true },
     args: async () => ({ tenant: 'acme', day: '2026-01-02' }),
   },
+  { name: 'containment.list', scope: 'admin:contain', changes: false, args: none },
+  {
+    ...{ name: 'containment.contain', scope: 'admin:contain', changes: true },
+    args: async () => ({ kind: 'tool', value: 'nowhere.*' }),
+  },
+  { name: 'containment.restore', scope: 'admin:contain', changes: true, args: noContainment, ends: 'not_found' },
+  { name: 'approvals.list', scope: 'admin:approvals', changes: false, args: none },
+  { name: 'approvals.watch', scope: 'admin:approvals', changes: false, args: none },
+  { name: 'approvals.show', scope: 'admin:approvals', changes: false, args: noApproval, ends: 'not_found' },
+  { name: 'approvals.approve', scope: 'admin:approvals', changes: true, args: noApproval, ends: 'not_found' },
+  {
+    ...{ name: 'approvals.reject', scope: 'admin:approvals', changes: true, ends: 'not_found' },
+    args: async () => ({ ...(await noApproval()), reason: 'No.' }),
+  },
+  { name: 'policies.list', scope: 'admin:policies', changes: false, args: none },
+  { name: 'policies.revisions', scope: 'admin:policies', changes: false, args: none },
+  { name: 'policies.revision', scope: 'admin:policies', changes: false, args: noRevision, ends: 'not_found' },
+  { name: 'policies.rollback', scope: 'admin:policies', changes: true, args: noRevision, ends: 'not_found' },
+  {
+    ...{ name: 'policies.explain', scope: 'admin:policies', changes: false, ends: 'not_found' },
+    args: async () => ({ call: '00000000-0000-4000-8000-000000000000' }),
+  },
+  { name: 'policies.replay', scope: 'admin:policies', changes: false, args: none },
+  { name: 'policies.shadow', scope: 'admin:policies', changes: false, args: none },
+  { name: 'keys.list', scope: 'admin:keys', changes: false, args: none },
+  { name: 'keys.rotate', scope: 'admin:keys', changes: true, args: async () => ({ key: 'assertion' }) },
   { name: 'catalog.show', scope: 'admin:read', changes: false, args: none },
   { name: 'gateway.status', scope: 'admin:read', changes: false, args: none },
   { name: 'metrics.show', scope: 'admin:read', changes: false, args: none },
