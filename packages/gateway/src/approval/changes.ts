@@ -28,6 +28,59 @@ export interface ChangesParts {
 
 /** Follows the store as long as somebody waits, and not otherwise. */
 export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesParts): Changes {
+  const { wake, follow } = createFollowers(pollMs);
+  const ended = new AbortController();
+  let isAway = false;
+  const trouble = (err: unknown): void => {
+    // Said once, not four times a second: a store that is away may be back soon, and whoever waits has an end of its own.
+    if (!isAway) log.warn({ err }, 'approvals cannot be looked at');
+    isAway = true;
+  };
+  const until = <Found>(look: () => Promise<Found | undefined>, signal: CancelSignal): Promise<Found> => {
+    if (signal.aborted) return Promise.reject(signal.reason);
+    if (ended.signal.aborted) return Promise.reject(ended.signal.reason);
+    const { promise, resolve, reject } = Promise.withResolvers<Found>();
+    let isLooking = false;
+    let isStale = false;
+    const lookNow = (): void => {
+      // What changes while it looks may have been missed: it looks again then.
+      isStale = isLooking;
+      if (isLooking) return;
+      isLooking = true;
+      const seen = (found: Found | undefined): void => {
+        isAway = false;
+        if (found !== undefined) resolve(found);
+      };
+      void look()
+        .then(seen, trouble)
+        .finally(() => {
+          isLooking = false;
+          if (isStale) lookNow();
+        });
+    };
+    const stop = follow(lookNow);
+    const stops = [signal, ended.signal].map((one) => onAbort(one, () => reject(one.reason)));
+    lookNow();
+    return promise.finally(() => {
+      stop();
+      for (const forget of stops) forget();
+    });
+  };
+  return {
+    wake,
+    until,
+    async settled(id, signal) {
+      await until(async () => {
+        const approval = await approvals.look(id);
+        return approval?.state === 'pending' && nowMs() < approval.expiresAtMs ? undefined : true;
+      }, signal);
+    },
+    close: () => ended.abort(new GatewayError('approval_unavailable', {}, { cause: 'the gateway ends' })),
+  };
+}
+
+/** Those who wait: woken all together, and every so often. */
+function createFollowers(pollMs: number) {
   const waiting = new Set<() => void>();
   let timer: NodeJS.Timeout | undefined;
   const wake = (): void => {
@@ -43,45 +96,10 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
       timer = undefined;
     };
   };
-  const ended = new AbortController();
-  const until = <Found>(look: () => Promise<Found | undefined>, signal: CancelSignal): Promise<Found> => {
-    if (signal.aborted) return Promise.reject(signal.reason);
-    if (ended.signal.aborted) return Promise.reject(ended.signal.reason);
-    const { promise, resolve, reject } = Promise.withResolvers<Found>();
-    let isLooking = false;
-    const lookNow = (): void => {
-      // What changes while it looks is seen by the next look, a quarter of a second later at most.
-      if (isLooking) return;
-      isLooking = true;
-      void look()
-        .then((found) => found !== undefined && resolve(found))
-        // A store that is away may be back soon, and whoever waits has an end of its own.
-        .catch((err: unknown) => log.warn({ err }, 'approvals cannot be looked at'))
-        .finally(() => {
-          isLooking = false;
-        });
-    };
-    const stop = follow(lookNow);
-    const abort = (): void => reject(signal.reason);
-    const end = (): void => reject(ended.signal.reason);
-    signal.addEventListener('abort', abort, { once: true });
-    ended.signal.addEventListener('abort', end, { once: true });
-    lookNow();
-    return promise.finally(() => {
-      stop();
-      signal.removeEventListener('abort', abort);
-      ended.signal.removeEventListener('abort', end);
-    });
-  };
-  return {
-    wake,
-    until,
-    async settled(id, signal) {
-      await until(async () => {
-        const approval = await approvals.look(id);
-        return approval?.state === 'pending' && nowMs() < approval.expiresAtMs ? undefined : true;
-      }, signal);
-    },
-    close: () => ended.abort(new GatewayError('approval_unavailable', {}, { cause: 'the gateway ends' })),
-  };
+  return { wake, follow };
+}
+
+function onAbort(signal: CancelSignal, listener: () => void): () => void {
+  signal.addEventListener('abort', listener, { once: true });
+  return () => signal.removeEventListener('abort', listener);
 }
