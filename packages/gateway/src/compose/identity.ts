@@ -20,6 +20,7 @@ import type { TransportDeps } from '../transport/deps.ts';
 import type { BuiltIn } from './authserver.ts';
 import { createIssuerFetch } from './issuer-fetch.ts';
 import type { Lifetime } from './lifetime.ts';
+import { createStoreGuard } from './store-guard.ts';
 import type { Stores } from './stores.ts';
 
 /** What transports tell OAuth clients, and how they read certificates. */
@@ -66,7 +67,7 @@ export function createIdentity(parts: IdentityParts): Identity {
     fetch: builtIn?.fetch(issuerFetch) ?? issuerFetch,
   };
   return {
-    authenticators: authenticatorKinds.map((kind) => kind.create(deps)),
+    authenticators: [createStoreGuard(stores.state), ...authenticatorKinds.map((kind) => kind.create(deps))],
     facts: {
       ...createFacts({ config, settings, publicUrl, nonces, nowMs }),
       ...(builtIn && { authServer: builtIn.serve }),

@@ -6,6 +6,8 @@ export interface Changes {
   version(): number;
   /** Another number whenever something of issuers' tokens was taken back. */
   epoch(): number;
+  /** Whether both numbers are true, give or take the bound within which changes elsewhere are seen. */
+  answers(): boolean;
   /** Resolves when the numbers tell of everything that was committed before: what was acknowledged counts from then on. */
   seen(): Promise<void>;
   close(): Promise<void>;
@@ -38,6 +40,7 @@ export function createSqliteChanges(connection: DatabaseSync): Changes {
       if (now !== known.version) known = { version: now, epoch: Number(newest.get()?.epoch) };
       return known.epoch;
     },
+    answers: () => true,
     // They are read when they are asked for.
     seen: async () => {},
     close: async () => {},

@@ -30,8 +30,8 @@ export async function openPostgresChanges(access: PostgresAccess, timing: Change
   const { readMs, believedMs } = { ...defaults, ...timing };
   let known = { version: 0, epoch: 0, atMs: Number.NEGATIVE_INFINITY };
   let doubts = 0;
-  const ifBelieved = (value: 'version' | 'epoch'): number =>
-    performance.now() - known.atMs <= believedMs ? known[value] : --doubts;
+  const answers = (): boolean => performance.now() - known.atMs <= believedMs;
+  const ifBelieved = (value: 'version' | 'epoch'): number => (answers() ? known[value] : --doubts);
 
   let client: Client | undefined;
   let isClosed = false;
@@ -79,6 +79,7 @@ export async function openPostgresChanges(access: PostgresAccess, timing: Change
   }, readMs);
   timer.unref();
   return {
+    answers,
     version: () => ifBelieved('version'),
     epoch: () => ifBelieved('epoch'),
     async seen() {

@@ -49,6 +49,11 @@ export interface State {
   /** What statements for services are signed with. */
   readonly assertionKeys: AssertionKeys;
   /**
+   * Whether what is remembered of the state is known to be true. Never false for a file; false for a server of which nothing was
+   * heard for a second.
+   */
+  answers(): boolean;
+  /**
    * Whether the state is of gateways with these keys: the first to ask decides. Under other keys nothing in it is of use, and
    * what is added is of no use to the others.
    */
@@ -157,6 +162,7 @@ function createStores({ database, nowMs, changes, hot }: StoreParts): Omit<State
     answered: createAnsweredStore(database),
     revisions: createRevisions(database),
     definitions: createToolDefinitions(database),
+    answers: changes.answers,
     belongsTo: (keysId) => belongsTo(database, keysId),
     assertionKeys: createKeys(database.query, 'assertion_keys'),
   };
