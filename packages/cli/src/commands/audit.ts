@@ -8,6 +8,7 @@ import { printableLine, type Style } from '../terminal/style.ts';
 import { pad, table } from '../terminal/table.ts';
 import { version } from '../version.ts';
 import { auditLogIn, type LogOptions } from './audit-files.ts';
+import { outcomeText, whoText } from './record-text.ts';
 import { intentIdIn } from './trace.ts';
 
 /** Options that choose records. */
@@ -162,24 +163,6 @@ function cells({ seq, record }: FoundRow, style: Style): readonly string[] {
     // What the answer calls `trace_id`; the W3C trace is in the JSON.
     callId,
   ];
-}
-
-/** The record of one call. */
-export type CallRecord = Exclude<FoundRow['record'], { readonly kind: 'refusals' }>;
-
-/** How a call ended. */
-export function outcomeText({ outcome, reason, toolError }: CallRecord, style: Style): string {
-  if (outcome === 'refused') return style.red(`refused ${reason ?? ''}`);
-  if (outcome === 'answered') return toolError ? style.yellow('answered (tool error)') : style.green('answered');
-  return style.yellow(outcome);
-}
-
-/** Who called, and through whom. */
-export function whoText({ subject, actor, origin }: CallRecord): string {
-  const chain: string[] = [];
-  for (let next = actor; next !== undefined; next = next.actor) chain.push(next.subject);
-  if (subject === undefined) return `? (${origin.peer})`;
-  return chain.length === 0 ? subject : `${subject} via ${chain.join(' via ')}`;
 }
 
 function timeText(ms: number): string {

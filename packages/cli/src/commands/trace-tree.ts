@@ -4,8 +4,8 @@ import { type Context, print, printJson } from '../context.ts';
 import { CliError } from '../exit.ts';
 import { printableLine, type Style } from '../terminal/style.ts';
 import { pad } from '../terminal/table.ts';
-import { type CallRecord, outcomeText, whoText } from './audit.ts';
 import { auditLogIn } from './audit-files.ts';
+import { type CallRecord, outcomeText, whoText } from './record-text.ts';
 
 /** A call, and the calls that were made inside of it. */
 export interface TracedCall {
