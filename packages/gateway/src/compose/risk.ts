@@ -4,6 +4,7 @@ import { createRiskEngine } from '../authorization/risk.ts';
 import type { RiskSettings } from '../authorization/risk-settings.ts';
 import { createRiskSource, type Familiarity } from '../authorization/risk-source.ts';
 import type { GatewayConfig } from '../config/index.ts';
+import type { PolicySet } from '../policy/revision.ts';
 import type { AnsweredStore } from '../store/index.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { ExtraKinds } from './stages.ts';
@@ -24,16 +25,18 @@ interface RiskParts {
   readonly answered: AnsweredStore;
   /** As it is now: a reload counts from the next call on. */
   readonly config: () => Pick<GatewayConfig, 'risk' | 'policy'>;
+  /** Those in force, which need not be those of the configuration. */
+  readonly policies: () => PolicySet;
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly life: Lifetime;
 }
 
 /** Computes the risk of calls wherever a policy or a threshold may look at it, and asks for what thresholds say. */
-export function createRisk({ config, ...parts }: RiskParts): Risk {
+export function createRisk({ config, policies, ...parts }: RiskParts): Risk {
   const familiarity = createFamiliarity(parts);
   const made = createCurrent((settings: RiskSettings) => {
-    const environment = () => config().policy.settings.environment;
+    const environment = () => policies().settings.environment;
     return {
       source: createRiskSource({ settings, familiarity, environment }),
       engine: createRiskEngine(settings),
@@ -47,8 +50,7 @@ export function createRisk({ config, ...parts }: RiskParts): Risk {
   return {
     source: {
       contextOf(request) {
-        const { risk, policy } = config();
-        return isWanted(risk, policy) ? current().source.contextOf(request) : {};
+        return isWanted(config(), policies()) ? current().source.contextOf(request) : {};
       },
     },
     behind: (kinds) => ({ ...kinds, policyEngines: [...(kinds.policyEngines ?? []), engine] }),
@@ -57,8 +59,9 @@ export function createRisk({ config, ...parts }: RiskParts): Risk {
 }
 
 /** Where nobody would look at it, nothing is looked up. */
-function isWanted({ thresholds }: RiskSettings, { source }: GatewayConfig['policy']): boolean {
-  return Object.keys(thresholds).length > 0 || source.cedar.length > 0 || source.tools.length > 0;
+function isWanted({ risk, policy }: Pick<GatewayConfig, 'risk' | 'policy'>, { source }: PolicySet): boolean {
+  const hasThresholds = Object.keys(risk.thresholds).length > 0;
+  return hasThresholds || source.cedar.length > 0 || source.tools.length > 0 || policy.external.length > 0;
 }
 
 /** What was made of the settings stays as long as they are the same. */
@@ -82,7 +85,7 @@ const mostStored = 1_000_000;
 const writeAfterMs = 1_000;
 const mostWaiting = 10_000;
 
-type FamiliarityParts = Omit<RiskParts, 'config'>;
+type FamiliarityParts = Omit<RiskParts, 'config' | 'policies'>;
 
 /** Remembers who was answered by what, here at once and in the store soon. What is lost only makes a call look new again. */
 function createFamiliarity({ answered, nowMs, log, life }: FamiliarityParts): Familiarity & Pick<Risk, 'learning'> {

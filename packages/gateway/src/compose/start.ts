@@ -230,7 +230,7 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
     policyRevision: () => policies.engine.revision(),
     channels: webhooks.channels,
   });
-  const risk = createRisk({ ...facts, answered: stores.state.answered });
+  const risk = createRisk({ ...facts, answered: stores.state.answered, policies: () => policies.engine.current() });
   const policies = createPolicies({
     policies: policySetOf(options.config),
     catalog: () => agents.catalog.current(),
