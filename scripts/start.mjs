@@ -1,4 +1,4 @@
-// `npm start`: the example blog behind the gateway. `npm start -- --story blog` plays it through and checks it.
+// `npm start`: the example blog behind the gateway. `npm start -- --story blog` plays it through and checks it; `--story audit` walks with an auditor.
 import { inRoot, launch } from './launch.mjs';
 
 const args = process.argv.slice(2);
@@ -14,7 +14,7 @@ if (at === -1) {
   ]);
 } else {
   const [, story = ''] = args.splice(at, 2);
-  const stories = { blog: 'examples/blog/story.ts' };
+  const stories = { blog: 'examples/blog/story.ts', refund: 'examples/refund/story.ts' };
   if (Object.hasOwn(stories, story)) {
     await launch('runtime', [inRoot(stories[story]), ...args]);
   } else {
