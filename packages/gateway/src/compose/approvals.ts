@@ -13,6 +13,7 @@ import {
 import type { JsonObject } from '@sallyport/protocol';
 import type { Logger } from 'pino';
 import { type ApprovalDesk, type ApprovalSettings, type ContextSeal, createApprovalDesk } from '../approval/index.ts';
+import type { GatewayConfig } from '../config/index.ts';
 import { createSealer } from '../secrets/index.ts';
 import { newCallId, newTrace } from '../telemetry/index.ts';
 import type { Sealing } from '../upstream/sealing.ts';
@@ -24,6 +25,7 @@ import type { Stores } from './stores.ts';
 export interface ApprovalsParts {
   readonly stores: Pick<Stores, 'state' | 'handleKey'>;
   readonly settings: () => ApprovalSettings;
+  readonly config: () => Pick<GatewayConfig, 'audit'>;
   readonly sealing: Pick<Sealing, 'incoming'>;
   readonly record: Stages['record'];
   /** What is on offer now. */
@@ -36,8 +38,9 @@ export interface ApprovalsParts {
   readonly life: Lifetime;
 }
 
-/** Approvals that came to an end are kept for so long, for whoever wonders what became of one. */
+/** Approvals that came to an end are kept for so long at most, for whoever wonders what became of one. */
 const keepEndedMs = 30 * 86_400_000;
+const pruneMs = 3_600_000;
 /** What is over is ended after this long, if nobody looked at it before. */
 const sweepMs = 5_000;
 
@@ -63,12 +66,14 @@ export function openApprovals(parts: ApprovalsParts): ApprovalDesk {
     desk.sweep().catch((err: unknown) => log.warn({ err }, 'approvals that are over could not be ended'));
   };
   const prune = (): void => {
+    // They hold arguments, as the audit log does: where that is to forget them sooner, so are these.
+    const { sealedMs = keepEndedMs } = parts.config().audit.retention;
     approvals
-      .prune(nowMs() - keepEndedMs)
+      .prune(nowMs() - Math.min(sealedMs, keepEndedMs))
       .catch((err: unknown) => log.warn({ err }, 'old approvals could not be removed'));
   };
   prune();
-  const timers = [setInterval(sweep, sweepMs).unref(), setInterval(prune, keepEndedMs / 30).unref()];
+  const timers = [setInterval(sweep, sweepMs).unref(), setInterval(prune, pruneMs).unref()];
   life.onClose(() => {
     for (const timer of timers) clearInterval(timer);
     desk.close();
