@@ -14,7 +14,11 @@ if (at === -1) {
   ]);
 } else {
   const [, story = ''] = args.splice(at, 2);
-  const stories = { blog: 'examples/blog/story.ts', refund: 'examples/refund/story.ts' };
+  const stories = {
+    audit: 'examples/audit-walk/walk.ts',
+    blog: 'examples/blog/story.ts',
+    refund: 'examples/refund/story.ts',
+  };
   if (Object.hasOwn(stories, story)) {
     await launch('runtime', [inRoot(stories[story]), ...args]);
   } else {
