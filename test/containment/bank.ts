@@ -128,6 +128,11 @@ function createDesk() {
     seen.push('Bank.Pay');
     return { paid: true };
   });
+  bank.tool('Bank.Ask', { ...common, sideEffect: 'read', input: z.looseObject({}) }, async (_, context) => {
+    const answer = await context.elicit({ message: 'Sure?', schema: z.object({ sure: z.boolean() }) });
+    seen.push(`Bank.Ask: ${answer.action}`);
+    return { answer: answer.action };
+  });
   const release = (): void => {
     for (const go of waiting.splice(0)) go();
     waiting = [];

@@ -1,7 +1,7 @@
 import { userInfo } from 'node:os';
 import { adminCall, dataPaths } from '@sallyport/gateway';
 import type { JsonObject } from '@sallyport/protocol';
-import { type Driver, httpLegacy, httpModern, rest, ws } from '@sallyport/testkit';
+import { type Driver, httpLegacy, httpModern, httpSession, rest, ws } from '@sallyport/testkit';
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { cli } from '../../packages/cli/src/cli.fixture.ts';
 import { openState } from '../../packages/gateway/src/store/index.ts';
@@ -191,4 +191,23 @@ it('the command line contains, lists and restores', async () => {
     ...{ code: expect.any(Number), err: expect.stringContaining('destructive@kind:agent') },
   });
   expect(await owner('restore', 'nonsense')).toMatchObject({ code: 2 });
+});
+
+it('a question to the caller is dropped: it is told so, and its call ends', async () => {
+  const asked = Promise.withResolvers<void>();
+  const messages: string[] = [];
+  const answer = () => {
+    asked.resolve();
+    return new Promise<never>(() => undefined);
+  };
+  const token = await bank.mint('asker');
+  const client = httpSession({ url: bank.url, token, capabilities: { elicitation: {} }, answer });
+  drivers.push(client);
+  const call = client.call('bank.Bank.Ask', {}, { onMessage: (text) => messages.push(text) });
+  await asked.promise;
+  const id = await contain('principal', 'asker');
+  expect(await call).toMatchObject({ kind: 'refused', reason: 'contained' });
+  expect(messages.join()).toContain('notifications/cancelled');
+  expect(bank.seen).not.toContain('Bank.Ask: accept');
+  await restore(id);
 });
