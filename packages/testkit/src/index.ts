@@ -26,3 +26,4 @@ export * from './fakes/registry.ts';
 export * from './fakes/sealer.ts';
 export * from './fakes/stages.ts';
 export * from './fuzz.ts';
+export * from './postgres.ts';

@@ -1,6 +1,6 @@
 import { DatabaseSync } from 'node:sqlite';
+import { noPostgres, type PostgresServer, startPostgres } from '@sallyport/testkit';
 import { afterAll, beforeAll, describe } from 'vitest';
-import { noPostgres, type PostgresServer, startPostgres } from '../../../../test/postgres/server.ts';
 import { describeLog } from './contract.fuzz.ts';
 import { placeIn } from './postgres.fuzz.ts';
 import { logFolder } from './record.fuzz.ts';

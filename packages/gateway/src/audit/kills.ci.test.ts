@@ -1,5 +1,5 @@
+import { noPostgres, type PostgresServer, startPostgres } from '@sallyport/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { noPostgres, type PostgresServer, startPostgres } from '../../../../test/postgres/server.ts';
 import { type KillReport, killRepeatedly } from './kill.fuzz.ts';
 
 function expectWhole({ missing, verifications, acknowledged, kills }: KillReport, killed: number): void {

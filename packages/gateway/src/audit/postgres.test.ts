@@ -1,5 +1,5 @@
+import { noPostgres, type PostgresServer, startPostgres } from '@sallyport/testkit';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { noPostgres, type PostgresServer, startPostgres } from '../../../../test/postgres/server.ts';
 import { openAuditLog } from './log.ts';
 import { placeIn } from './postgres.fuzz.ts';
 import { auditLogs, openSealed } from './reader.ts';

@@ -1,0 +1,211 @@
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
+import { randomBytes } from 'node:crypto';
+import { once } from 'node:events';
+import {
+  chownSync,
+  existsSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  writeFileSync,
+} from 'node:fs';
+import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+
+/** A PostgreSQL server of one test file, with its data and its Unix socket in a temporary folder. */
+export interface PostgresServer {
+  /** The folder of its Unix socket. */
+  readonly socket: string;
+  /** On 127.0.0.1. */
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+  /** Makes an empty database and returns its URL, with the password, over the Unix socket. */
+  createDatabase(): Promise<string>;
+  /** The same database over TCP. */
+  overTcp(url: string): string;
+  /** Ends the server: `fast` lets nobody finish, `immediate` is a crash. */
+  stop(how?: 'fast' | 'immediate'): Promise<void>;
+  /** Starts it again, at the same places. */
+  start(): Promise<void>;
+  /** Stops it from answering without ending it, or lets it go on: connections stay open and nothing comes. */
+  freeze(): void;
+  thaw(): void;
+  /** Ends it and removes its folder. */
+  close(): Promise<void>;
+}
+
+/** What may differ from a server that is quick and forgets at a power cut. */
+export interface PostgresServerOptions {
+  /** Settings of `postgresql.conf`, as `fsync: 'on'`. */
+  readonly settings?: Readonly<Record<string, string>>;
+}
+
+const programs = findPrograms();
+
+/** Why tests with PostgreSQL are skipped; undefined when they are not. */
+export const noPostgres: string | undefined =
+  programs === undefined ? 'PostgreSQL is not installed: no postgres on PATH or in /usr/lib/postgresql' : undefined;
+
+/** The folder of PostgreSQL's programs: that of the one on PATH, which may be a link, or where Debian puts them. */
+function findPrograms(): string | undefined {
+  const debian = '/usr/lib/postgresql';
+  const versions = existsSync(debian) ? readdirSync(debian).sort((a, b) => Number(b) - Number(a)) : [];
+  const onPath = spawnSync('sh', ['-c', 'command -v postgres'], { encoding: 'utf8' }).stdout.trim();
+  const folders = [
+    ...(onPath === '' ? [] : [dirname(realpathSync(onPath))]),
+    ...versions.map((version) => join(debian, version, 'bin')),
+  ];
+  const needed = ['postgres', 'initdb', 'createdb', 'pg_isready'];
+  return folders.find((folder) => needed.every((program) => existsSync(join(folder, program))));
+}
+
+/** Starts a server. Skip the test when `noPostgres` says so. @throws Error with the server's own words when it does not start. */
+export async function startPostgres({ settings = {} }: PostgresServerOptions = {}): Promise<PostgresServer> {
+  if (programs === undefined) throw new Error(noPostgres);
+  const folder = mkdtempSync(join(tmpdir(), 'sallyport-pg-'));
+  const data = join(folder, 'data');
+  const who = unprivileged();
+  const [user, password] = ['sallyport', randomBytes(12).toString('hex')];
+  mkdirSync(data, { mode: 0o700 });
+  writeFileSync(join(folder, 'password'), password);
+  if (who) for (const path of [folder, data, join(folder, 'password')]) chownSync(path, who.uid, who.gid);
+  const initialized = spawnSync(
+    join(programs, 'initdb'),
+    ['-D', data, '-U', user, '-A', 'scram-sha-256', '--pwfile', join(folder, 'password'), '-E', 'UTF8'].concat([
+      '--locale=C',
+      '--no-sync',
+    ]),
+    { ...who, cwd: folder, encoding: 'utf8' },
+  );
+  if (initialized.status !== 0) throw new Error(`initdb failed: ${initialized.stderr}`);
+  const port = await freePort();
+  const all = {
+    ...{ listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: folder },
+    ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '60' },
+    ...{ shared_buffers: '16MB', autovacuum: 'off', ...settings },
+  };
+  const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+
+  const url = (database: string) =>
+    `postgres://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(folder)}`;
+  const ask = async (program: string, ...words: readonly string[]): Promise<boolean> => {
+    const asked = spawn(join(programs, program), ['-h', folder, '-p', String(port), '-U', user, ...words], {
+      env: { PGPASSWORD: password },
+      stdio: 'ignore',
+    });
+    const [code] = (await once(asked, 'exit')) as [number | null];
+    return code === 0;
+  };
+  let running: ChildProcess | undefined;
+  const start = async (): Promise<void> => {
+    running = await started({
+      command: withParent(join(programs, 'postgres'), args),
+      who,
+      folder,
+      isReady: () => ask('pg_isready', '-d', 'postgres'),
+    });
+  };
+  const stop = async (how: 'fast' | 'immediate' = 'fast'): Promise<void> => {
+    const ending = running;
+    running = undefined;
+    if (ending === undefined || ending.exitCode !== null || ending.signalCode !== null) return;
+    const ended = once(ending, 'exit');
+    ending.kill('SIGCONT');
+    ending.kill(how === 'fast' ? 'SIGINT' : 'SIGQUIT');
+    await ended;
+  };
+  await start();
+  let databases = 0;
+  return {
+    ...{ socket: folder, port, user, password, start, stop },
+    async createDatabase() {
+      const name = `test_${databases++}`;
+      if (!(await ask('createdb', name))) throw new Error(`the database ${name} cannot be made`);
+      return url(name);
+    },
+    overTcp: (given) => given.replace(/\?host=.*$/, '').replace('@localhost:', '@127.0.0.1:'),
+    freeze: () => signalAll(running?.pid, 'SIGSTOP'),
+    thaw: () => signalAll(running?.pid, 'SIGCONT'),
+    async close() {
+      signalAll(running?.pid, 'SIGCONT');
+      await stop('immediate');
+      rmSync(folder, { recursive: true, force: true });
+    },
+  };
+}
+
+interface Start {
+  readonly command: readonly [string, readonly string[]];
+  readonly who: { readonly uid: number; readonly gid: number } | undefined;
+  readonly folder: string;
+  readonly isReady: () => Promise<boolean>;
+}
+
+async function started({ command: [program, args], who, folder, isReady }: Start): Promise<ChildProcess> {
+  const child = spawn(program, args, { ...who, cwd: folder, stdio: ['ignore', 'ignore', 'pipe'] });
+  let words = '';
+  child.stderr.on('data', (chunk: Buffer) => {
+    words = `${words}${chunk.toString()}`.slice(-4_000);
+  });
+  for (;;) {
+    if (child.exitCode !== null) throw new Error(`postgres ended with ${child.exitCode}: ${words}`);
+    if (await isReady()) return child;
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+}
+
+/** PostgreSQL refuses to run as root: as root it runs as somebody else. */
+function unprivileged(): { readonly uid: number; readonly gid: number } | undefined {
+  if (process.getuid?.() !== 0) return undefined;
+  const lines = readFileSync('/etc/passwd', 'utf8').split('\n');
+  for (const name of ['postgres', 'nobody']) {
+    const [, , uid, gid] = lines.find((line) => line.startsWith(`${name}:`))?.split(':') ?? [];
+    if (uid !== undefined) return { uid: Number(uid), gid: Number(gid) };
+  }
+  throw new Error('PostgreSQL does not run as root, and there is no user postgres or nobody');
+}
+
+/** Where `setpriv` is there, the server ends with the process that started it, however that ends. */
+function withParent(program: string, args: readonly string[]): readonly [string, readonly string[]] {
+  const setpriv = '/usr/bin/setpriv';
+  return existsSync(setpriv) ? [setpriv, ['--pdeathsig', 'QUIT', program, ...args]] : [program, args];
+}
+
+/** Signals the server and the processes it has for its connections. */
+function signalAll(pid: number | undefined, signal: 'SIGSTOP' | 'SIGCONT'): void {
+  if (pid === undefined) return;
+  const children = readdirSync('/proc').filter((name) => {
+    const stat = /^\d+$/.test(name) && existsSync(`/proc/${name}/stat`) && readQuietly(`/proc/${name}/stat`);
+    return stat && stat.slice(stat.lastIndexOf(')') + 2).split(' ')[1] === String(pid);
+  });
+  for (const each of [pid, ...children.map(Number)]) {
+    try {
+      process.kill(each, signal);
+    } catch {
+      // It ended in the meantime.
+    }
+  }
+}
+
+function readQuietly(path: string): string {
+  try {
+    return readFileSync(path, 'utf8');
+  } catch {
+    return '';
+  }
+}
+
+async function freePort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const address = server.address();
+  server.close();
+  await once(server, 'close');
+  if (address === null || typeof address === 'string') throw new Error('no port');
+  return address.port;
+}
