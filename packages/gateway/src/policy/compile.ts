@@ -1,3 +1,4 @@
+import type { ActionConstraint, PolicyJson } from '@cedar-policy/cedar-wasm/nodejs';
 import { compilePattern } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import type { Problem } from '../text/source.ts';
@@ -38,12 +39,13 @@ interface Made {
 /** @param cedar parses what tool policies come to. */
 export function createCompileForTools(cedar: Cedar): CompileForTools {
   let known = new Map<string, Made>();
+  const parse = createParse(cedar);
   return (source, tools) => {
     const used = new Map<string, Made>();
     const made = source.tools.flatMap((policy) =>
       subjectsOf(policy, tools).map(({ key, scope, subject }): Made => {
         const content = `${policy.key}\0${key}`;
-        const one = known.get(content) ?? madeOf(cedar, policy, { scope, subject });
+        const one = known.get(content) ?? madeOf(parse, policy, { scope, subject });
         used.set(content, one);
         return one;
       }),
@@ -62,6 +64,8 @@ interface Scope {
   readonly name: string;
   /** What stands in the brackets of a policy. */
   readonly head: string;
+  /** The same as Cedar's JSON has it. */
+  readonly action: ActionConstraint;
   /** What has to hold besides. */
   readonly condition?: string;
 }
@@ -81,7 +85,11 @@ function subjectsOf({ policy }: ToolPolicy, tools: readonly PolicyTool[]): reado
     return [
       {
         key: `${name}\0${definitionHash ?? JSON.stringify(inputSchema)}`,
-        scope: { name, head: `principal, action == Action::${quoted(name)}, resource` },
+        scope: {
+          name,
+          head: `principal, action == Action::${quoted(name)}, resource`,
+          action: { op: '==', entity: { type: 'Action', id: name } },
+        },
         subject: { capability: 'tool', arguments: typeOfSchema(inputSchema), isNamed: match[0] === name },
       },
     ];
@@ -91,6 +99,9 @@ function subjectsOf({ policy }: ToolPolicy, tools: readonly PolicyTool[]): reado
   return [...named, ...others.map(otherSubject)];
 }
 
+/** What there is to do with all that is no tool. */
+const otherActions = ['get-prompt', 'read-resource', 'read-template', 'call-method'];
+
 function otherSubject(pattern: string): Subject {
   const condition = pattern.includes('*')
     ? `resource.name like ${likePattern(pattern)}`
@@ -99,17 +110,18 @@ function otherSubject(pattern: string): Subject {
     key: pattern,
     scope: {
       name: pattern,
-      head: 'principal, action in [Action::"get-prompt", Action::"read-resource", Action::"read-template", Action::"call-method"], resource',
+      head: `principal, action in [${otherActions.map((id) => `Action::"${id}"`).join(', ')}], resource`,
+      action: { op: 'in', entities: otherActions.map((id) => ({ type: 'Action', id })) },
       condition,
     },
     subject: { capability: 'prompt', isNamed: false },
   };
 }
 
-function madeOf(cedar: Cedar, policy: ToolPolicy, { scope, subject }: Omit<Subject, 'key'>): Made {
+function madeOf(parse: Parse, policy: ToolPolicy, { scope, subject }: Omit<Subject, 'key'>): Made {
   const { rules, problems } = rulesOf(policy.policy, subject);
   return {
-    policies: rules.map((rule) => toPolicy(cedar, { policy, rule, scope })),
+    policies: rules.map((rule) => toPolicy(parse, { policy, rule, scope })),
     problems: problems.map((problem) => toProblem(policy, problem, scope.name)),
   };
 }
@@ -120,36 +132,50 @@ interface Saying {
   readonly scope: Scope;
 }
 
-function toPolicy(cedar: Cedar, { policy, rule, scope }: Saying): CedarPolicy {
+function toPolicy(parse: Parse, { policy, rule, scope }: Saying): CedarPolicy {
   const id = `${policy.stem}/${scope.name}/${rule.name}`;
   const annotations: Readonly<Record<string, string>> = { id, ...rule.annotations };
-  const text = policyText({ annotations, rule, scope });
-  const parsed = cedar.policyToJson(text);
-  // What Cedar does not take (half a character in a text, say) refuses.
-  if (parsed.type === 'failure') return toPolicy(cedar, { policy, rule: withoutConditions(rule), scope });
+  const asked = conditionsText(rule, scope);
+  const parsed = parse(asked);
+  // What Cedar does not take refuses.
+  const effect = parsed === undefined ? 'forbid' : rule.effect;
+  const [text, conditions] = parsed === undefined ? ['', []] : [asked, parsed];
+  const head = Object.entries(annotations).map(([name, value]) => `@${name}(${quoted(value)})\n`);
   return {
-    ...{ id, text, effect: rule.effect, annotations, json: parsed.json },
+    ...{ id, effect, annotations, text: `${head.join('')}${effect}(${scope.head})${text};` },
+    json: {
+      ...{ effect, annotations, conditions, action: scope.action },
+      principal: { op: 'All' },
+      resource: { op: 'All' },
+    },
     ...{ place: policy.placeOf(rule.path), shadow: annotations.mode === 'shadow' },
   };
 }
 
-function withoutConditions({ name, path }: ToolRule): ToolRule {
-  return { name, path, effect: 'forbid', annotations: {} };
-}
-
-interface Text extends Omit<Saying, 'policy'> {
-  readonly annotations: Readonly<Record<string, string>>;
-}
-
-function policyText({ annotations, rule, scope }: Text): string {
+function conditionsText({ when, unless }: ToolRule, { condition }: Scope): string {
   return [
-    ...Object.entries(annotations).map(([name, value]) => `@${name}(${quoted(value)})\n`),
-    `${rule.effect}(${scope.head})`,
-    ...(scope.condition === undefined ? [] : [`\nwhen { ${scope.condition} }`]),
-    ...(rule.when === undefined ? [] : [`\nwhen { ${rule.when} }`]),
-    ...(rule.unless === undefined ? [] : [`\nunless { ${rule.unless} }`]),
-    ';',
+    ...(condition === undefined ? [] : [`\nwhen { ${condition} }`]),
+    ...(when === undefined ? [] : [`\nwhen { ${when} }`]),
+    ...(unless === undefined ? [] : [`\nunless { ${unless} }`]),
   ].join('');
+}
+
+/** Parses the conditions of a policy. Undefined: they cannot be parsed. */
+type Parse = (text: string) => PolicyJson['conditions'] | undefined;
+
+const mostParsed = 10_000;
+
+/** The same rule is the same text for most tools: it is parsed once. */
+function createParse(cedar: Cedar): Parse {
+  const parsed = new Map<string, PolicyJson['conditions'] | undefined>([['', []]]);
+  return (text) => {
+    if (parsed.has(text)) return parsed.get(text);
+    const answer = cedar.policyToJson(`permit(principal, action, resource)${text};`);
+    const conditions = answer.type === 'success' ? answer.json.conditions : undefined;
+    if (parsed.size >= mostParsed) parsed.clear();
+    parsed.set(text, conditions);
+    return conditions;
+  };
 }
 
 function toProblem(policy: ToolPolicy, { path, message, missing, known = [] }: ToolRuleProblem, tool: string): Problem {

@@ -32,7 +32,8 @@ export async function validatePolicies({ source, tools, settings }: PolicyCheck)
   return [
     ...problems,
     ...source.tools.flatMap((policy) => unknownTools(policy, tools)),
-    ...validated(cedar, { policies, schema: { tools, settings: named }, source }),
+    // What tool policies come to has the right types: it was made for them.
+    ...validated(cedar, { policies: source.cedar, schema: { tools, settings: named }, source }),
     ...withoutAllowed(source, settings),
   ].sort(byPlace);
 }
@@ -91,16 +92,7 @@ function validated(cedar: Cedar, { policies, schema, source }: Validating): read
     const policy = byId.get(policyId);
     return policy?.place === undefined ? [] : [problemOf(policy, error, { files, schema })];
   };
-  const found = [
-    ...answer.validationErrors.flatMap(toProblem),
-    ...idle.filter(({ policyId }) => isWritten(byId, policyId)).flatMap(toProblem),
-  ];
-  return withoutRepeats(found);
-}
-
-/** What a tool policy comes to may well be idle for some of the tools that its patterns fit. */
-function isWritten(byId: ReadonlyMap<string, CedarPolicy>, id: string): boolean {
-  return byId.get(id)?.place?.file.endsWith('.cedar') ?? false;
+  return withoutRepeats([...answer.validationErrors, ...idle].flatMap(toProblem));
 }
 
 interface Around {
@@ -112,8 +104,7 @@ function problemOf(policy: CedarPolicy, error: DetailedError, { files, schema }:
   const place = policy.place ?? { file: '', line: 1, column: 1 };
   const message = messageOf(error, schema);
   const text = files.get(place.file);
-  if (text === undefined || !place.file.endsWith('.cedar'))
-    return { ...place, message: `${policy.id}: ${message}`, frame: '' };
+  if (text === undefined) return { ...place, message, frame: '' };
   const [at] = error.sourceLocations ?? [];
   const start = text.split('\n', place.line - 1).reduce((sum, line) => sum + line.length + 1, 0) + place.column - 1;
   return placesIn(text, place.file).problem(
