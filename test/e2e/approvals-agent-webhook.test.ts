@@ -4,7 +4,7 @@ import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { as, type Refunds, refund, startRefunds } from '../approvals/support.ts';
+import { as, policy, type Refunds, refund, startRefunds } from '../approvals/support.ts';
 import { endAll, temporaryFolder } from './support/program.ts';
 
 interface Heard {
@@ -57,11 +57,14 @@ beforeAll(async () => {
         U02BOT: { account: carol, scopes: [payments:approve] },
         U03GONE: { account: gone, scopes: [payments:approve] },
         U04LITTLE: { account: little, scopes: [other:approve] } }`;
-  refunds = await startRefunds(`approvals:
+  refunds = await startRefunds(
+    `approvals:
   webhooks:
     desk: { url: '${at}/desk?key=1', secret: { file: ${file} }, ${approvers} }
     chat: { url: '${at}/chat', secret: { file: ${file} }, format: slack, include: arguments, ${approvers} }
-`);
+`,
+    { text: `${policy}notify: desk\n` },
+  );
   const { mint, operate } = refunds.gateway;
   agent = await mint('bot', ['payments:refund']);
   for (const name of ['eve', 'gone', 'little']) await mint(name, ['nothing:at-all'], 'person');
@@ -197,6 +200,13 @@ describe('a webhook', () => {
     }
     expect((await answer({ id: 'apr_x', decision: 'approve', approver: 'U01EVE' })).status).toBe(400);
   });
+});
+
+it('a webhook is told of calls that a policy wants told', async () => {
+  await refund(refunds.gateway, agent, { order: 'n1', amount: 80 });
+  const { path, body } = await message(({ body: one }) => one.event === 'call' && one.call.fate === 'answered');
+  expect(path).toBe('/desk?key=1');
+  expect(body.call).toMatchObject({ tool: 'payments.Payments.Refund', subject: 'bot', client: 'token:token' });
 });
 
 describe('a webhook of Slack', () => {

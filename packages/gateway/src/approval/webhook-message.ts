@@ -71,6 +71,36 @@ export function slackMessage(event: ApprovalEvent, { isWhole }: MessageOptions):
   };
 }
 
+/** A call that a policy wants told. */
+export interface CallNotice {
+  readonly policy: string;
+  readonly callId: string;
+  readonly tool: string;
+  readonly service: string;
+  readonly subject: string;
+  readonly actor?: string;
+  readonly client: string;
+  /** Whether the answer came, a question, or nobody knows. */
+  readonly fate: 'answered' | 'asked' | 'unknown';
+}
+
+/** A message for programs that a call was made. */
+export function jsonNotice(notice: CallNotice): JsonObject {
+  const { policy, callId, tool, service, subject, actor, client, fate } = notice;
+  return {
+    event: 'call',
+    call: { ...{ callId, tool, service, subject, client, policy, fate }, ...(actor !== undefined && { actor }) },
+  };
+}
+
+/** The same for Slack. */
+export function slackNotice({ policy, callId, tool, subject, actor, fate }: CallNotice): JsonObject {
+  const caller = actor === undefined ? subject : `${actor} for ${subject}`;
+  const ending = fate === 'unknown' ? ', and nobody knows what came of it' : '';
+  const said = `${caller} called ${tool}${ending}`;
+  return { text: escaped(said), blocks: [section(said), section(`Policy: ${policy}\nCall: ${callId}`)] };
+}
+
 /** Slack's own limit for the text of a section, in characters. */
 const longestText = 3_000;
 

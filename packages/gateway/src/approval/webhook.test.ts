@@ -2,7 +2,7 @@ import type { Approval, ApprovalContext, ApprovalEvent } from '@sallyport/core';
 import { describe, expect, it } from 'vitest';
 import { createWebhook, type WebhookParts, type WebhookSettings } from './webhook.ts';
 import { createAnswerReader } from './webhook-answer.ts';
-import { slackMessage } from './webhook-message.ts';
+import { type CallNotice, slackMessage } from './webhook-message.ts';
 import { sign, verify } from './webhook-signature.ts';
 
 const approval = {
@@ -72,6 +72,26 @@ describe('a webhook', () => {
     expect(sent).toEqual([]);
     for (let one = 0; one < 100; one++) void channel.tell(event, never);
     await expect(channel.tell(event, never)).rejects.toThrow('too slow');
+  });
+});
+
+describe('a notice', () => {
+  const call: CallNotice = {
+    ...{ policy: 'refunds/notify', callId: 'call-1', tool: 'pay.Refund', service: 'pay', subject: 'ada' },
+    ...{ actor: 'helper', client: 'c' },
+    fate: 'unknown',
+  };
+
+  it('tells of a call in the words of its receiver', async () => {
+    const program = setUp([503]);
+    await program.channel.notice(call, never);
+    expect(program.sent).toHaveLength(2);
+    expect(JSON.parse(String(program.sent.at(1)?.body))).toEqual({
+      ...{ event: 'call', call, sentAt: new Date(7_000).toISOString() },
+    });
+    const people = setUp([], { settings: { ...settings, format: 'slack' } });
+    await people.channel.notice(call, never);
+    expect(people.sent.at(0)?.body).toContain('helper for ada called pay.Refund, and nobody knows what came of it');
   });
 });
 

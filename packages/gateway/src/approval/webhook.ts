@@ -1,6 +1,6 @@
 import type { ApprovalChannel, ApprovalEvent, CancelSignal } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
-import { jsonMessage, slackMessage } from './webhook-message.ts';
+import { type CallNotice, jsonMessage, jsonNotice, slackMessage, slackNotice } from './webhook-message.ts';
 import { sign } from './webhook-signature.ts';
 
 /** One address that is told of approvals. */
@@ -38,12 +38,18 @@ export interface WebhookPost {
 const maxUnderWay = 100;
 const defaultPausesMs = [1_000, 5_000, 25_000];
 
-/** Makes the channel of one webhook. What it cannot deliver after a few attempts it throws, for the log. */
-export function createWebhook(parts: WebhookParts): ApprovalChannel {
+/** An address that is told of approvals, and of calls that policies want told. */
+export interface Webhook extends ApprovalChannel {
+  notice(call: CallNotice, signal: CancelSignal): Promise<void>;
+}
+
+/** Makes one webhook. What it cannot deliver after a few attempts it throws, for the log. */
+export function createWebhook(parts: WebhookParts): Webhook {
   const { settings, pausesMs = defaultPausesMs } = parts;
   let underWay = 0;
-  const deliver = async (event: ApprovalEvent, signal: AbortSignal): Promise<void> => {
-    const body = JSON.stringify(messageOf(settings, { event, nowMs: parts.nowMs() }));
+  const deliver = async (message: JsonObject, signal: AbortSignal): Promise<void> => {
+    const isJson = settings.format === 'json';
+    const body = JSON.stringify({ ...message, ...(isJson && { sentAt: new Date(parts.nowMs()).toISOString() }) });
     for (const pauseMs of [0, ...pausesMs]) {
       if (pauseMs > 0) await pause(pauseMs, signal);
       const status = await attempt(parts, body, signal);
@@ -52,32 +58,29 @@ export function createWebhook(parts: WebhookParts): ApprovalChannel {
     }
     throw new Error(`the webhook ${settings.name} could not be reached`);
   };
+  const send = async (message: JsonObject, signal: CancelSignal): Promise<void> => {
+    if (underWay >= maxUnderWay) throw new Error(`the webhook ${settings.name} is too slow: a message was not sent`);
+    underWay++;
+    const { ending, release } = endingWith(signal);
+    try {
+      await deliver(message, ending);
+    } finally {
+      underWay--;
+      release();
+    }
+  };
   return {
     name: settings.name,
     async tell(event, signal) {
-      if (!settings.events.includes(event.kind)) return;
-      if (underWay >= maxUnderWay) throw new Error(`the webhook ${settings.name} is too slow: a message was not sent`);
-      underWay++;
-      const { ending, release } = endingWith(signal);
-      try {
-        await deliver(event, ending);
-      } finally {
-        underWay--;
-        release();
-      }
+      if (settings.events.includes(event.kind)) await send(messageOf(settings, event), signal);
     },
+    notice: (call, signal) => send(settings.format === 'slack' ? slackNotice(call) : jsonNotice(call), signal),
   };
 }
 
-interface Told {
-  readonly event: ApprovalEvent;
-  readonly nowMs: number;
-}
-
-function messageOf({ format, include }: WebhookSettings, { event, nowMs }: Told): JsonObject {
+function messageOf({ format, include }: WebhookSettings, event: ApprovalEvent): JsonObject {
   const options = { isWhole: include === 'arguments' };
-  if (format === 'slack') return slackMessage(event, options);
-  return { ...jsonMessage(event, options), sentAt: new Date(nowMs).toISOString() };
+  return format === 'slack' ? slackMessage(event, options) : jsonMessage(event, options);
 }
 
 /** Signed anew each time: a signature is good for five minutes. 0: nobody answered. */

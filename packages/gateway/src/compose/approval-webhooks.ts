@@ -6,7 +6,7 @@ import {
   type Principal,
 } from '@sallyport/core';
 import type { Logger } from 'pino';
-import { createWebhook, type WebhookPost } from '../approval/webhook.ts';
+import { createWebhook, type Webhook, type WebhookPost } from '../approval/webhook.ts';
 import { type AnswerReader, createAnswerReader } from '../approval/webhook-answer.ts';
 import type { ApprovalWebhook } from '../config/approval-webhooks.ts';
 import type { GatewayConfig } from '../config/index.ts';
@@ -16,6 +16,7 @@ import { readPrivateFile } from '../secrets/private-file.ts';
 import type { Accounts } from '../store/accounts.ts';
 import { isOfThisMachine } from './issuer-fetch.ts';
 import type { Lifetime } from './lifetime.ts';
+import type { OnNotice } from './notices.ts';
 
 /** What webhooks lean on. */
 export interface WebhooksParts {
@@ -34,6 +35,8 @@ export interface ApprovalWebhooks {
   /** Knows whose answer it is. For administration alone. */
   readonly authenticator: Authenticator;
   readonly readAnswer: AnswerReader['read'];
+  /** Tells the webhook that has the name of the notice's channel, if there is one. */
+  readonly onNotice: OnNotice;
 }
 
 /** Makes both. @throws Error when a secret cannot be read that the configuration names at the start. */
@@ -41,11 +44,13 @@ export function createApprovalWebhooks(parts: WebhooksParts): ApprovalWebhooks {
   const { config, nowMs, log } = parts;
   const readSecret = createReadSecret({ readFile: readPrivateFile, env: process.env });
   const postFor = createPost(parts);
+  const ending = new AbortController();
+  parts.life.onClose(() => ending.abort());
   const webhooks = () => config().approvals.webhooks;
   for (const place of secretPlaces(webhooks())) readSecret(place);
   const named = (name: string) => webhooks().find((one) => one.name === name);
-  const made = new WeakMap<ApprovalWebhook, ApprovalChannel>();
-  const channelOf = (settings: ApprovalWebhook): ApprovalChannel => {
+  const made = new WeakMap<ApprovalWebhook, Webhook>();
+  const channelOf = (settings: ApprovalWebhook): Webhook => {
     const { url, secret } = settings;
     const channel =
       made.get(settings) ??
@@ -75,6 +80,12 @@ export function createApprovalWebhooks(parts: WebhooksParts): ApprovalWebhooks {
       },
     },
     readAnswer: answers.read,
+    onNotice(notice) {
+      const settings = named(notice.channel);
+      if (settings === undefined) return;
+      const failed = (err: unknown): void => log.warn({ err, channel: notice.channel }, 'a notice could not be sent');
+      channelOf(settings).notice(notice, ending.signal).catch(failed);
+    },
   };
 }
 

@@ -48,3 +48,10 @@ function factsOf({ callId, principal, target }: Permit): Omit<Notice, 'channel' 
     ...(actor && { actor: actor.subject }),
   };
 }
+
+/** Brings notices to several places. */
+export function toAll(places: readonly OnNotice[]): OnNotice {
+  return (notice) => {
+    for (const place of places) place(notice);
+  };
+}

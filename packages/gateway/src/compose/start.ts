@@ -10,7 +10,7 @@ import { createMemoryLimiter } from '../limits/index.ts';
 import { createSealer, type Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace, openTracing, type Tracing } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
-import { createApprovalWebhooks } from './approval-webhooks.ts';
+import { type ApprovalWebhooks, createApprovalWebhooks } from './approval-webhooks.ts';
 import { openApprovals } from './approvals.ts';
 import { type Assertions, createAssertions } from './assertions.ts';
 import { auditSource } from './audit-place.ts';
@@ -24,7 +24,7 @@ import { createLifetime, type Lifetime } from './lifetime.ts';
 import { listenForAll } from './listening.ts';
 import { mayWait } from './may-wait.ts';
 import { createMetrics } from './metrics.ts';
-import { logNotices } from './notices.ts';
+import { logNotices, toAll } from './notices.ts';
 import { createOwnerPlane, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import { createPolicies, policySetOf } from './policies.ts';
@@ -113,13 +113,13 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
     signedInPath: signedInPathOf(config),
   });
   const identity = createIdentity({ ...facts, builtIn });
-  const { shared, metrics, containment } = await openShared({ options, facts, identity, sealer });
+  const { shared, metrics, containment, webhooks } = await openShared({ options, facts, identity, sealer });
   const settingsParts: SettingsParts = {
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
   };
-  const { assertions, credentials, open, agents, webhooks, desk, policies } = await openAgents({
-    ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer },
+  const { assertions, credentials, open, agents, desk, policies } = await openAgents({
+    ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer, webhooks },
     settings: agentSettings(config, settingsParts),
   });
   const { registry } = open;
@@ -180,18 +180,19 @@ async function openShared({ options, facts, identity, sealer }: SharedParts) {
   if (tracing) life.onClose(tracing.close);
   const onRecheck = createRecheck(stores.state.tokens.version, life);
   const containment = await openContainment({ ...facts, onRecheck });
+  const webhooks = createApprovalWebhooks({ ...facts, accounts: stores.state.accounts, egress: options.egress });
   const shared = {
     authenticators: identity.authenticators,
     onRecheck: containment.onRecheck,
     containments: [containment.callers],
-    onNotice: metrics.noticing(logNotices(log)),
+    onNotice: metrics.noticing(toAll([logNotices(log), webhooks.onNotice])),
     ...(tracing && { tracing }),
     record: countingRefused({ ...facts, record: metrics.counting(openRecord(options, stores, life)) }),
     sealing: createSealing({ sealer, nowMs, gatewayId: randomUUID() }),
     intents: stores.state.intents,
     ...{ nowMs, log },
   };
-  return { shared, metrics, containment };
+  return { shared, metrics, containment, webhooks };
 }
 
 /** Where nobody asked for traces, they go on as their callers have them. */
@@ -205,10 +206,11 @@ interface AgentsParts {
   readonly shared: Omit<PlaneParts, 'registry'>;
   readonly sealer: Sealer;
   readonly settings: PlaneSettings;
+  readonly webhooks: Pick<ApprovalWebhooks, 'channels'>;
 }
 
 /** Opens what agents call: the services, and the plane in front of them. */
-async function openAgents({ options, facts, shared, sealer, settings }: AgentsParts) {
+async function openAgents({ options, facts, shared, sealer, settings, webhooks }: AgentsParts) {
   const { stores, life, listening } = facts;
   const assertions = createAssertions({ stores, sealer, config: facts.config, nowMs });
   const credentials = createCredentials({
@@ -223,7 +225,6 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
   );
   const { registry } = open;
   life.onClose(registry.close);
-  const webhooks = createApprovalWebhooks({ ...facts, accounts: stores.state.accounts, egress: options.egress });
   const desk = openApprovals({
     ...{ ...facts, ...shared, settings: () => facts.config().approvals },
     catalog: () => agents.catalog.current(),
@@ -248,7 +249,7 @@ async function openAgents({ options, facts, shared, sealer, settings }: AgentsPa
   );
   planned.resolve(agents);
   life.onClose(agents.close);
-  return { assertions, credentials, open, agents, webhooks, desk, policies };
+  return { assertions, credentials, open, agents, desk, policies };
 }
 
 /** What is read from the configuration anew after each reload. */
