@@ -1,6 +1,5 @@
 import { createSecretKey, randomBytes, randomUUID } from 'node:crypto';
 import { mkdtempSync, readdirSync, readFileSync, rmSync, statSync } from 'node:fs';
-import { request as httpRequest } from 'node:http';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -21,6 +20,7 @@ import { adminCall } from './client.ts';
 import { type AdminListener, listenForAdmin } from './http.ts';
 import { type AdminDeps, adminOperations } from './operations.ts';
 import { openTestPolicies } from './policy-desk.fixture.ts';
+import { type RawRequest, sendRaw } from './raw-request.fixture.ts';
 import { createAdminRegistry } from './registry.ts';
 
 const day = 86_400_000;
@@ -96,27 +96,7 @@ const local = (operation: string, args: JsonObject = {}) => adminCall({ socketPa
 const remote = (token: string, operation: string, args: JsonObject = {}) =>
   adminCall({ url, token }, operation, { args });
 
-interface Raw {
-  readonly method?: string;
-  readonly path?: string;
-  readonly headers?: Record<string, string | string[]>;
-  readonly body?: string | Buffer;
-}
-
-/** A request as no well-behaved client would make it. */
-function raw({ method = 'POST', path = '/admin/v1/tokens.list', headers = {}, body = '{}' }: Raw) {
-  return new Promise<{ status: number; headers: NodeJS.Dict<string | string[]>; text: string }>((resolve, reject) => {
-    const request = httpRequest(new URL(path, url), { method, headers, agent: false }, (response) => {
-      const chunks: Buffer[] = [];
-      response.on('data', (chunk: Buffer) => chunks.push(chunk));
-      response.on('end', () =>
-        resolve({ status: response.statusCode!, headers: response.headers, text: Buffer.concat(chunks).toString() }),
-      );
-    });
-    request.on('error', reject);
-    request.end(method === 'GET' ? undefined : body);
-  });
-}
+const raw = (asked: RawRequest) => sendRaw(url, asked);
 
 const json = { 'Content-Type': 'application/json' };
 
