@@ -3,21 +3,28 @@ import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { parseArgs } from 'node:util';
 import type { AuditRecord, CallId } from '@sallyport/core';
+import pg from 'pg';
 import { openChain } from '../packages/gateway/src/audit/chain.ts';
 import { type Cell, pack } from '../packages/gateway/src/audit/entry.ts';
+import type { LogChain } from '../packages/gateway/src/audit/log-chain.ts';
+import type { AuditSource } from '../packages/gateway/src/audit/log-reader.ts';
+import { placeIn } from '../packages/gateway/src/audit/postgres.fuzz.ts';
+import { openPostgresChain } from '../packages/gateway/src/audit/postgres-chain.ts';
 import { answered, logFolder, someKeys } from '../packages/gateway/src/audit/record.fuzz.ts';
 import { type AuditFilter, findAudit } from '../packages/gateway/src/audit/search.ts';
+import { startPostgres } from '../test/postgres/server.ts';
 
 /**
  * How long a search takes in a log of many rows, by what is searched for, newest first: the first 100, or all there are. Makes
  * such a log with the writer itself, without a gateway, and says what its search index costs. All in one run.
  *
- * `node --conditions=sallyport-source bench/search.ts [--rows 10000000] [--log <file that is kept>] [--smoke]`
+ * `node --conditions=sallyport-source bench/search.ts [--rows 10000000] [--log <file that is kept>] [--postgres] [--smoke]`
  */
 const { values } = parseArgs({
   options: {
     rows: { type: 'string', default: '1000000' },
     log: { type: 'string' },
+    postgres: { type: 'boolean', default: false },
     smoke: { type: 'boolean', default: false },
     json: { type: 'boolean', default: false },
   },
@@ -72,9 +79,7 @@ interface Marks {
 }
 
 /** Writes the log; returns ids of a call near its beginning, and what writing and indexing took. */
-async function make(path: string): Promise<{ readonly writeUs: number; readonly indexUs: number }> {
-  mkdirSync(dirname(path), { recursive: true });
-  const chain = await openChain({ path, keys: someKeys() });
+async function make(chain: LogChain): Promise<{ readonly writeUs: number; readonly indexUs: number }> {
   let [writeMs, indexMs] = [0, 0];
   const perCommit = 1_000;
   for (let at = 0; at < rows; at += perCommit) {
@@ -85,14 +90,14 @@ async function make(path: string): Promise<{ readonly writeUs: number; readonly 
       pack({ ...someRecord(next), ...ids }, cells, () => '');
     }
     const began = performance.now();
-    chain.commit([cells]);
+    await chain.commit([cells], false);
     const committed = performance.now();
-    while (chain.index());
+    while (await chain.index());
     writeMs += committed - began;
     indexMs += performance.now() - committed;
     if (at % 500_000 === 0 && at > 0) process.stderr.write(`${at} rows\n`);
   }
-  chain.close();
+  await chain.close();
   return { writeUs: (writeMs * 1000) / rows, indexUs: (indexMs * 1000) / rows };
 }
 
@@ -125,7 +130,7 @@ function filters(): Readonly<Record<string, AuditFilter>> {
 }
 
 async function measure(
-  path: string,
+  path: AuditSource,
   filter: AuditFilter,
 ): Promise<{ found: number; firstMs: number; medianMs: number }> {
   const times: number[] = [];
@@ -139,15 +144,56 @@ async function measure(
   return { found, firstMs: round(times[0] ?? 0), medianMs: round(times.toSorted((a, b) => a - b)[2] ?? 0) };
 }
 
-const place = logFolder();
-const path = values.log ?? place.path;
-const cost = existsSync(path) ? undefined : await make(path);
+interface Made {
+  readonly source: AuditSource;
+  readonly cost?: Awaited<ReturnType<typeof make>>;
+  readonly gigabytes: number;
+  close(): Promise<void>;
+}
+
+const gigabytes = (bytes: number): number => Math.round(bytes / 1e7) / 100;
+
+async function inFile(): Promise<Made> {
+  const place = logFolder();
+  const path = values.log ?? place.path;
+  mkdirSync(dirname(path), { recursive: true });
+  const cost = existsSync(path) ? undefined : await make(openChain({ path, keys: someKeys() }));
+  return {
+    source: path,
+    ...(cost && { cost }),
+    gigabytes: gigabytes(statSync(path).size),
+    close: async () => place.remove(),
+  };
+}
+
+async function inPostgres(): Promise<Made> {
+  const server = await startPostgres({ settings: { shared_buffers: '512MB', max_wal_size: '8GB', autovacuum: 'on' } });
+  const { path } = placeIn(await server.createDatabase());
+  const lost = (): void => {
+    throw new Error('the connection to PostgreSQL is lost');
+  };
+  const { access, origin } = path;
+  const cost = await make(await openPostgresChain({ access, origin, keys: someKeys() }, lost));
+  const size = await sizeOf(path);
+  return { source: path, cost, gigabytes: gigabytes(size), close: server.close };
+}
+
+async function sizeOf({ access: { address } }: ReturnType<typeof placeIn>['path']): Promise<number> {
+  const { host, port, user, database, password } = address;
+  const client = new pg.Client({ host, port, user, database, password });
+  await client.connect();
+  const { rows: found } = await client.query('SELECT pg_database_size(current_database()) AS size');
+  await client.end();
+  return Number(found[0]?.size);
+}
+
+const { source, cost, close, ...size } = await (values.postgres ? inPostgres() : inFile());
 const table: Record<string, Awaited<ReturnType<typeof measure>>> = {};
-for (const [name, filter] of Object.entries(filters())) table[name] = await measure(path, filter);
-const facts = { rows, gigabytes: Math.round(statSync(path).size / 1e7) / 100, ...cost };
+for (const [name, filter] of Object.entries(filters())) table[name] = await measure(source, filter);
+await close();
+const facts = { rows, ...size, ...cost };
 if (values.json) process.stdout.write(`${JSON.stringify({ ...facts, searches: table })}\n`);
 else {
   console.table(table);
   console.table(facts);
 }
-place.remove();
