@@ -172,7 +172,7 @@ interface SharedParts {
 /** What all planes have in common, and what counts their calls. */
 async function openShared({ options, facts, identity, sealer }: SharedParts) {
   const { stores, life, log } = facts;
-  const metrics = createMetrics({ ...facts, auditLog: stores.auditLog });
+  const metrics = createMetrics(facts);
   const tracing = openTracing({
     ...{ version, env: process.env },
     onTrouble: (trouble) => log.warn(trouble, 'spans cannot be sent'),
