@@ -4,14 +4,14 @@ import type { Logger } from 'pino';
 /** Tells when something about approvals has changed: at once what this process did, soon what others did. */
 export interface Changes {
   /** To be called after each change that this process made. */
-  wake(): void;
+  wake(id: string): void;
   /**
    * Resolves when the approval is not pending any more, and whenever there is none of this id.
    *
    * @throws the signal's reason when that fires first.
    */
   settled(id: string, signal: CancelSignal): Promise<void>;
-  /** Calls `look` now, after every change of this process and four times a second, until it returns something. */
+  /** Calls `look` now, after every change of this process and every so often, until it returns something. */
   until<Found>(look: () => Promise<Found | undefined>, signal: CancelSignal): Promise<Found>;
   /** Ends all waiting: it rejects with `approval_unavailable`. */
   close(): void;
@@ -36,7 +36,7 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
     if (!isAway) log.warn({ err }, 'approvals cannot be looked at');
     isAway = true;
   };
-  const until = <Found>(look: () => Promise<Found | undefined>, signal: CancelSignal): Promise<Found> => {
+  const until = <Found>(look: () => Promise<Found | undefined>, signal: CancelSignal, id?: string): Promise<Found> => {
     if (signal.aborted) return Promise.reject(signal.reason);
     if (ended.signal.aborted) return Promise.reject(ended.signal.reason);
     const { promise, resolve, reject } = Promise.withResolvers<Found>();
@@ -58,7 +58,7 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
           if (isStale) lookNow();
         });
     };
-    const stop = follow(lookNow);
+    const stop = follow(lookNow, id);
     const stops = [signal, ended.signal].map((one) => onAbort(one, () => reject(one.reason)));
     lookNow();
     return promise.finally(() => {
@@ -70,25 +70,37 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
     wake,
     until,
     async settled(id, signal) {
-      await until(async () => {
+      const look = async () => {
         const approval = await approvals.look(id);
         return approval?.state === 'pending' && nowMs() < approval.expiresAtMs ? undefined : true;
-      }, signal);
+      };
+      await until(look, signal, id);
     },
     close: () => ended.abort(new GatewayError('approval_unavailable', {}, { cause: 'the gateway ends' })),
   };
 }
 
-/** Those who wait: woken all together, and every so often. */
+/** So many are woken at a time at most without a change: what others did may take longer to be seen when more wait. */
+const wokenAtOnce = 100;
+
+/** Those who wait, for one approval or for anything: woken by what they wait for, and every so often. */
 function createFollowers(pollMs: number) {
-  const waiting = new Set<() => void>();
+  const waiting = new Map<() => void, string | undefined>();
   let timer: NodeJS.Timeout | undefined;
-  const wake = (): void => {
-    for (const look of [...waiting]) look();
+  const wake = (id: string): void => {
+    for (const [look, wanted] of [...waiting]) if (wanted === undefined || wanted === id) look();
   };
-  const follow = (look: () => void): (() => void) => {
-    waiting.add(look);
-    timer ??= setInterval(wake, pollMs).unref();
+  const wakeNext = (): void => {
+    for (const [look, wanted] of [...waiting].slice(0, wokenAtOnce)) {
+      // To the end of the line.
+      waiting.delete(look);
+      waiting.set(look, wanted);
+      look();
+    }
+  };
+  const follow = (look: () => void, id: string | undefined): (() => void) => {
+    waiting.set(look, id);
+    timer ??= setInterval(wakeNext, pollMs).unref();
     return () => {
       waiting.delete(look);
       if (waiting.size > 0) return;

@@ -343,37 +343,7 @@ describe('deciding', () => {
   });
 });
 
-describe('waiting', () => {
-  it('ends when it is decided, whoever decides', async () => {
-    const { question, settled } = await waiting();
-    const { signal } = new AbortController();
-    const waited = settled!(signal);
-    await approve(question);
-    await waited;
-    const other = await waiting({ n: 1 });
-    const elsewhere = other.settled!(signal);
-    await approvals.vote(other.question, {
-      ...{ voter: 'x', subject: 'x', verdict: 'reject', scopes: [], atMs: nowMs },
-    });
-    await elsewhere;
-    await opened.desk.changed('apr_none', signal);
-  });
-
-  it('ends when its time is over, when who waits goes away and when the gateway ends', async () => {
-    const { settled } = await waiting();
-    const leaving = new AbortController();
-    const left = settled!(leaving.signal);
-    leaving.abort(new Error('gone'));
-    await expect(left).rejects.toThrow('gone');
-    const waited = settled!(new AbortController().signal);
-    nowMs += 60_000;
-    await waited;
-    nowMs -= 60_000;
-    const ending = settled!(new AbortController().signal);
-    opened.desk.close();
-    await expect(ending).rejects.toMatchObject({ reason: 'approval_unavailable' });
-  });
-
+describe('an approval', () => {
   it('comes to an end that is told and recorded once, though nobody calls', async () => {
     const { question } = await waiting();
     nowMs += 60_000;
@@ -383,18 +353,6 @@ describe('waiting', () => {
     expect(told()).toEqual(['requested', 'expired']);
     expect(await call()).toMatchObject(refusal('approval_expired'));
     expect(told()).toEqual(['requested', 'expired']);
-  });
-
-  it('goes on while the store is away', async () => {
-    const { question } = await waiting();
-    await approve(question);
-    let failures = 3;
-    const away = {
-      ...approvals,
-      look: async (id: string) => (failures-- > 0 ? Promise.reject(new Error('away')) : approvals.look(id)),
-    };
-    await openTestDesk(away, () => nowMs).desk.changed(question, new AbortController().signal);
-    expect(failures).toBeLessThan(0);
   });
 
   it('is no matter of channels that fail', async () => {

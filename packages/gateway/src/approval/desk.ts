@@ -76,7 +76,7 @@ export function createApprovalDesk(parts: DeskParts): ApprovalDesk {
   const tell = createTell({ ...parts, signal: closing.signal });
   const changes = createChanges(parts);
   const announce: typeof tell = (kind, approval) => {
-    changes.wake();
+    changes.wake(approval.id);
     tell(kind, approval);
   };
   const ending = async (ended: readonly Approval[]): Promise<void> => {
