@@ -1,13 +1,13 @@
 import type { AccessRequest, Verdict } from '@sallyport/core';
 import { obligationsOf } from '../obligations.ts';
-import type { ArgumentType, CedarPolicy, PolicyInput, PolicySettings, ToolTyping } from '../types.ts';
+import type { CedarPolicy, PolicyInput, PolicySettings, ToolTyping } from '../types.ts';
 import { typeOfSchema } from './argument-types.ts';
 import { type Ruling, Tally } from './decide.ts';
 import { type Code, compileTerm, NotCompiled, type NumberOf } from './expression.ts';
-import { type Frame, Frames, type Placed, type Read, refused, type Subject } from './frame.ts';
+import { type Frame, Frames, type Read, refused, type Subject } from './frame.ts';
 import { createJudge, type Judge, type JudgedPolicy, type Outcome } from './judge.ts';
 import { actionOf, mayBeRefused, principalOf, readOf, resourceOf } from './request.ts';
-import { createSlices, type Scope } from './slices.ts';
+import { applicableOf, createSlices, type Slice } from './slices.ts';
 import { type Path, pathKey, pathsOf, readTerm, type Term } from './terms.ts';
 import { mayBe, truthOf, Unknown } from './values.ts';
 
@@ -28,19 +28,13 @@ export interface ReadyPolicy extends Ruling, JudgedPolicy {
   readonly term: Term;
 }
 
-/** The policies of one tool, or of one of the other things that can be asked for. */
-interface Slice {
-  readonly action: Placed;
-  readonly resource: Placed;
-  readonly argumentType: ArgumentType | undefined;
-  readonly forAnybody: readonly ScopedPolicy[];
-  readonly forSome: ReadonlyMap<string, readonly ScopedPolicy[]>;
+/** What is asked for, with the policies that may be for it. */
+interface Question extends Pick<Subject, 'action' | 'resource' | 'argumentType'> {
+  readonly slices: readonly Slice<ReadyPolicy>[];
 }
 
-type ScopedPolicy = readonly [ReadyPolicy, Scope];
-
-/** Slices are kept for so many tools and other things. */
-const mostSlices = 20_000;
+/** So many tools and other things that are asked for are kept ready. */
+const mostKept = 20_000;
 
 /** Policies, evaluated one by one. */
 export interface Engine {
@@ -63,29 +57,31 @@ export function createEngine({ policies, settings, tools }: PolicyInput): Engine
   const { reads, numberOf } = createPaths(settings);
   const scoped = settings.default === 'scopes' ? [scopesPermit] : [];
   const ready = [...scoped, ...policies.map((policy) => readyPolicy(policy, numberOf))];
-  const sliceOf = createSliceOf(ready, tools);
+  const questionOf = createQuestionOf(ready, tools);
   const judge = createJudge();
   const frames = new Frames(reads);
+  const heads = (request: AccessRequest) => {
+    const { slices, ...question } = questionOf(request);
+    const subject: Subject = { request, principal: principalOf(request), ...question };
+    return { subject, policies: applicableOf(slices, subject) };
+  };
   return {
     policies: ready,
     decide(asked) {
       const request = withoutArguments(asked);
-      const slice = sliceOf(request);
-      const subject = { request, principal: principalOf(request), ...slice };
+      const { subject, policies: applicable } = heads(request);
       return frames.during(subject, (frame) => {
         const tally = new Tally();
         const isOpen = request.action === 'discover';
-        for (const policy of applicableOf(slice, subject.principal)) {
+        for (const policy of applicable) {
           tally.add(policy, isOpen ? openOutcome(policy, frame, judge) : outcomeOf(policy, frame, judge));
         }
         return tally.verdict();
       });
     },
     during(request, body) {
-      const slice = sliceOf(request);
-      const subject = { request, principal: principalOf(request), ...slice };
       const outcomes = (policy: ReadyPolicy, frame: Frame): number => openOutcomes(policy, frame, judge);
-      return body({ policies: applicableOf(slice, subject.principal), subject, frames, outcomes });
+      return body({ ...heads(request), frames, outcomes });
     },
   };
 }
@@ -105,9 +101,9 @@ function createPaths(settings: PolicySettings): { readonly reads: readonly Read[
 }
 
 /** What can be asked for is sorted out once, when it is asked for first. */
-function createSliceOf(policies: readonly ReadyPolicy[], tools: ToolTyping): (request: AccessRequest) => Slice {
+function createQuestionOf(policies: readonly ReadyPolicy[], tools: ToolTyping): (request: AccessRequest) => Question {
   const slices = createSlices(policies);
-  const known = new Map<string, Slice>();
+  const known = new Map<string, Question>();
   return ({ resource }) => {
     const { type, id, service, sideEffect, definitionHash } = resource;
     const key = `${type}\0${id}\0${service}\0${sideEffect}\0${definitionHash}`;
@@ -115,24 +111,12 @@ function createSliceOf(policies: readonly ReadyPolicy[], tools: ToolTyping): (re
     if (found !== undefined) return found;
     const [action, target] = [actionOf(resource), resourceOf(resource)];
     const schema = type === 'tool' ? tools.inputSchema(id, definitionHash) : undefined;
-    const slice = {
-      ...{ action, resource: target, argumentType: schema && typeOfSchema(schema) },
-      ...byPrincipal(slices.of(action, target)),
-    };
-    if (known.size >= mostSlices) known.clear();
-    known.set(key, slice);
-    return slice;
+    const argumentType = schema && typeOfSchema(schema);
+    const question = { action, resource: target, argumentType, slices: slices.of(action, target) };
+    if (known.size >= mostKept) known.clear();
+    known.set(key, question);
+    return question;
   };
-}
-
-function applicableOf({ forAnybody, forSome }: Slice, principal: Placed): readonly ReadyPolicy[] {
-  const found: ReadyPolicy[] = [];
-  const take = (scoped: readonly ScopedPolicy[]): void => {
-    for (const [policy, scope] of scoped) if (scope.isFor(principal)) found.push(policy);
-  };
-  take(forAnybody);
-  if (forSome.size > 0) for (const key of principal.within) take(forSome.get(key) ?? []);
-  return found;
 }
 
 /**
@@ -143,18 +127,6 @@ function withoutArguments(request: AccessRequest): AccessRequest {
   if (request.action === 'discover' || request.context.method?.startsWith('tasks/') !== true) return request;
   const { arguments: _, rest: __, ...context } = request.context;
   return { ...request, action: 'discover', context };
-}
-
-function byPrincipal(scoped: readonly ScopedPolicy[]): Pick<Slice, 'forAnybody' | 'forSome'> {
-  const forSome = new Map<string, ScopedPolicy[]>();
-  const forAnybody: ScopedPolicy[] = [];
-  for (const one of scoped) {
-    const { key } = one[1];
-    if (key === undefined) forAnybody.push(one);
-    else if (forSome.has(key)) forSome.get(key)?.push(one);
-    else forSome.set(key, [one]);
-  }
-  return { forAnybody, forSome };
 }
 
 /** The permit that scopes stand for: they have been checked before policies are asked. */
