@@ -15,7 +15,7 @@ if (at === -1) {
 } else {
   const [, story = ''] = args.splice(at, 2);
   const stories = {
-    audit: 'examples/audit-walk/walk.ts',
+    audit: 'examples/blog/audit-walk/walk.ts',
     blog: 'examples/blog/story.ts',
     refund: 'examples/refund/story.ts',
   };

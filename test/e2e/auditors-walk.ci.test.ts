@@ -5,7 +5,7 @@ import { expect, test } from 'vitest';
 import { repository } from './support/program.ts';
 
 test('an auditor verifies a day and a call with the public key alone, and finds whatever was done to them', async () => {
-  const words = ['--conditions=sallyport-source', join(repository, 'examples/audit-walk/walk.ts'), '--json'];
+  const words = ['--conditions=sallyport-source', join(repository, 'examples/blog/audit-walk/walk.ts'), '--json'];
   const { stdout } = await promisify(execFile)(process.execPath, words).catch((failed) => failed);
   const { ok, verdicts } = JSON.parse(stdout) as { ok: boolean; verdicts: { step: string; ok: boolean }[] };
   expect(verdicts.filter((verdict) => verdict.ok).map(({ step }) => step)).toEqual([

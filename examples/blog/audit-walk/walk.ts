@@ -14,7 +14,7 @@ import { tamperings } from './tamperings.ts';
 
 const json = process.argv.includes('--json');
 const say = (text: string): void => void process.stderr.write(`${text}\n`);
-const config = fileURLToPath(new URL('../blog/sallyport.yaml', import.meta.url));
+const config = fileURLToPath(new URL('../sallyport.yaml', import.meta.url));
 const minted = z.object({ token: z.string() });
 const found = z.object({ records: z.array(z.object({ callId: z.string() })).min(1) });
 
