@@ -52,6 +52,22 @@ describe.skipIf(noPostgres !== undefined)('two gateways on one PostgreSQL', () =
     }
   });
 
+  it('contain soon at both what is contained at either, and go on when either restores it', async () => {
+    const made = await one.mint('mallory', ['desk:use']);
+    const came = async (at: TestGateway) => (await call(at, made, write, { text: 'x' })).came;
+    for (const [at, elsewhere] of [
+      [one, other],
+      [other, one],
+    ] as const) {
+      const { id } = await at.operate('containment.contain', { kind: 'principal', value: 'mallory' });
+      expect(await came(at)).toBe('contained');
+      await expect.poll(() => came(elsewhere), { interval: 5, timeout: 2_000 }).toBe('contained');
+      await elsewhere.operate('containment.restore', { id });
+      expect(await came(elsewhere)).toBe('answered');
+      await expect.poll(() => came(at), { interval: 5, timeout: 2_000 }).toBe('answered');
+    }
+  });
+
   it('let exactly one of fifty calls pass under an intent for one', async () => {
     for (const at of [one, other, one, other]) {
       const made = await exchange(at, token, details({ calls: 1 }));
