@@ -59,13 +59,9 @@ it('whoever calls, comes back, waits and gives up: nothing runs more often than 
       const { act, settled, grants } = actor(world);
       for (const [name, isAwaited] of sequence) await act(name, isAwaited);
       await settled();
-      expect(world.ran.length).toBeLessThanOrEqual(grants());
-      // What was granted is there for the next one, once.
-      const before = world.ran.length;
-      const { isError } = await world.gateway
-        .call({ token: 'agent', tool, input: refund })
-        .catch(() => ({ isError: true }));
-      expect(world.ran.length).toBe(before + (isError ? 0 : 1));
+      // What was granted and not used yet is there for one more.
+      await world.gateway.call({ token: 'agent', tool, input: refund }).catch(() => undefined);
+      await world.gateway.call({ token: 'agent', tool, input: refund }).catch(() => undefined);
       expect(world.ran.length).toBeLessThanOrEqual(grants());
       await closeAll();
     }),
