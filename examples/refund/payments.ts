@@ -1,6 +1,7 @@
 import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
+import { setTimeout as delay } from 'node:timers/promises';
 import { service, ToolError } from '@sallyport/kit';
 import { z } from 'zod';
 
@@ -61,6 +62,23 @@ payments.tool(
     examples: [{ input: { payment: 'pay-7' } }],
   },
   (input) => ({ refunds: ofPayment.all(input.payment).map((row) => refund.parse(row)) }),
+);
+
+payments.tool(
+  'Payments.Statement',
+  {
+    description: 'Write a statement of all that was paid back, for the month. Takes its time.',
+    scopes: ['payments:read'],
+    sideEffect: 'read',
+    classification: 'confidential',
+    input: z.object({}),
+    output: z.object({ lines: z.int() }),
+  },
+  async (_, ctx) => {
+    // Ends at once when the call does.
+    await delay(20_000, undefined, { signal: ctx.signal });
+    return { lines: Number(database.prepare('SELECT count(*) AS lines FROM refunds').get()?.lines) };
+  },
 );
 
 await payments.listen();

@@ -14,6 +14,8 @@ export interface Seen {
 export interface Agent {
   readonly protocolVersion: string;
   toolNames(): Promise<readonly string[]>;
+  /** The input schema of a tool, as this agent is shown it. */
+  schemaOf(tool: string): Promise<unknown>;
   call(tool: string, input: object): Promise<Seen>;
   close(): Promise<void>;
 }
@@ -26,6 +28,7 @@ export async function connectAgent(mcpUrl: string, token: string): Promise<Agent
   return {
     protocolVersion: client.getNegotiatedProtocolVersion() ?? 'unknown',
     toolNames: async () => (await client.listTools()).tools.map((tool) => tool.name),
+    schemaOf: async (name) => (await client.listTools()).tools.find((tool) => tool.name === name)?.inputSchema,
     call: async (name, input) => {
       try {
         return fromResult(await client.callTool({ name, arguments: { ...input } }));
