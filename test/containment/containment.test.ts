@@ -211,3 +211,18 @@ it('a question to the caller is dropped: it is told so, and its call ends', asyn
   expect(bank.seen).not.toContain('Bank.Ask: accept');
   await restore(id);
 });
+
+it('the stream of a session of the old era ends as well, and the session goes on when it may', async () => {
+  const token = await bank.mint('old-timer');
+  const client = httpSession({ url: bank.url, token });
+  drivers.push(client);
+  const session = String(await client.session());
+  const headers = { authorization: `Bearer ${token}`, accept: 'text/event-stream', 'mcp-session-id': session };
+  const stream = await fetch(bank.url, { headers });
+  expect(stream.status).toBe(200);
+  const id = await contain('principal', 'old-timer');
+  await stream.text();
+  expect((await fetch(bank.url, { headers })).status).toBe(403);
+  await restore(id);
+  expect(await client.call(balance)).toMatchObject({ kind: 'answered' });
+});

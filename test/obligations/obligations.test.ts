@@ -13,6 +13,9 @@ permit(principal, action == Action::"bank.Bank.Pay", resource);
 @id("seldom-in-all") @limit("5 per 1h") @limit_of("all")
 permit(principal, action == Action::"bank.Bank.Pay", resource);
 
+@id("careful") @second_factor("15m")
+permit(principal, action == Action::"bank.Bank.Hold", resource);
+
 @id("told") @notify("desk")
 permit(principal, action == Action::"bank.Bank.Wipe", resource);
 `;
@@ -69,4 +72,12 @@ it('what a policy wants told is told once it has left, and counted', async () =>
     headers: { authorization: `Bearer ${await bank.mint('scraper', ['admin:read'], 'service')}` },
   });
   expect(await metrics.text()).toMatch(/sallyport_notices_total\{[^}]*policy="told"[^}]*\} 1/);
+});
+
+it('what a policy wants a second factor for is refused to whom nobody can ask for one, and stays in his list', async () => {
+  const who = await agent('caller');
+  expect(await who.call('bank.Bank.Hold', { id: 'x' })).toMatchObject({ reason: 'second_factor_required' });
+  expect(bank.records.at(-1)).toMatchObject({ stage: 'authorize', policies: ['careful'] });
+  expect((await who.list()).result).toContain('bank.Bank.Hold');
+  expect(bank.seen).not.toContain('Bank.Hold');
 });
