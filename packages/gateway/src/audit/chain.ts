@@ -13,7 +13,8 @@ import type { LogChain } from './log-chain.ts';
 import { createFrontier, type Frontier, frontierRoots, rootAt } from './merkle.ts';
 import { createSigner, signAll } from './note.ts';
 import { ownCells } from './own-record.ts';
-import { createRetention, type RetentionRules, retainedThrough } from './retention.ts';
+import { createRetention, retainedThrough } from './retention.ts';
+import type { RetentionRules } from './retention-rules.ts';
 import { format, genesisHash, handoverName, type Row, rowColumns, tables } from './row.ts';
 import { createRowMaker, entriesIn, type Mark } from './row-maker.ts';
 import { type AuditKeys, createSealer } from './seal.ts';
@@ -106,7 +107,7 @@ function createChain(parts: Parts): Chain {
   const insertNode = db.prepare('INSERT INTO nodes (height, position, hash) VALUES (?, ?, ?)');
   const insertCheckpoint = db.prepare('INSERT OR REPLACE INTO checkpoints (size, note) VALUES (?, ?)');
   const seal = createSealer(dataKeys.keyFor);
-  const rowAfter = createRowMaker(keys, seal);
+  const rowAfter = createRowMaker({ keys, rules: parts.retention ?? {} }, seal);
   const sync = createSync(parts.path);
   const index = createSearchIndex(db, parts.logId);
   let end = parts.end;

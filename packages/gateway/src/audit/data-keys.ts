@@ -1,10 +1,14 @@
 import { createCipheriv, createDecipheriv, createSecretKey, type KeyObject, randomBytes } from 'node:crypto';
 import { closeSync, existsSync, fstatSync, fsyncSync, openSync, writeSync } from 'node:fs';
 import { DatabaseSync } from 'node:sqlite';
+import type { Classification } from '@sallyport/protocol';
+import { type DueKeys, keptAsCondition, tenantTexts } from './retention-rules.ts';
 
 /** Whose data key: of one tenant (`undefined`: of those without one) and the UTC day of `timeMs`. */
 export interface KeyOwner {
   readonly tenant: string | undefined;
+  /** For what is kept longer or shorter than the rest: its classification. */
+  readonly keptAs?: Classification | undefined;
   readonly timeMs: number;
 }
 
@@ -33,8 +37,8 @@ export interface DataKeys {
   /** Destroys keys for good and says how many; what needs a key of theirs later gets a new one. */
   erase(erasure: Erasure, nowMs: number): number;
   /** How many keys there are of all days (UTC, `YYYY-MM-DD`) before one, whoever's they are; and destroys these. */
-  countBefore(day: string): number;
-  eraseBefore(day: string, nowMs: number): number;
+  countBefore(due: DueKeys): number;
+  eraseBefore(due: DueKeys, nowMs: number): number;
   close(): void;
 }
 
@@ -89,7 +93,6 @@ export function openDataKeys(path: string, seal: Uint8Array): DataKeys {
 function createDataKeys(db: DatabaseSync, journal: string, seal: Uint8Array): DataKeys {
   const find = db.prepare('SELECT id, wrapped FROM data_keys WHERE tenant = ? AND day = ? AND wrapped IS NOT NULL');
   const insert = db.prepare('INSERT INTO data_keys (id, day, tenant, wrapped) VALUES (?, ?, ?, ?)');
-  const count = db.prepare('SELECT count(*) AS keys FROM data_keys WHERE day < ? AND wrapped IS NOT NULL');
   const known = new Map<string, DataKey>();
 
   const make = (owner: KeyOwner): DataKey => {
@@ -132,13 +135,16 @@ function createDataKeys(db: DatabaseSync, journal: string, seal: Uint8Array): Da
     discard,
     erase: ({ tenant, day, before }, nowMs) => {
       if ((day === undefined) === (before === undefined)) throw new Error('one of day and before says which keys');
-      return erase(
-        [`tenant = ? AND day ${day === undefined ? '<' : '='} ?`, JSON.stringify(tenant), day ?? before ?? ''],
-        nowMs,
-      );
+      const tenants = tenantTexts(tenant);
+      const places = tenants.map(() => '?').join(', ');
+      const when = `day ${day === undefined ? '<' : '='} ?`;
+      return erase([`tenant IN (${places}) AND ${when}`, ...tenants, day ?? before ?? ''], nowMs);
     },
-    countBefore: (day) => Number(count.get(day)?.keys ?? 0),
-    eraseBefore: (day, nowMs) => erase(['day < ?', day], nowMs),
+    countBefore: ({ keptAs, before }) => {
+      const where = `${keptAsCondition(keptAs)} AND day < ? AND wrapped IS NOT NULL`;
+      return Number(db.prepare(`SELECT count(*) AS keys FROM data_keys WHERE ${where}`).get(before)?.keys ?? 0);
+    },
+    eraseBefore: ({ keptAs, before }, nowMs) => erase([`${keptAsCondition(keptAs)} AND day < ?`, before], nowMs),
     close: () => db.close(),
   };
 }
@@ -206,8 +212,8 @@ export function dayOf({ timeMs }: KeyOwner): string {
 }
 
 /** Whose key it is, as JSON: any text, or `null`. */
-export function tenantOf({ tenant }: KeyOwner): string {
-  return JSON.stringify(tenant ?? null);
+export function tenantOf({ tenant, keptAs }: KeyOwner): string {
+  return JSON.stringify(keptAs === undefined ? (tenant ?? null) : [tenant ?? null, keptAs]);
 }
 
 /** Authenticated with a wrapped key, so that it is good for nobody else's rows. */

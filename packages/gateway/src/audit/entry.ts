@@ -5,7 +5,7 @@ import { type Columns, columnsOf, type Loggable, recordText } from './row.ts';
 export type Cell = string | number | null;
 
 /** How many cells an entry takes. Flat cells cross to the writer's thread at a third of the cost of objects. */
-export const cellsPerEntry = 13;
+export const cellsPerEntry = 14;
 
 /** An entry as the writer sees it: everything of a row that does not need a key or the chain. */
 export interface Entry extends Columns {
@@ -16,6 +16,8 @@ export interface Entry extends Columns {
   readonly argumentsText: string | null;
   /** The keyed hash of the answer. Made before the entry crosses over: answers can be large, and many can wait. */
   readonly outputHash: string | null;
+  /** How sensitive the target is: what is sealed of it may have keys of its own. */
+  readonly classification: string | null;
 }
 
 /**
@@ -33,6 +35,7 @@ export function pack(record: Loggable, cells: Cell[], hashOutput: (text: string)
   cells.push(columns.subject, columns.tool, columns.trace_id);
   cells.push(known ? (record.tenant ?? null) : null, requestText, argumentsText);
   cells.push(known && record.outputText !== undefined ? hashOutput(record.outputText) : null);
+  cells.push(known ? (record.classification ?? null) : null);
   return 500 + text.length + (requestText?.length ?? 0) + (argumentsText?.length ?? 0);
 }
 
@@ -63,6 +66,7 @@ export function unpack(cells: readonly Cell[], start: number): Entry {
     requestText: cells[start + 10] as string | null,
     argumentsText: cells[start + 11] as string | null,
     outputHash: cells[start + 12] as string | null,
+    classification: cells[start + 13] as string | null,
   };
 }
 

@@ -15,7 +15,7 @@ export {
   verifyProof,
 } from './proof.ts';
 export { type AuditRow, auditLogs, auditVerifierKey, openSealed } from './reader.ts';
-export type { RetentionRules } from './retention.ts';
+export type { RetentionRules } from './retention-rules.ts';
 export type { StoredRecord } from './row.ts';
 export type { AuditKeys } from './seal.ts';
 export {

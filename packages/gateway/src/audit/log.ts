@@ -5,7 +5,7 @@ import { asyncBound, type DurabilityRules, defaultDurability, durabilityOf } fro
 import type { PostgresAuditSource } from './log-reader.ts';
 import { createOrders, type Orders } from './orders.ts';
 import { createQueue, type Queue } from './queue.ts';
-import type { RetentionRules } from './retention.ts';
+import type { RetentionRules } from './retention-rules.ts';
 import type { Loggable } from './row.ts';
 import { type AuditKeys, createArgumentsHash } from './seal.ts';
 import { startWriter, type WriterEvents, type WriterThread } from './thread.ts';

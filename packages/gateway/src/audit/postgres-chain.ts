@@ -17,7 +17,7 @@ import { createPostgresIndex } from './postgres-index.ts';
 import { createPostgresDataKeys } from './postgres-keys.ts';
 import { createPostgresRetention } from './postgres-retention.ts';
 import { makeTables } from './postgres-schema.ts';
-import type { RetentionRules } from './retention.ts';
+import type { RetentionRules } from './retention-rules.ts';
 import { format, genesisHash, handoverName, type Row } from './row.ts';
 import { createRowMaker, entriesIn, type Mark, sealContext } from './row-maker.ts';
 import { type AuditKeys, createSealer } from './seal.ts';
@@ -159,7 +159,9 @@ interface Parts extends Identity, Adopted {
 function createPostgresChain(parts: Parts): Omit<LogChain, 'close'> {
   const { client, log, logId, keys, origin, signing, lose } = parts;
   const dataKeys = createPostgresDataKeys(client, log, keys.seal);
-  const rowAfter = createRowMaker(keys, createSealer(dataKeys.keyFor));
+  const rules = parts.retention ?? {};
+  const rowAfter = createRowMaker({ keys, rules }, createSealer(dataKeys.keyFor));
+  const contextOf = sealContext(rules);
   const append = createAppend(client, log);
   const index = createPostgresIndex({ client, log, logId });
   const inTurn = createTurns(lose);
@@ -181,7 +183,7 @@ function createPostgresChain(parts: Parts): Omit<LogChain, 'close'> {
     return { rows, nodes, end: { seq: last.seq, hash: last.hash, tree } };
   };
   const commit = async (entries: readonly Entry[], durable: boolean, handover?: string): Promise<void> => {
-    const owners = entries.map(sealContext);
+    const owners = entries.map(contextOf);
     for (let attempt = 1; ; attempt++) {
       await dataKeys.prepare(owners);
       const built = build(entries);
@@ -206,7 +208,7 @@ function createPostgresChain(parts: Parts): Omit<LogChain, 'close'> {
   const textOf = (timeMs: number, closed: boolean): string =>
     checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed });
   const retention = createPostgresRetention({
-    ...{ client, log, dataKeys, index, rules: parts.retention ?? {}, retained: parts.retained },
+    ...{ client, log, dataKeys, index, rules, retained: parts.retained },
     commit: (cells) => commitCells([cells], true),
   });
   return {

@@ -10,6 +10,7 @@ import {
   unwrapKey,
   wrapKey,
 } from './data-keys.ts';
+import { type DueKeys, keptAsCondition, tenantTexts } from './retention-rules.ts';
 
 /** The data keys of a log in PostgreSQL, for its only writer. */
 export interface PostgresDataKeys extends Pick<DataKeys, 'keyFor'> {
@@ -22,8 +23,8 @@ export interface PostgresDataKeys extends Pick<DataKeys, 'keyFor'> {
   /** Destroys keys for good, of all logs of the database, and says how many. */
   erase(erasure: Erasure, nowMs: number): Promise<number>;
   /** Of this log: how many keys there are of days before one, and destroys them. */
-  countBefore(day: string): Promise<number>;
-  eraseBefore(day: string, nowMs: number): Promise<number>;
+  countBefore(due: DueKeys): Promise<number>;
+  eraseBefore(due: DueKeys, nowMs: number): Promise<number>;
 }
 
 const idBytes = 16;
@@ -80,16 +81,15 @@ export function createPostgresDataKeys(client: Client, log: number, seal: Uint8A
     forget: () => known.clear(),
     erase: ({ tenant, day, before }, nowMs) => {
       if ((day === undefined) === (before === undefined)) throw new Error('one of day and before says which keys');
-      const where = `tenant = $2 AND day ${day === undefined ? '<' : '='} $3`;
-      return destroy(where, [JSON.stringify(tenant), day ?? before], nowMs);
+      const where = `tenant = ANY ($2) AND day ${day === undefined ? '<' : '='} $3`;
+      return destroy(where, [tenantTexts(tenant), day ?? before], nowMs);
     },
-    countBefore: async (day) => {
-      const { rows } = await client.query(
-        'SELECT count(*) AS keys FROM data_keys WHERE log = $1 AND day < $2 AND wrapped IS NOT NULL',
-        [log, day],
-      );
+    countBefore: async ({ keptAs, before }) => {
+      const where = `log = $1 AND day < $2 AND ${keptAsCondition(keptAs)} AND wrapped IS NOT NULL`;
+      const { rows } = await client.query(`SELECT count(*) AS keys FROM data_keys WHERE ${where}`, [log, before]);
       return Number(rows[0]?.keys ?? 0);
     },
-    eraseBefore: (day, nowMs) => destroy('log = $2 AND day < $3', [log, day], nowMs),
+    eraseBefore: ({ keptAs, before }, nowMs) =>
+      destroy(`log = $2 AND day < $3 AND ${keptAsCondition(keptAs)}`, [log, before], nowMs),
   };
 }

@@ -1,11 +1,17 @@
 import type { Client } from 'pg';
-import { dayOf } from './data-keys.ts';
 import type { Cell } from './entry.ts';
 import { ownCells } from './own-record.ts';
 import type { PostgresIndex } from './postgres-index.ts';
 import type { PostgresDataKeys } from './postgres-keys.ts';
-import type { RetentionRules } from './retention.ts';
-import { type Retained, retentionName } from './row.ts';
+import {
+  type DueKeys,
+  dueKeys,
+  endsRecords,
+  type RetentionRules,
+  recordsEndBefore,
+  retainedAs,
+} from './retention-rules.ts';
+import { retentionName } from './row.ts';
 
 /** What retention leans on. */
 export interface PostgresRetentionParts {
@@ -34,22 +40,24 @@ export function createPostgresRetention(
   let emptied: number | undefined;
 
   const dueThrough = async (nowMs: number): Promise<number> => {
-    if (rules.recordsMs === undefined) return announced;
-    const fromMs = Date.parse(dayOf({ tenant: undefined, timeMs: nowMs - rules.recordsMs }));
-    const sql = 'SELECT seq, time_ms FROM audit WHERE log = $1 AND seq > $2 ORDER BY seq LIMIT $3';
+    if (!endsRecords(rules)) return announced;
+    const endBefore = recordsEndBefore(rules, nowMs);
+    const sql = `SELECT seq, time_ms, nullif(record, '')::json ->> 'classification' AS classification
+      FROM audit WHERE log = $1 AND seq > $2 ORDER BY seq LIMIT $3`;
     const { rows } = await client.query(sql, [log, announced, rowsAtOnce]);
-    const firstKept = rows.find(({ time_ms }) => time_ms >= fromMs);
+    const firstKept = rows.find(({ time_ms, classification }) => time_ms >= endBefore(classification));
     return firstKept === undefined ? (rows.at(-1)?.seq ?? announced) : firstKept.seq - 1;
   };
   const announce = async (nowMs: number): Promise<boolean> => {
-    const { sealedMs } = rules;
-    const sealedBefore = sealedMs === undefined ? undefined : dayOf({ tenant: undefined, timeMs: nowMs - sealedMs });
-    const keys = sealedBefore === undefined ? 0 : await dataKeys.countBefore(sealedBefore);
+    const due: (DueKeys & { readonly keys: number })[] = [];
+    for (const one of dueKeys(rules, nowMs)) {
+      const keys = await dataKeys.countBefore(one);
+      if (keys > 0) due.push({ ...one, keys });
+    }
     const through = await dueThrough(nowMs);
-    if (keys === 0 && through === announced) return false;
-    const retention: Retained = { through, keys, ...(sealedBefore !== undefined && keys > 0 && { sealedBefore }) };
-    await commit(ownCells(nowMs, retentionName, { retention }));
-    if (sealedBefore !== undefined && keys > 0) await dataKeys.eraseBefore(sealedBefore, nowMs);
+    if (due.length === 0 && through === announced) return false;
+    await commit(ownCells(nowMs, retentionName, { retention: retainedAs(through, due) }));
+    for (const one of due) await dataKeys.eraseBefore(one, nowMs);
     const isMore = through > announced;
     announced = through;
     return isMore;

@@ -49,8 +49,22 @@ export async function openSealed(
   if (sealed === undefined || record.kind === 'refusals') return undefined;
   const { callId, tenant, timeMs } = record;
   const context = { callId, tenant, timeMs };
-  const key = await keyOf(from, sealedKeyId(sealed), context);
+  const key = await keyOfEither(from, sealedKeyId(sealed), [context, { ...context, keptAs: record.classification }]);
   return readPlainText(unseal(() => key, sealed, context));
+}
+
+/** What is kept apart by its classification has keys of its own; whether it was then is not in the record. */
+async function keyOfEither(
+  from: SealedSource,
+  id: Uint8Array,
+  [owner, apart]: readonly [KeyOwner, KeyOwner],
+): Promise<KeyObject> {
+  try {
+    return await keyOf(from, id, owner);
+  } catch (error) {
+    if (apart.keptAs === undefined || error instanceof DataKeyDestroyed) throw error;
+    return keyOf(from, id, apart);
+  }
 }
 
 async function keyOf({ path, seal }: SealedSource, id: Uint8Array, owner: KeyOwner): Promise<KeyObject> {

@@ -2,16 +2,9 @@ import type { DatabaseSync } from 'node:sqlite';
 import type { DataKeys } from './data-keys.ts';
 import type { Cell } from './entry.ts';
 import { ownCells } from './own-record.ts';
-import { type Retained, retentionName } from './row.ts';
+import { dueKeys, endsRecords, type RetentionRules, recordsEndBefore, retainedAs } from './retention-rules.ts';
+import { retentionName } from './row.ts';
 import type { SearchIndex } from './sqlite-index.ts';
-
-/** How long what is kept, in milliseconds. Absent: for ever. */
-export interface RetentionRules {
-  /** Arguments and access requests: then the keys of the day are destroyed. */
-  readonly sealedMs?: number;
-  /** Records: then the rows lose everything but their hashes. */
-  readonly recordsMs?: number;
-}
 
 /** Takes out of a log what has been kept long enough. For its only writer. */
 export interface Retention {
@@ -46,25 +39,30 @@ export function retainedThrough(db: DatabaseSync, signed: number): number {
 
 /** Makes what `Retention` says. */
 export function createRetention({ db, dataKeys, index, rules, commit }: RetentionParts): Retention {
-  const dueRows = db.prepare('SELECT seq, time_ms FROM audit WHERE seq > ? ORDER BY seq LIMIT ?');
+  const dueRows = db.prepare(
+    `SELECT seq, time_ms, iif(json_valid(record), json_extract(record, '$.classification'), NULL) AS classification
+     FROM audit WHERE seq > ? ORDER BY seq LIMIT ?`,
+  );
   let announced = retainedThrough(db, Number.MAX_SAFE_INTEGER);
   let emptied = lastEmpty(db);
 
   const dueThrough = (nowMs: number): number => {
-    if (rules.recordsMs === undefined) return announced;
-    const fromMs = Date.parse(dayOf(nowMs - rules.recordsMs));
+    if (!endsRecords(rules)) return announced;
+    const endBefore = recordsEndBefore(rules, nowMs);
     const rows = dueRows.all(announced, rowsAtOnce);
-    const firstKept = rows.find(({ time_ms }) => Number(time_ms) >= fromMs);
+    const isKept = (row: (typeof rows)[number]) =>
+      Number(row.time_ms) >= endBefore(row.classification === null ? null : String(row.classification));
+    const firstKept = rows.find(isKept);
     return firstKept === undefined ? Number(rows.at(-1)?.seq ?? announced) : Number(firstKept.seq) - 1;
   };
   const announce = (nowMs: number): boolean => {
-    const sealedBefore = rules.sealedMs === undefined ? undefined : dayOf(nowMs - rules.sealedMs);
-    const keys = sealedBefore === undefined ? 0 : dataKeys.countBefore(sealedBefore);
+    const due = dueKeys(rules, nowMs)
+      .map((one) => ({ ...one, keys: dataKeys.countBefore(one) }))
+      .filter(({ keys }) => keys > 0);
     const through = dueThrough(nowMs);
-    if (keys === 0 && through === announced) return false;
-    const retention: Retained = { through, keys, ...(sealedBefore !== undefined && keys > 0 && { sealedBefore }) };
-    commit(ownCells(nowMs, retentionName, { retention }));
-    if (sealedBefore !== undefined && keys > 0) dataKeys.eraseBefore(sealedBefore, nowMs);
+    if (due.length === 0 && through === announced) return false;
+    commit(ownCells(nowMs, retentionName, { retention: retainedAs(through, due) }));
+    for (const one of due) dataKeys.eraseBefore(one, nowMs);
     const isMore = through > announced;
     announced = through;
     return isMore;
@@ -101,8 +99,4 @@ function lastEmpty(db: DatabaseSync): number {
     else high = middle - 1;
   }
   return low;
-}
-
-function dayOf(ms: number): string {
-  return new Date(ms).toISOString().slice(0, 10);
 }

@@ -1,4 +1,5 @@
 import { type Cell, cellsPerEntry, type Entry, plainText, unpack } from './entry.ts';
+import { keptAsOf, type RetentionRules } from './retention-rules.ts';
 import { type Row, rowHash } from './row.ts';
 import { type AuditKeys, createArgumentsHash, type SealContext } from './seal.ts';
 
@@ -13,16 +14,17 @@ export type RowMaker = (last: Mark, entry: Entry) => Row;
 
 /** Makes rows: what is confidential is sealed and hashed, what is left is chained. */
 export function createRowMaker(
-  keys: Pick<AuditKeys, 'argumentHash'>,
+  { keys, rules }: { readonly keys: Pick<AuditKeys, 'argumentHash'>; readonly rules: RetentionRules },
   seal: (plain: string, context: SealContext) => Buffer,
 ): RowMaker {
   const hashArguments = createArgumentsHash(keys.argumentHash);
+  const contextOf = sealContext(rules);
   return (last, entry) => {
     const seq = last.seq + 1;
     const { argumentsText, call_id, time_ms, kind, outcome, reason, subject, tool, trace_id } = entry;
     const record = withHashes(entry, argumentsText === null ? null : hashArguments(argumentsText));
     const plain = plainText(entry);
-    const sealed = plain === undefined ? null : seal(plain, sealContext(entry));
+    const sealed = plain === undefined ? null : seal(plain, contextOf(entry));
     const hash = rowHash({ prevHash: last.hash, seq, record, sealed });
     const columns = { seq, call_id, time_ms, kind, outcome, reason, subject, tool, trace_id };
     return { ...columns, record, sealed, prev_hash: last.hash, hash };
@@ -30,8 +32,11 @@ export function createRowMaker(
 }
 
 /** Whose data key seals an entry, and the call that the sealed bytes belong to. */
-export function sealContext({ call_id, tenant, time_ms }: Entry): SealContext {
-  return { callId: call_id ?? '', tenant: tenant ?? undefined, timeMs: time_ms };
+export function sealContext(rules: RetentionRules): (entry: Entry) => SealContext {
+  return ({ call_id, tenant, time_ms, classification }) => {
+    const keptAs = keptAsOf(rules, classification);
+    return { callId: call_id ?? '', tenant: tenant ?? undefined, timeMs: time_ms, ...(keptAs && { keptAs }) };
+  };
 }
 
 /** All entries of packed groups, in order. */

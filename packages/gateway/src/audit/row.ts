@@ -25,6 +25,8 @@ export interface Retained {
   /** So many keys of sealed parts are destroyed: those of all days (UTC) before `sealedBefore`. */
   readonly keys: number;
   readonly sealedBefore?: string;
+  /** The same day for what is kept apart by its classification. */
+  readonly classes?: Readonly<Record<string, string>>;
 }
 
 /** The columns a log is searched by. Derived from the record, and checked against it by `verifyAudit`. */

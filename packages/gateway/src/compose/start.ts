@@ -37,6 +37,7 @@ import { mintRunToken } from './run-token.ts';
 import { createServiceCalls } from './service-calls.ts';
 import { adminSettings, agentSettings, exchangeSettings, needRestart, type SettingsParts } from './settings.ts';
 import { dataPaths, openStores, type Stores } from './stores.ts';
+import { type Trouble, troubleOf } from './trouble.ts';
 import { version } from './version.ts';
 import { witnessFacts } from './witnesses.ts';
 
@@ -74,6 +75,8 @@ export interface RunningGateway {
   mintRunToken(scopes: readonly string[] | 'services'): Promise<string>;
   /** Takes a new configuration, all of it or, when it throws, nothing. Returns the settings that need a restart. */
   reload(config: GatewayConfig, also?: Pick<StartOptions, 'runCredentials'>): readonly string[];
+  /** A changed configuration cannot be used: the status tells why, until there is a good one. */
+  refused(error: unknown): void;
   close(): Promise<void>;
 }
 
@@ -257,6 +260,8 @@ interface Live {
   config: GatewayConfig;
   boundHosts: readonly string[];
   url: URL | undefined;
+  /** Why the configuration on the disk is not the one in force. */
+  trouble?: Trouble | undefined;
 }
 
 interface RunningParts {
@@ -303,9 +308,13 @@ function toRunning(parts: RunningParts): RunningGateway {
       owner.apply(settings.owner);
       exchange.plane.apply(settings.exchange);
       live.config = next;
+      live.trouble = undefined;
       usePolicies();
       useCredentials();
       return restart;
+    },
+    refused(error) {
+      live.trouble = troubleOf(error, nowMs());
     },
     close: life.close,
   };
@@ -321,7 +330,10 @@ function ownerPlane({ live, isReady, ...parts }: OwnerFacts, settingsParts: Sett
   return createOwnerPlane(
     {
       ...parts,
-      status: () => ({ version, ready: isReady(), audit: { ...auditLog.stats(), witnesses: witnessFacts(witnesses) } }),
+      status: () => ({
+        ...{ version, ready: isReady(), audit: { ...auditLog.stats(), witnesses: witnessFacts(witnesses) } },
+        ...(live.trouble && { configuration: live.trouble }),
+      }),
       gatewayName: () => gatewayNameOf(live.config),
       auditPath: auditSource(live.config),
     },

@@ -64,10 +64,7 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
       store: file.audit.store ?? file.store.kind,
       ...(file.audit.name !== undefined && { name: file.audit.name }),
       sealOutput: file.audit.sealOutput,
-      retention: {
-        ...(file.audit.retention.sealed !== undefined && { sealedMs: file.audit.retention.sealed }),
-        ...(file.audit.retention.records !== undefined && { recordsMs: file.audit.retention.records }),
-      },
+      retention: toRetention(file.audit.retention),
       ...(file.audit.witness !== undefined && { witness: resolve(folder, file.audit.witness) }),
       webhooks: file.audit.webhooks.map(({ url, token, networks }) => ({
         ...{ url, ranges: networks },
@@ -75,6 +72,15 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
       })),
     },
   };
+}
+
+function toRetention({ classes, ...times }: ConfigFile['audit']['retention']): GatewayConfig['audit']['retention'] {
+  const known = Object.entries(classes).flatMap(([name, each]) => (each === undefined ? [] : [[name, toTimes(each)]]));
+  return { ...toTimes(times), ...(known.length > 0 && { classes: Object.fromEntries(known) }) };
+}
+
+function toTimes({ sealed, records }: { readonly sealed?: number | undefined; readonly records?: number | undefined }) {
+  return { ...(sealed !== undefined && { sealedMs: sealed }), ...(records !== undefined && { recordsMs: records }) };
 }
 
 function masterKeyFile({ masterKeyFile: path, masterKey, data }: ConfigFile, folder: string): string {

@@ -10,6 +10,12 @@ import type { PolicyConfig } from '../policy/config.ts';
 import type { ApprovalsConfig } from './approvals-section.ts';
 import type { StoreConfig } from './store-section.ts';
 
+/** How long what is kept in the audit log, in milliseconds; for ever where there is nothing. */
+export interface KeepingTimes {
+  readonly sealedMs?: number;
+  readonly recordsMs?: number;
+}
+
 /** Files of a TLS listener, absolute paths, PEM. */
 export interface TlsFiles {
   readonly cert: string;
@@ -219,7 +225,7 @@ export interface GatewayConfig {
     /** Answers of targets of these classifications are kept, sealed. */
     readonly sealOutput: readonly Classification[];
     /** How long what is kept; for ever where there is nothing. */
-    readonly retention: { readonly sealedMs?: number; readonly recordsMs?: number };
+    readonly retention: KeepingTimes & { readonly classes?: Readonly<Partial<Record<Classification, KeepingTimes>>> };
     /** Where checkpoints are kept a second time, if not beside the master key. Absolute. */
     readonly witness?: string;
     /** Who is sent checkpoints. */

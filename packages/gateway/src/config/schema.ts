@@ -141,6 +141,13 @@ const webhook = z.strictObject({
   networks: listOf(field.cidr, names('address ranges')).prefault([]).describe('Where it may be, beside the internet.'),
 });
 
+const keepingTimes = () => ({
+  sealed: field.duration.optional().describe('Arguments and access requests: then their keys are destroyed.'),
+  records: field.duration
+    .optional()
+    .describe('Records: then only their hashes stay. Whole days, by the time of calls.'),
+});
+
 const durability = () => z.enum(['async', 'process', 'disk'], { error: 'expected async, process or disk' });
 
 const presets = z
@@ -336,12 +343,18 @@ export const configSchema = z
             ),
           retention: z
             .strictObject({
-              sealed: field.duration
-                .optional()
-                .describe('Arguments and access requests: then their keys are destroyed.'),
-              records: field.duration
-                .optional()
-                .describe('Records: then only their hashes stay. Whole days, by the time of calls.'),
+              ...keepingTimes(),
+              classes: z
+                .strictObject({
+                  public: z.strictObject(keepingTimes()).optional().describe('Of public targets.'),
+                  internal: z.strictObject(keepingTimes()).optional().describe('Of internal ones.'),
+                  confidential: z.strictObject(keepingTimes()).optional().describe('Of confidential ones.'),
+                  restricted: z.strictObject(keepingTimes()).optional().describe('Of restricted ones.'),
+                })
+                .prefault({})
+                .describe(
+                  'In place of these, for targets of a classification. A record that is kept keeps all after it.',
+                ),
             })
             .prefault({})
             .describe('How long what is kept at least; without these, for ever.'),
