@@ -77,7 +77,7 @@ export interface NewApproval {
   /** `apr_` and 16 characters. */
   readonly id: string;
   readonly binding: ApprovalBinding;
-  /** Equal for equal bindings, and for those alone. */
+  /** Equal for bindings that are equal but for their needs, and for those alone. */
   readonly key: string;
   /** Equal for the same call by the same requester, whatever the definition, the policies and their needs are. */
   readonly callKey: string;
@@ -155,7 +155,7 @@ export interface ApprovalFilter {
 export interface Approvals {
   /**
    * Finds the approval for a call, or asks for it. What is there for the same call with another definition, other policies or
-   * other needs is withdrawn, and its withdrawal is what came of asking; so is, once, that an earlier request expired. A
+   * less than is needed now is withdrawn, and its withdrawal is what came of asking; so is, once, that an earlier request expired. A
    * rejection stands until the request would have expired.
    */
   request(wanted: NewApproval, terms: ApprovalTerms): Promise<ApprovalAsked>;
@@ -241,19 +241,26 @@ export interface ChosenApproval {
  */
 export function chooseApproval(
   known: readonly Approval[],
-  { key }: Pick<NewApproval, 'key'>,
+  { key, binding }: Pick<NewApproval, 'key' | 'binding'>,
   { nowMs, goesOn }: Pick<ApprovalTerms, 'nowMs' | 'goesOn'>,
 ): ChosenApproval | undefined {
   const open = known.filter(({ state }) => state === 'pending' || state === 'granted' || (goesOn && state === 'asked'));
   const late = open.find(({ expiresAtMs }) => !(nowMs < expiresAtMs));
   if (late !== undefined) return { approval: late, becomes: 'expired' };
-  const other = open.find((approval) => approval.key !== key);
+  const other = open.find((one) => one.key !== key || !covers(one.binding.needs, binding.needs));
   if (other !== undefined) return { approval: other, becomes: 'withdrawn' };
   const untold = known.find(({ state }) => state === 'expired' || state === 'withdrawn');
   if (untold !== undefined) return { approval: untold, becomes: untold.state };
   const rejected = known.find((one) => one.state === 'rejected' && one.key === key && nowMs < one.expiresAtMs);
   const found = rejected ?? byState(open, 'asked') ?? byState(open, 'granted') ?? byState(open, 'pending');
   return found && { approval: found };
+}
+
+/** Whether whoever meets the needs of one meets those of the other: a call that has become less risky needs no less than before. */
+function covers(given: readonly ApprovalNeed[], needed: readonly ApprovalNeed[]): boolean {
+  return needed.every((need) =>
+    given.some(({ scope, approvals }) => scope === need.scope && approvals >= need.approvals),
+  );
 }
 
 function byState(approvals: readonly Approval[], wanted: ApprovalState): Approval | undefined {

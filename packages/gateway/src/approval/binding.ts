@@ -44,8 +44,12 @@ export function createBind(key: KeyObject): (permit: Permit) => Bound {
     const argumentsHash = mac(JSON.stringify(['arguments', ofText(permit.argumentsText), ofText(permit.restText)]));
     const same = { requester, tool, service, method: permit.method, argumentsHash };
     const needs = needsOf(approveObligations(permit));
-    const binding = { ...same, definitionHash, policyRevision: permit.policyRevision, needs };
-    return { binding, key: mac(JSON.stringify(['binding', binding])), callKey: mac(JSON.stringify(['call', same])) };
+    const bound = { ...same, definitionHash, policyRevision: permit.policyRevision };
+    return {
+      binding: { ...bound, needs },
+      key: mac(JSON.stringify(['binding', bound])),
+      callKey: mac(JSON.stringify(['call', same])),
+    };
   };
 }
 

@@ -92,7 +92,7 @@ test('whatever happens in whatever order, a database says what a memory of it sa
   await fc.assert(
     fc.asyncProperty(fc.nat(), async (seed) => {
       const ended = new Map<string, ApprovalState>();
-      for (const [step, laterMs] of fc.sample(fc.tuple(stepOf(`r${++runs}`), fc.nat(30)), { numRuns: 60, seed })) {
+      for (const [step, laterMs] of fc.sample(fc.tuple(stepOf(`r${++runs}`), fc.nat(30)), { numRuns: 50, seed })) {
         nowMs += laterMs;
         const all = await model.list({ limit: 6 });
         const going = all.filter(({ state: now }) => !ends.includes(now));
@@ -112,7 +112,7 @@ test('whatever happens in whatever order, a database says what a memory of it sa
       expect(await state.approvals.list({ limit: 1_000 })).toEqual(await model.list({ limit: 1_000 }));
       expect(await state.approvals.prune(nowMs - 500)).toBe(await model.prune(nowMs - 500));
     }),
-    { numRuns: 30 },
+    { numRuns: 15 },
   );
   // A history in which little happens would say little.
   expect([...reached].sort()).toEqual(['asked', 'granted', 'pending', 'reserved', ...ends].sort());

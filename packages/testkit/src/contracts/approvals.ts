@@ -73,6 +73,20 @@ const requests: readonly ApprovalsLaw[] = [
     },
   },
   {
+    name: 'stays good when less is needed than was asked for, and is withdrawn when more is',
+    async run(approvals) {
+      const [one, two] = [1, 2].map((people) => [{ scope: 'finance:approve', approvals: people }]);
+      const wanted = (needs: typeof one) => wantedApproval({ callKey: 'call', ...(needs && { needs }) });
+      const first = wanted(two);
+      await approvals.request(first, approvalTerms());
+      deepEqual(found(await approvals.request(wanted(one), approvalTerms())), [first.id, 'pending', false]);
+      for (const person of ['eve', 'frank']) await approvals.vote(first.id, approvalVote(person));
+      deepEqual(found(await approvals.request(wanted(one), approvalTerms())), [first.id, 'granted', false]);
+      const more = wanted([...(one ?? []), { scope: 'legal:approve', approvals: 1 }]);
+      deepEqual(found(await approvals.request(more, approvalTerms())), [first.id, 'withdrawn', true]);
+    },
+  },
+  {
     name: 'says once that a request expired, whoever ended it, and asks anew',
     async run(approvals) {
       const later = nowMs + lifeMs;
