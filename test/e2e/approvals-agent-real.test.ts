@@ -2,7 +2,7 @@ import { Client as ModernClient, StreamableHTTPClientTransport as ModernTranspor
 import { Client as LegacyClient } from '@modelcontextprotocol/sdk/client/index.js';
 import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextprotocol/sdk/client/streamableHttp.js';
 import { afterAll, beforeAll, expect, it } from 'vitest';
-import { as, policy, type Refunds, refundTool, startRefunds } from '../approvals/support.ts';
+import { as, command, policy, type Refunds, refundTool, startRefunds } from '../approvals/support.ts';
 import { byHand, endOf, revision, tasksExtension } from './support/approval-world.ts';
 import { endAll } from './support/program.ts';
 
@@ -94,6 +94,20 @@ it('a client that comes back by itself gets there', async () => {
   expect(paid(args.order)).toHaveLength(1);
   await client.close();
 });
+
+it('the command waits for a person', async () => {
+  const args = newRefund();
+  const env = { SALLYPORT_URL: refunds.gateway.mcp.href, SALLYPORT_TOKEN: agent };
+  const words = ['tools', 'call', refundTool, JSON.stringify(args)];
+  const called = command(refunds.gateway, [...words, '--wait', '100'], env);
+  await approve(await asked(args.order));
+  expect(await called).toMatchObject({ code: 0, out: expect.stringContaining('"refunded": 240') });
+  expect(paid(args.order)).toHaveLength(1);
+  const other = JSON.stringify(newRefund());
+  const waiting = await command(refunds.gateway, ['tools', 'call', refundTool, other, '--json'], env);
+  expect(waiting.code).not.toBe(0);
+  expect(waiting.out + waiting.err).toMatch(/This call waits: .*apr_/);
+}, 60_000);
 
 it('a task comes to nothing when the policies have changed', async () => {
   const args = newRefund();

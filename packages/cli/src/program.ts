@@ -135,6 +135,7 @@ function addTools(program: Command, context: Context): void {
     .argument('<tool>', 'its name')
     .argument('[arguments]', 'its arguments, a JSON object')
     .option('--input <file>', 'read the arguments from a file, or from stdin with -')
+    .option('--wait <seconds>', 'how long to wait where people have to approve the call, at most 240', toWait)
     .addHelpText(
       'after',
       examples(
@@ -147,6 +148,12 @@ function addTools(program: Command, context: Context): void {
     .description('Print all tools for use elsewhere.')
     .addOption(new Option('--format <format>', 'how').choices(['json', 'openai', 'markdown']).default('json'))
     .action(async (options) => (await load()).exportTools(options, context));
+}
+
+function toWait(text: string): number {
+  const seconds = /^\d{1,3}$/.test(text) ? Number(text) : 0;
+  if (seconds < 1 || seconds > 240) throw new InvalidArgumentError('Seconds, from 1 to 240.');
+  return seconds;
 }
 
 function addTokens(program: Command, context: Context): void {

@@ -27,7 +27,8 @@ export interface CallAnswer {
 /** A running gateway, by REST. Refusals are thrown as `CliError` with the gateway's own words. */
 export interface GatewayClient {
   list(): Promise<readonly ListedTool[]>;
-  call(tool: string, input: unknown): Promise<CallAnswer>;
+  /** @param waitSeconds how long to wait where people have to approve the call. Default: not at all. */
+  call(tool: string, input: unknown, waitSeconds?: number): Promise<CallAnswer>;
 }
 
 /** Where the gateway is, and who asks. */
@@ -81,9 +82,9 @@ function isLoopback(host: string): boolean {
 
 /** A client for one gateway. */
 export function createGatewayClient({ base, token }: Target): GatewayClient {
-  const ask = async (path: string, body?: unknown): Promise<Answer> => {
+  const ask = async (path: string, body?: unknown, more: Headers = {}): Promise<Answer> => {
     const url = `${base.href.replace(/\/$/, '')}${path}`;
-    const response = await send(url, token, body);
+    const response = await send(url, { token, body, more });
     const text = await response.text();
     const value = readJson(text);
     if (!response.ok) throw refusal(response, value);
@@ -101,8 +102,9 @@ export function createGatewayClient({ base, token }: Target): GatewayClient {
       } while (cursor !== '');
       return tools;
     },
-    call: async (tool, input) => {
-      const { value, traceId } = await ask('/mcp/call', { tool, input });
+    call: async (tool, input, waitSeconds) => {
+      const more: Headers = waitSeconds === undefined ? {} : { prefer: `wait=${waitSeconds}` };
+      const { value, traceId } = await ask('/mcp/call', { tool, input }, more);
       return { result: value.result, traceId: traceId ?? (value.trace_id as string | undefined) };
     },
   };
@@ -113,8 +115,16 @@ interface Answer {
   readonly traceId: string | undefined;
 }
 
-async function send(url: string, token: string, body: unknown): Promise<Response> {
-  const headers = { authorization: `Bearer ${token}`, accept: 'application/json' };
+type Headers = Readonly<Record<string, string>>;
+
+interface Sent {
+  readonly token: string;
+  readonly body: unknown;
+  readonly more: Headers;
+}
+
+async function send(url: string, { token, body, more }: Sent): Promise<Response> {
+  const headers = { ...more, authorization: `Bearer ${token}`, accept: 'application/json' };
   try {
     // A redirect could lead the token elsewhere.
     if (body === undefined) return await fetch(url, { headers, redirect: 'error' });
@@ -145,6 +155,9 @@ interface ErrorBody {
   readonly issues?: readonly string[];
   readonly retry_after_ms?: number;
   readonly trace_id?: string;
+  /** The id of the approval that the call waits for, or that nothing came of. */
+  readonly question?: string;
+  readonly approval?: string;
 }
 
 function refusal(response: Response, value: Readonly<Record<string, unknown>> | undefined): CliError {
@@ -156,6 +169,8 @@ function refusal(response: Response, value: Readonly<Record<string, unknown>> | 
     scopes,
     issues,
     retry_after_ms: retryAfterMs,
+    question,
+    approval = question,
   } = error;
   const hints = [
     ...(scopes ? [`It takes one of these scopes: ${scopes.join(', ')}.`] : []),
@@ -171,6 +186,7 @@ function refusal(response: Response, value: Readonly<Record<string, unknown>> | 
       code,
       reason,
       ...(scopes && { scopes }),
+      ...(approval !== undefined && { approval }),
       ...(issues && { issues }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       traceId: error.trace_id,

@@ -62,12 +62,14 @@ export interface CallOptions extends ToolsOptions {
   readonly given: string | undefined;
   /** A file with them; `-` is stdin. */
   readonly input?: string;
+  /** Seconds to wait where people have to approve the call. */
+  readonly wait?: number;
 }
 
 /** `tools call` */
-export async function callTool({ name, given, input, ...options }: CallOptions, context: Context): Promise<void> {
+export async function callTool({ name, given, input, wait, ...options }: CallOptions, context: Context): Promise<void> {
   const parsed = parseInput(input === undefined ? (given ?? '{}') : await readInput(input, context));
-  const { result, traceId } = await createGatewayClient(gatewayTarget(context, options.url)).call(name, parsed);
+  const { result, traceId } = await createGatewayClient(gatewayTarget(context, options.url)).call(name, parsed, wait);
   if (options.json) return printJson(context, { result, traceId });
   print(context, printableJson(result, 2));
   if (traceId !== undefined) say(context, context.errorStyle.dim(`trace ${traceId}`));
