@@ -5,6 +5,7 @@ import { type Driver, httpLegacy, httpModern, httpSession, rest, ws } from '@sal
 import { afterAll, beforeAll, expect, it, vi } from 'vitest';
 import { cli } from '../../packages/cli/src/cli.fixture.ts';
 import { openState } from '../../packages/gateway/src/store/index.ts';
+import { details, exchange } from '../intents/support.ts';
 import { type Bank, openBank } from './bank.ts';
 
 let bank: Bank;
@@ -225,4 +226,20 @@ it('the stream of a session of the old era ends as well, and the session goes on
   expect((await fetch(bank.url, { headers })).status).toBe(403);
   await restore(id);
   expect(await client.call(balance)).toMatchObject({ kind: 'answered' });
+});
+
+it('nobody gets round it by an intent: one that was made stops too, and none is made', async () => {
+  const token = await bank.mint('intender');
+  const gateway = { mcp: bank.url };
+  const detail = details({ tools: ['bank.*'], calls: 5 });
+  const narrow = as((await exchange(gateway, token, detail)).token);
+  expect(await narrow.call(balance)).toMatchObject({ kind: 'answered' });
+  const id = await contain('client', 'token:intender');
+  await contain('agent', 'intender');
+  expect(await narrow.call(balance)).toMatchObject({ reason: 'contained' });
+  await expect(exchange(gateway, token, detail)).rejects.toThrow('403');
+  for (const { id: each } of (await bank.operate('containment.list')).containments as { id: string }[])
+    await restore(each);
+  expect(id).not.toBe('');
+  expect(await narrow.call(balance)).toMatchObject({ kind: 'answered' });
 });

@@ -21,7 +21,7 @@ import type { TransportDeps } from '../transport/deps.ts';
 import { endpointAt } from '../transport/http-endpoint.ts';
 import type { Sealing } from '../upstream/sealing.ts';
 import type { Lifetime } from './lifetime.ts';
-import { createPlane, type Plane, type PlaneSettings } from './plane.ts';
+import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
 import type { Stores } from './stores.ts';
 
 /** What exchanging tokens for intents is made of. */
@@ -37,6 +37,8 @@ export interface IntentParts {
   readonly nowMs: () => number;
   readonly log: Logger;
   readonly life: Lifetime;
+  /** Whoever is contained gets no other token. */
+  readonly containments?: NonNullable<PlaneParts['containments']>;
 }
 
 /** Exchange of tokens: a plane of its own, with one tool, that callers reach at the token endpoint. */
@@ -86,6 +88,7 @@ export function createIntentExchange(parts: IntentParts, settings: PlaneSettings
     {
       ...{ record: parts.record, sealing: parts.sealing, nowMs, log: parts.log },
       ...(parts.tracing && { tracing: parts.tracing }),
+      ...(parts.containments && { containments: parts.containments }),
       registry: fixedRegistry([service]),
       authenticators: parts.authenticators.map(exchanges.judging),
       intents: state.intents,
