@@ -16,10 +16,17 @@ export interface AdminOptions {
 /** A plain JSON object, as operations take and give it. */
 export type Facts = Readonly<Record<string, unknown>>;
 
-/** Loads the configuration that says where a gateway's data lies. */
-export async function configOf(options: AdminOptions, context: Context): Promise<GatewayConfig> {
+/**
+ * Loads the configuration that says where a gateway's data lies. Its policies are left alone, for a mistake in them must not
+ * keep anybody from administration, unless `withPolicies`.
+ */
+export async function configOf(
+  options: AdminOptions,
+  context: Context,
+  { withPolicies = false }: { readonly withPolicies?: boolean } = {},
+): Promise<GatewayConfig> {
   const { loadConfig } = await import('@sallyport/gateway');
-  const { config } = await loadConfig(configPath(context, options.config));
+  const { config } = await loadConfig(configPath(context, options.config), { withoutPolicies: !withPolicies });
   return withOverrides(config, options.data === undefined ? {} : { data: options.data }, context.cwd);
 }
 

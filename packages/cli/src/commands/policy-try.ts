@@ -56,7 +56,7 @@ function groundOf(options: ToolsOptions, context: Context): Ground {
       return tools;
     },
     policies: () => {
-      policies ??= configOf(options, context).then(({ policy }) => policy);
+      policies ??= configOf(options, context, { withPolicies: true }).then(({ policy }) => policy);
       return policies;
     },
   };

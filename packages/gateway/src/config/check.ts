@@ -234,15 +234,22 @@ function checkViews(data: unknown): readonly Finding[] {
 interface NamedFile {
   readonly path: Path;
   readonly file: string;
-  readonly kind: 'file' | 'folder';
+  readonly kind: 'file' | 'folder' | 'file or folder';
   readonly what: string;
+}
+
+function policyFiles(policy: unknown): readonly NamedFile[] {
+  const { files = [] } = configSchema.shape.policy.safeParse(policy).data ?? {};
+  return files.map((file, index) => ({
+    ...{ path: ['policy', 'files', index], file, kind: 'file or folder', what: 'file or folder' },
+  }));
 }
 
 function filesIn(data: Record<string, unknown>, services: ReadonlyMap<string, Service>): readonly NamedFile[] {
   const { shape } = configSchema;
   const tls = shape.listen.safeParse(data.listen).data?.tls;
   const announce = shape.announce.safeParse(data.announce).data;
-  const files: NamedFile[] = [];
+  const files: NamedFile[] = [...policyFiles(data.policy)];
   for (const key of ['cert', 'key', 'clientCa'] as const) {
     const file = tls?.[key];
     if (file !== undefined) files.push({ path: ['listen', 'tls', key], file, kind: 'file', what: 'PEM file' });
@@ -271,7 +278,8 @@ function filesIn(data: Record<string, unknown>, services: ReadonlyMap<string, Se
 async function checkFiles(files: readonly NamedFile[], folder: string): Promise<readonly Finding[]> {
   const checked = files.map(async ({ path, file, kind, what }): Promise<readonly Finding[]> => {
     const found = await stat(resolve(folder, file)).catch(() => undefined);
-    if (kind === 'file' ? found?.isFile() : found?.isDirectory()) return [];
+    const isIt = { file: found?.isFile(), folder: found?.isDirectory(), 'file or folder': found !== undefined };
+    if (isIt[kind]) return [];
     return [{ path, part: 'value', message: `${dotted(path)}: there is no ${what} ${resolve(folder, file)}` }];
   });
   return (await Promise.all(checked)).flat();

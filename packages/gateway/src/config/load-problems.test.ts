@@ -1,7 +1,8 @@
+import { join } from 'node:path';
 import { afterAll, expect, test } from 'vitest';
 import { makeConfigFolder } from './testing/config-folder.ts';
 
-const { problemOf, remove } = makeConfigFolder();
+const { path, problemOf, remove } = makeConfigFolder();
 afterAll(remove);
 
 test.each([
@@ -15,6 +16,26 @@ test.each([
     'a key like no other',
     'version: 1\naudit: { zzzzzzzz: 1 }',
     '2:10 unknown key "zzzzzzzz" in audit; known here: refusalsPerPeer, refusalWindow, durability, sealOutput, retention, store, name, witness, webhooks',
+  ],
+  [
+    'an attribute of no type',
+    'version: 1\npolicy: { attributes: { level: number } }',
+    '2:32 policy.attributes.level: expected one of string, long, boolean, strings, found "number"',
+  ],
+  [
+    'a default that is none',
+    'version: 1\npolicy: { default: allow }',
+    '2:20 policy.default: expected scopes or deny, found "allow"',
+  ],
+  [
+    'policies that are not there',
+    'version: 1\npolicy: { files: [rules] }',
+    `2:19 policy.files[0]: there is no file or folder ${join(path, 'rules')}`,
+  ],
+  [
+    'a decision point over plain HTTP',
+    'version: 1\npolicy: { external: [{ kind: opa, url: "http://pdp.example/v1/data/x" }] }',
+    '2:40 policy.external[0].url: expected an https URL (http only for this machine), without path parameters, query or password, found "http://pdp.example/v1/data/x"',
   ],
   ['a missing version', 'data: x', '1:1 version is missing: expected 1, the version of this format'],
   ['another version', 'version: 2', '1:10 version: expected 1, the version of this format, found 2'],

@@ -1,3 +1,4 @@
+import { mkdirSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
@@ -270,4 +271,33 @@ test('whatever a file holds, it is loaded or refused with places, never anything
     ),
     { numRuns: 300 },
   );
+});
+
+test('policies are read with the configuration, all or nothing, and can be left alone', async () => {
+  const other = makeConfigFolder();
+  try {
+    mkdirSync(join(other.path, 'policies'));
+    const path = other.write(
+      'version: 1\npolicy: { default: deny, environment: staging, attributes: { level: long } }\n',
+    );
+    other.write('tool: a.B\nallowed: [agent:x]\n', 'policies/a.policy.yaml');
+    const { config, files, revision } = await loadConfig(path);
+    expect(config.policy).toMatchObject({
+      settings: { default: 'deny', environment: 'staging', attributes: { level: 'long' } },
+      source: { tools: [{ stem: 'a' }] },
+      external: [],
+    });
+    expect(files).toContain(join(other.path, 'policies/a.policy.yaml'));
+    other.write('tool: a.B\nallowed: [agent:y]\n', 'policies/a.policy.yaml');
+    expect((await loadConfig(path)).revision).not.toBe(revision);
+    other.write('tool: a.B\nlimit: 5 per h\n', 'policies/a.policy.yaml');
+    await expect(loadConfig(path)).rejects.toThrow(
+      join(other.path, 'policies/a.policy.yaml:2:1 limit goes with allowed where policy.default is deny'),
+    );
+    other.write('tool: [', 'policies/a.policy.yaml');
+    await expect(loadConfig(path)).rejects.toThrow(join(other.path, 'policies/a.policy.yaml:1:8'));
+    expect((await loadConfig(path, { withoutPolicies: true })).config.policy.source.files).toEqual([]);
+  } finally {
+    other.remove();
+  }
 });

@@ -36,12 +36,18 @@ export class ConfigError extends Error {
 
 const largestFile = 8 * 1024 * 1024;
 
+/** How to read a configuration. */
+export interface LoadOptions {
+  /** Leaves the files of policies alone, as if there were none: for those who only look for a running gateway. */
+  readonly withoutPolicies?: boolean;
+}
+
 /**
- * Reads and checks `sallyport.yaml`. Executes nothing, fetches nothing, writes nothing.
+ * Reads and checks `sallyport.yaml`, and the policies beside it. Executes nothing, fetches nothing, writes nothing.
  *
  * @throws ConfigError naming every problem with file, line and column.
  */
-export async function loadConfig(path: string): Promise<LoadedConfig> {
+export async function loadConfig(path: string, { withoutPolicies = false }: LoadOptions = {}): Promise<LoadedConfig> {
   const file = resolve(path);
   const text = await readText(file, path);
   const source = parseSource(text, path);
@@ -54,7 +60,9 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
   ];
   if (!parsed.success || findings.length > 0)
     throw new ConfigError(problemsOf(findings, source), [file, ...credentialsIn(source.value, folder)]);
-  const policies = await readPolicies(parsed.data, { file, folder, shown: dirname(path) });
+  const policies = withoutPolicies
+    ? noPolicies
+    : await readPolicies(parsed.data, { file, folder, shown: dirname(path) });
   const config = completeConfig(parsed.data, folder, policies);
   const credentials = credentialFiles(config);
   const revision = await revisionOf(`${text}\0${policies.revision}`, credentials);
@@ -65,6 +73,8 @@ export async function loadConfig(path: string): Promise<LoadedConfig> {
 export function formatProblem({ file, line, column, message, frame }: Problem): string {
   return frame === '' ? `${file}:${line}:${column} ${message}` : `${file}:${line}:${column} ${message}\n${frame}`;
 }
+
+const noPolicies = { files: [], cedar: [], tools: [], revision: '', watched: [] };
 
 interface PolicyPlaces {
   readonly file: string;
