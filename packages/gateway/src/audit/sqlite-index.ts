@@ -1,13 +1,6 @@
 import type { DatabaseSync } from 'node:sqlite';
-import {
-  chunkNumber,
-  createSegmentBuilder,
-  createTermHash,
-  indexVersion,
-  rowsOf,
-  rowsPerSegment,
-  segmentOf,
-} from './segment.ts';
+import { createIndexProgress, type Indexable } from './index-progress.ts';
+import { chunkNumber, indexVersion, type Segment } from './segment.ts';
 
 /** Keeps the search index of a log. For its only writer. */
 export interface SearchIndex {
@@ -22,75 +15,51 @@ const rowsAtOnce = 256;
 
 /** Makes what `SearchIndex` says. */
 export function createSearchIndex(db: DatabaseSync, logId: string): SearchIndex {
-  const hashTerm = createTermHash(logId);
   const read = db.prepare("SELECT seq, record FROM audit WHERE seq BETWEEN ? AND ? AND record <> '' ORDER BY seq");
+  const indexed = db.prepare('SELECT segment FROM segments WHERE version = ?').all(indexVersion);
+  const progress = createIndexProgress({ logId, rowsAtOnce, indexed: indexed.map(({ segment }) => Number(segment)) });
+  const segments = openSegments(db);
+  return {
+    run: (lastSeq) => {
+      const range = progress.next(lastSeq);
+      if (range === undefined) return false;
+      const rows = read.all(range.from, range.to) as unknown as Indexable[];
+      const complete = progress.take(rows, range.to);
+      if (complete === undefined) return true;
+      segments.put(complete.segment, complete.built);
+      progress.kept(complete.segment);
+      return progress.next(lastSeq) !== undefined;
+    },
+    forget: (after, to) => {
+      const { from, until } = progress.forget(after, to);
+      for (let segment = from; segment <= until; segment++) segments.remove(segment);
+    },
+  };
+}
+
+function openSegments(db: DatabaseSync) {
   const insertSegment = db.prepare(
     'INSERT INTO segments (segment, version, min_ms, max_ms, directory) VALUES (?, ?, ?, ?, ?)',
   );
   const insertChunk = db.prepare('INSERT INTO postings (chunk, postings) VALUES (?, ?)');
-  const indexed = new Set(
-    db
-      .prepare('SELECT segment FROM segments WHERE version = ?')
-      .all(indexVersion)
-      .map((row) => Number(row.segment)),
-  );
-  // Where retention has got to: it will go on there.
-  let ending: number | undefined;
-  let under:
-    | { readonly segment: number; readonly builder: ReturnType<typeof createSegmentBuilder>; next: number }
-    | undefined;
-
   const deleteSegment = db.prepare('DELETE FROM segments WHERE segment = ?');
   const deleteChunks = db.prepare('DELETE FROM postings WHERE chunk >= ? AND chunk < ?');
   const remove = (segment: number): void => {
     deleteSegment.run(segment);
     deleteChunks.run(chunkNumber(segment, 0), chunkNumber(segment + 1, 0));
   };
-
-  const due = (lastSeq: number): number | undefined => {
-    for (let segment = Math.floor(lastSeq / rowsPerSegment) - 1; segment >= 0; segment--) {
-      if (!indexed.has(segment) && segment !== ending) return segment;
-    }
-    return undefined;
-  };
-  const finish = ({ segment, builder }: NonNullable<typeof under>): void => {
-    const { minMs, maxMs, directory, chunks } = builder.finish();
-    db.exec('BEGIN IMMEDIATE');
-    try {
-      remove(segment);
-      insertSegment.run(segment, indexVersion, minMs, maxMs, directory);
-      for (const [at, chunk] of chunks.entries()) insertChunk.run(chunkNumber(segment, at), chunk);
-      db.exec('COMMIT');
-    } catch (error) {
-      if (db.isTransaction) db.exec('ROLLBACK');
-      throw error;
-    }
-    indexed.add(segment);
-  };
   return {
-    run: (lastSeq) => {
-      if (under === undefined) {
-        const segment = due(lastSeq);
-        if (segment === undefined) return false;
-        under = { segment, builder: createSegmentBuilder(segment, hashTerm), next: rowsOf(segment)[0] };
-      }
-      const [, last] = rowsOf(under.segment);
-      const to = Math.min(last, under.next + rowsAtOnce - 1);
-      for (const { seq, record } of read.all(under.next, to)) under.builder.add(Number(seq), String(record));
-      under.next = to + 1;
-      if (to < last) return true;
-      const done = under;
-      under = undefined;
-      finish(done);
-      return due(lastSeq) !== undefined;
-    },
-    forget: (after, to) => {
-      const [from, until] = [segmentOf(after + 1), segmentOf(to)];
-      ending = until;
-      if (under !== undefined && under.segment >= from && under.segment <= until) under = undefined;
-      for (let segment = from; segment <= until; segment++) {
-        indexed.delete(segment);
+    remove,
+    put: (segment: number, { minMs, maxMs, directory, chunks }: Segment): void => {
+      db.exec('BEGIN IMMEDIATE');
+      try {
         remove(segment);
+        insertSegment.run(segment, indexVersion, minMs, maxMs, directory);
+        for (const [at, chunk] of chunks.entries()) insertChunk.run(chunkNumber(segment, at), chunk);
+        db.exec('COMMIT');
+      } catch (error) {
+        if (db.isTransaction) db.exec('ROLLBACK');
+        throw error;
       }
     },
   };
