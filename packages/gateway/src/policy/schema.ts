@@ -10,6 +10,8 @@ type Members = Record<string, CedarType>;
 export interface SchemaParts {
   readonly tools: readonly PolicyTool[];
   readonly settings: PolicySettings;
+  /** Arguments of prompts and the like, all of which are texts and may be absent. */
+  readonly texts?: readonly string[];
 }
 
 const text: CedarType = { type: 'String' };
@@ -35,7 +37,7 @@ const others = {
 } as const;
 
 /** The Cedar schema of a catalog: each tool is an action with its own arguments. In Cedar's JSON form. */
-export function cedarSchema({ tools, settings }: SchemaParts): SchemaJson<string> {
+export function cedarSchema({ tools, settings, texts: named = [] }: SchemaParts): SchemaJson<string> {
   const target = { memberOfTypes: ['Service'], shape: record(targetMembers) };
   const group = { memberOfTypes: [] };
   return {
@@ -49,7 +51,7 @@ export function cedarSchema({ tools, settings }: SchemaParts): SchemaJson<string
         Kind: { enum: ['person', 'agent', 'service', 'owner'] },
         ...{ Tool: target, Prompt: target, Resource: target, Template: target, Method: target },
       },
-      actions: { ...groups(), ...toolActions({ tools, settings }), ...otherActions(settings) },
+      actions: { ...groups(), ...toolActions({ tools, settings }), ...otherActions(settings, named) },
     },
   };
 }
@@ -84,8 +86,11 @@ function toolActions({ tools, settings }: SchemaParts): SchemaJson<string>['']['
   return Object.fromEntries(actions);
 }
 
-function otherActions(settings: PolicySettings): SchemaJson<string>['']['actions'] {
-  const context = record(contextMembers(record({ uri: optional(text) }), settings));
+function otherActions(settings: PolicySettings, named: readonly string[]): SchemaJson<string>['']['actions'] {
+  const members = ['uri', ...named]
+    .filter((name) => !reserved.test(name))
+    .map((name) => [name, optional(text)] as const);
+  const context = record(contextMembers(record(Object.fromEntries(members)), settings));
   return Object.fromEntries(
     Object.entries(others).map(([type, name]) => [
       name,

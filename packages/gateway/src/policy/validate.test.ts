@@ -54,6 +54,7 @@ when { resource.classificationLevel > 2 && context.zones["Europe/Berlin"].minute
 when { principal.attributes has level && principal.attributes.level > 3 && resource.owner == "me" };
 @id("f") forbid(principal in Kind::"agent", action, resource) when { context has risk && context.risk > 80 };
 @id("g") forbid(principal, action == Action::"read-resource", resource is Resource) when { resource.name like "*secret*" };
+@id("i") forbid(principal, action == Action::"get-prompt", resource is Prompt) when { context.arguments has topic && context.arguments.topic == "x" };
 @id("h") forbid(principal is Principal, action, resource) when { principal has intent && context.now > datetime("2026-01-01") };`;
     expect(await problemsOf({ 'a.cedar': text })).toEqual([]);
   });

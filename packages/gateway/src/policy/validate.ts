@@ -5,11 +5,11 @@ import { type Cedar, loadCedar } from './cedar.ts';
 import { createCompileForTools, type PolicyTool } from './compile.ts';
 import { typeOfSchema } from './engine/argument-types.ts';
 import { isZone } from './engine/zones.ts';
+import { argumentsIn, zonesIn } from './looks.ts';
 import { offsetOfByte, placesIn } from './places.ts';
-import { cedarSchema } from './schema.ts';
+import { cedarSchema, type SchemaParts } from './schema.ts';
 import type { PolicySource } from './source.ts';
 import type { CedarPolicy, PolicySettings } from './types.ts';
-import { zonesIn } from './zones.ts';
 
 /** What is to be checked. */
 export interface PolicyCheck {
@@ -33,7 +33,11 @@ export async function validatePolicies({ source, tools, settings }: PolicyCheck)
     ...problems,
     ...source.tools.flatMap((policy) => unknownTools(policy, tools)),
     // What tool policies come to has the right types: it was made for them.
-    ...validated(cedar, { policies: source.cedar, schema: { tools, settings: named }, source }),
+    ...validated(cedar, {
+      policies: source.cedar,
+      schema: { tools, settings: named, texts: argumentsIn(source.cedar) },
+      source,
+    }),
     ...withoutAllowed(source, settings),
   ].sort(byPlace);
 }
@@ -68,7 +72,7 @@ function unknownTools(
 
 interface Validating {
   readonly policies: readonly CedarPolicy[];
-  readonly schema: { readonly tools: readonly PolicyTool[]; readonly settings: PolicySettings };
+  readonly schema: SchemaParts;
   readonly source: PolicySource;
 }
 
