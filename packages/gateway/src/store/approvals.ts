@@ -105,7 +105,7 @@ async function request(query: Within, database: StateDatabase, { wanted, terms }
       await sql`SELECT pg_advisory_xact_lock(hashtextextended(${`sallyport approvals ${name}`}, 0))`.execute(query);
     }
   }
-  const found = chooseApproval(await sameCall(query, wanted, terms), wanted, terms);
+  const found = chooseApproval(await sameCall(query, database, { wanted, terms }), wanted, terms);
   if (found?.becomes !== undefined) return tell(query, found.approval, { state: found.becomes, nowMs: terms.nowMs });
   if (found !== undefined) return { kind: 'approval', approval: found.approval, isNew: false };
   if (await isExhausted(query, wanted, terms)) return { kind: 'exhausted' };
@@ -114,25 +114,25 @@ async function request(query: Within, database: StateDatabase, { wanted, terms }
   return { kind: 'approval', approval, isNew: true };
 }
 
-async function sameCall(query: Within, { callKey }: NewApproval, { nowMs }: ApprovalTerms): Promise<Approval[]> {
-  const rows = await query
+async function sameCall(query: Within, { kind }: StateDatabase, { wanted, terms }: Request): Promise<Approval[]> {
+  const found = query
     .selectFrom('approvals')
     .selectAll()
-    .where('call_key', '=', callKey)
+    .where('call_key', '=', wanted.callKey)
     .where((row) =>
       row.or([
         row('state', 'in', [...open, 'rejected']),
         row.and([
           row('state', 'in', ['expired', 'withdrawn']),
           row('told', '=', 0),
-          row('changed_at_ms', '>', nowMs - approvalNewsMs),
+          row('changed_at_ms', '>', terms.nowMs - approvalNewsMs),
         ]),
       ]),
     )
     .orderBy('created_at_ms', 'desc')
-    .orderBy('id')
-    .execute();
-  return rows.map(toApproval);
+    .orderBy('id');
+  // Nobody reserves one of them, or votes on it, until it is known what becomes of it.
+  return (await (kind === 'postgres' ? found.forUpdate() : found).execute()).map(toApproval);
 }
 
 async function tell(
