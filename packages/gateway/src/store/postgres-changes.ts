@@ -1,7 +1,7 @@
 import type { Client } from 'pg';
 import type { Changes } from './changes.ts';
 import type { PostgresAccess } from './postgres-dialect.ts';
-import { clientConfig } from './postgres-dialect.ts';
+import { clientConfig, notWaitedFor } from './postgres-dialect.ts';
 import { changesChannel } from './schema-words.ts';
 
 /** In milliseconds; all have defaults. */
@@ -39,6 +39,7 @@ export async function openPostgresChanges(access: PostgresAccess, timing: Change
     if (client === lost) client = undefined;
     lost?.removeAllListeners('notification');
     lost?.end().catch(() => {});
+    if (lost !== undefined) notWaitedFor(lost);
   };
   const connected = async (): Promise<Client> => {
     if (client !== undefined) return client;
@@ -53,6 +54,10 @@ export async function openPostgresChanges(access: PostgresAccess, timing: Change
     } catch (error) {
       drop(made);
       throw error;
+    }
+    if (isClosed) {
+      drop(made);
+      throw new Error('changes are not followed any more');
     }
     client = made;
     return made;

@@ -10,7 +10,7 @@ import {
   type QueryResult,
   type TransactionSettings,
 } from 'kysely';
-import type { ClientConfig, Pool, PoolClient, PoolConfig, QueryResult as QueryAnswer } from 'pg';
+import type { ClientBase, ClientConfig, Pool, PoolClient, PoolConfig, QueryResult as QueryAnswer } from 'pg';
 import { isConnectionLost, toDatabaseError } from './database-error.ts';
 import type { PostgresAddress, PostgresTls } from './postgres-url.ts';
 
@@ -90,6 +90,12 @@ export async function openPool(access: PostgresAccess): Promise<Pool> {
   return pool;
 }
 
+/** A server that says nothing more keeps the process no longer: `pg` would wait for it to say goodbye. */
+export function notWaitedFor(client: ClientBase): void {
+  // Not in its types.
+  (client as Partial<{ unref(): void }>).unref?.();
+}
+
 /**
  * Kysely on `pg`. Errors are what `database-error.ts` makes of them: they say what kind of thing went wrong and hold no
  * values of rows. A connection that broke or did not answer in time is never used again.
@@ -108,6 +114,9 @@ interface PoolConnection extends DatabaseConnection {
 }
 
 function createDriver(pool: Pool): Driver {
+  const clients = new Set<ClientBase>();
+  pool.on('connect', (client) => clients.add(client));
+  pool.on('remove', (client) => clients.delete(client));
   const run = (connection: DatabaseConnection, sql: string) => connection.executeQuery(CompiledQuery.raw(sql));
   return {
     init: async () => {},
@@ -127,7 +136,11 @@ function createDriver(pool: Pool): Driver {
     },
     rollbackTransaction: async (connection) => void (await run(connection, 'ROLLBACK')),
     releaseConnection: async (connection) => (connection as PoolConnection).release(),
-    destroy: () => pool.end(),
+    async destroy() {
+      const all = [...clients];
+      await pool.end();
+      for (const client of all) notWaitedFor(client);
+    },
   };
 }
 
