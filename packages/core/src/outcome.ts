@@ -116,7 +116,7 @@ export interface Suspended {
 export interface Ticket {
   /** How often the caller was sent away so far: 0 where it has not come back yet. */
   readonly round: number;
-  /** MCP `requestState`: the same call continues with it. Made when it is asked for. */
+  /** MCP `requestState`: the same call continues with it. Made when it is asked for. @throws GatewayError `payload_too_large` */
   readonly requestState: () => string;
   /**
    * Lets the call wait, and then run, without its caller: answers with a task that is kept until then and for a while after.

@@ -1,4 +1,6 @@
+import { createHmac } from 'node:crypto';
 import type { Approval, ApprovalContext, ApprovalEvent } from '@sallyport/core';
+import fc from 'fast-check';
 import { describe, expect, it } from 'vitest';
 import { createWebhook, type WebhookParts, type WebhookSettings } from './webhook.ts';
 import { createAnswerReader } from './webhook-answer.ts';
@@ -127,6 +129,29 @@ describe('a signature', () => {
     for (const wrong of ['', 't=5', `${right},v1=00`, right.replace('t=5', 't=6'), right.replace('v1', 'v0')]) {
       expect(verify('k', signed(wrong))).toBeUndefined();
     }
+  });
+
+  it('makes no nonsense an answer, and nothing but a refusal of it', () => {
+    const wanted = fc.constantFrom('id', 'decision', 'approver', 'payload', 'user', 'actions', 'type', '__proto__');
+    const nonsense = fc.oneof(
+      fc.string(),
+      fc.json(),
+      fc.dictionary(wanted, fc.jsonValue()).map((one) => JSON.stringify(one)),
+    );
+    fc.assert(
+      fc.property(nonsense, fc.constantFrom('json', 'slack'), (text, format) => {
+        const reader = createAnswerReader({ nowMs: () => 0, secretOf: () => ({ format, secret: 'k' }) });
+        const sent = format === 'json' ? text : new URLSearchParams({ payload: text }).toString();
+        const slack = `v0=${createHmac('sha256', 'k').update(`v0:0:${sent}`).digest('hex')}`;
+        const headers = new Map([
+          ['sallyport-signature', sign('k', sent, 0)],
+          ['x-slack-signature', slack],
+          ['x-slack-request-timestamp', '0'],
+        ]);
+        const read = () => reader.read('desk', { body: Buffer.from(sent), header: (name) => headers.get(name) });
+        expect(read).toThrow(expect.objectContaining({ reason: expect.stringMatching(/^malformed_/) }));
+      }),
+    );
   });
 
   it('is taken once, within five minutes', () => {

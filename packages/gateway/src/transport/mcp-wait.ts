@@ -18,8 +18,12 @@ export interface Waited {
  *
  * How it ended, `suspended` included: then its client has to be told, and to come back by itself.
  */
-export function waitForCall(request: McpRequest, waited: Waited): Promise<Outcome<Answer>> {
-  return request.era === 'modern' ? sendAway(request, waited) : keep(request, waited);
+export async function waitForCall(request: McpRequest, waited: Waited): Promise<Outcome<Answer>> {
+  try {
+    return await (request.era === 'modern' ? sendAway(request, waited) : keep(request, waited));
+  } catch (thrown) {
+    return { kind: 'refused', error: GatewayError.from(thrown, 'approve') };
+  }
 }
 
 /** What may be answered with questions (MCP 2026-07-28, multi round-trip requests). */
@@ -86,12 +90,8 @@ function asTask(request: McpRequest, { call, waiting }: Waited): Outcome<Answer>
     if (outcome.kind === 'suspended') throw new GatewayError('approval_expired');
     return outcome.content;
   };
-  try {
-    const content = waiting.ticket?.begin(run);
-    return content === undefined ? waiting : { kind: 'answered', content };
-  } catch (thrown) {
-    return { kind: 'refused', error: GatewayError.from(thrown, 'approve') };
-  }
+  const content = waiting.ticket?.begin(run);
+  return content === undefined ? waiting : { kind: 'answered', content };
 }
 
 /** How long a person may look at what it is waiting for, in milliseconds: as long as the form of a service may stay open. */

@@ -33,6 +33,8 @@ const plainLifeMs = 3_600_000;
 /** What came of a task is kept for so long after it can have begun to run at the latest. */
 const afterMs = 3_600_000;
 const longestLifeMs = 7 * 86_400_000;
+/** In characters; what a caller answered to its service is in it. */
+const longestState = 512 * 1024;
 
 /** What the caller brings back. */
 interface Brought {
@@ -93,6 +95,8 @@ function ticketFor(parts: WaitingParts, { permit, brought, waiting }: Waiting): 
     round,
     requestState: () => {
       const state = `${waitingPrefix}${JSON.stringify({ round, retry: brought ? brought.retry : serviceRetry() })}`;
+      // It comes back in a request, beside the arguments.
+      if (state.length > longestState) throw new GatewayError('payload_too_large');
       return sealing.ownState(permit, state, nowMs() + lifeMs());
     },
     begin: (run: (background: Background) => Promise<Answer>) => {
