@@ -34,7 +34,7 @@ async function send(gateway: TestGateway, { name, token = gateway.token, sampled
     'io.modelcontextprotocol/clientInfo': { name: 'test', version: '1' },
     'io.modelcontextprotocol/clientCapabilities': {},
     traceparent: `00-${traceId}-${agentSpan}-${sampled}`,
-    baggage: 'secret=planted',
+    baggage: 'secret=planted,team=blog;owner=x',
   };
   const params = { name, arguments: more.arguments ?? {}, _meta: meta };
   const response = await fetch(gateway.mcp, {

@@ -23,6 +23,8 @@ export interface IncomingCall {
   readonly method?: HopMethod;
   readonly id: string;
   readonly traceparent: string;
+  /** W3C Baggage of the caller, as far as the gateway lets it pass. */
+  readonly baggage?: string;
   readonly timeoutMs: number;
   readonly principal: Principal;
   /** What a gateway vouches for. Absent: nobody does, and `principal` says nothing. */
@@ -104,6 +106,10 @@ export class CallContext implements ToolContext {
 
   get trace(): string {
     return this.#incoming.traceparent;
+  }
+
+  get baggage(): string | undefined {
+    return this.#incoming.baggage;
   }
 
   /** The same name, for prompts. */

@@ -1,7 +1,10 @@
 import {
+  type BaggageEntry,
+  baggageEntryMetadataFromString,
   type Context,
   context,
   ProxyTracerProvider,
+  propagation,
   ROOT_CONTEXT,
   type Span,
   SpanKind,
@@ -37,7 +40,7 @@ export function isTraced(): boolean {
  */
 export function serveInSpan(serving: Serving, serve: (incoming: IncomingCall, done: Done) => Cancel): Cancel {
   const { incoming, done } = serving;
-  const parent = parentOf(incoming);
+  const parent = withBaggage(parentOf(incoming), incoming.baggage);
   const span = startSpan(serving, parent);
   const { traceId, spanId, traceFlags } = span.spanContext();
   const traceparent = formatTraceparent({ traceId, spanId, sampled: (traceFlags & 1) === 1 });
@@ -57,6 +60,26 @@ function parentOf({ traceparent }: IncomingCall): Context {
   const { sampled = false, ...ids } = parseTraceparent(traceparent) ?? {};
   if (!('traceId' in ids)) return ROOT_CONTEXT;
   return trace.setSpanContext(ROOT_CONTEXT, { ...ids, traceFlags: sampled ? 1 : 0, isRemote: true });
+}
+
+/** What the handler's HTTP clients send on, where their SDK propagates baggage. */
+function withBaggage(parent: Context, baggage: string | undefined): Context {
+  if (baggage === undefined) return parent;
+  const entries = baggage.split(',').map((member): [string, BaggageEntry] => {
+    const [pair = '', ...properties] = member.split(';');
+    const at = pair.indexOf('=');
+    const metadata = properties.length === 0 ? {} : { metadata: baggageEntryMetadataFromString(properties.join(';')) };
+    return [pair.slice(0, at).trim(), { value: decoded(pair.slice(at + 1).trim()), ...metadata }];
+  });
+  return propagation.setBaggage(parent, propagation.createBaggage(Object.fromEntries(entries)));
+}
+
+function decoded(value: string): string {
+  try {
+    return decodeURIComponent(value);
+  } catch {
+    return value;
+  }
 }
 
 function startSpan({ service, isKnown, incoming }: Serving, parent: Context): Span {

@@ -148,6 +148,8 @@ export interface HandlerContext extends CallerQuestions {
   readonly traceId: string;
   /** The W3C `traceparent` to send with whatever this call causes. */
   readonly trace: string;
+  /** What came along with the trace (W3C Baggage), of the keys that the gateway lets pass. Calls by `ctx.call` take it along. */
+  readonly baggage: string | undefined;
   readonly principal: Principal;
   /** What a gateway vouches for, checked. Absent when the service is called without one. */
   readonly statement: Statement | undefined;

@@ -8,6 +8,8 @@ export interface TraceContext {
   readonly parentSpanId?: string;
   readonly sampled: boolean;
   readonly traceState?: string;
+  /** W3C Baggage: what of the caller's may go on. */
+  readonly baggage?: string;
 }
 
 const pattern = /^([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?$/;

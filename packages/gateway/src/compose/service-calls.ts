@@ -14,7 +14,7 @@ interface ServiceCallDeps {
   /** The pipeline is built after the registry that hears of the calls; a call that comes in between waits. */
   readonly pipeline: Promise<Pick<Pipeline, 'invoke' | 'decline'>>;
   readonly newCallId: () => CallId;
-  readonly newTrace: (traceparent?: string) => TraceContext;
+  readonly newTrace: (traceparent?: string, tracestate?: string, baggage?: string) => TraceContext;
   readonly nowMs: () => number;
 }
 
@@ -60,10 +60,10 @@ function toCall(deps: ServiceCallDeps, invocation: ServiceInvocation): Call<Invo
   };
 }
 
-type Sender = Pick<ServiceInvocation, 'service' | 'instance' | 'onBehalfOf' | 'parentCall' | 'traceparent'>;
+type Sender = Pick<ServiceInvocation, 'service' | 'instance' | 'onBehalfOf' | 'parentCall' | 'traceparent' | 'baggage'>;
 
 /** Who sends it is known from the connection. */
-function hopFacts(deps: ServiceCallDeps, { service, instance, onBehalfOf, parentCall, traceparent }: Sender) {
+function hopFacts(deps: ServiceCallDeps, { service, instance, onBehalfOf, parentCall, traceparent, baggage }: Sender) {
   return {
     id: deps.newCallId(),
     presented: {
@@ -73,7 +73,7 @@ function hopFacts(deps: ServiceCallDeps, { service, instance, onBehalfOf, parent
     },
     endpoint: everything,
     origin: { transport: 'hop', peer: `service:${service}/${instance}`, era: 'none' },
-    trace: deps.newTrace(traceparent),
+    trace: deps.newTrace(traceparent, undefined, baggage),
     receivedAtMs: deps.nowMs(),
   } as const;
 }

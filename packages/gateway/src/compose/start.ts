@@ -8,7 +8,7 @@ import type { GatewayConfig } from '../config/index.ts';
 import type { GuardedConnectorOptions } from '../egress/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
 import { createSealer, type Sealer } from '../secrets/index.ts';
-import { newCallId, newTrace, openTracing, type Tracing } from '../telemetry/index.ts';
+import { newCallId, newTrace, openTracing, type Tracing, withBaggage } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
 import { type ApprovalWebhooks, createApprovalWebhooks } from './approval-webhooks.ts';
 import { openApprovals } from './approvals.ts';
@@ -147,7 +147,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   );
 
   const listening = await listenForAll({
-    ...{ live, owner, isReady, registry, nowMs, log, life, sealer, builtIn, ...tracesOf(shared) },
+    ...{ live, owner, isReady, registry, nowMs, log, life, sealer, builtIn, ...tracesOf(shared, facts.config) },
     ...{ plane: agents, readAnswer: webhooks.readAnswer, mayWait: () => mayWait(live.config, policies.engine) },
     identity: {
       ...identity.facts,
@@ -199,8 +199,8 @@ async function openShared({ options, facts, identity, sealer }: SharedParts) {
 }
 
 /** Where nobody asked for traces, they go on as their callers have them. */
-function tracesOf({ tracing }: Pick<PlaneParts, 'tracing'>): Pick<Tracing, 'newTrace'> {
-  return { newTrace: tracing?.newTrace ?? newTrace };
+function tracesOf({ tracing }: Pick<PlaneParts, 'tracing'>, config: () => GatewayConfig): Pick<Tracing, 'newTrace'> {
+  return { newTrace: withBaggage(tracing?.newTrace ?? newTrace, () => config().telemetry.baggage) };
 }
 
 interface AgentsParts {
@@ -223,7 +223,7 @@ async function openAgents({ options, facts, shared, sealer, settings, webhooks }
   });
   const planned = Promise.withResolvers<Plane>();
   const open = await openServices(
-    { ...options, ...tracesOf(shared), stateOwn: assertions.stateOwn, credentials },
+    { ...options, ...tracesOf(shared, facts.config), stateOwn: assertions.stateOwn, credentials },
     planned.promise,
   );
   const { registry } = open;

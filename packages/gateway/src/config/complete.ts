@@ -57,6 +57,7 @@ export function completeConfig(file: ConfigFile, folder: string, policies: Polic
     risk: toRiskSettings(file.risk),
     secondFactor: file.secondFactor,
     output: { redaction: { groups: file.output.redact, rules: file.output.rules.map(toRule) } },
+    telemetry: file.telemetry,
     audit: {
       refusalsPerPeer: file.audit.refusalsPerPeer,
       refusalWindowMs: file.audit.refusalWindow,

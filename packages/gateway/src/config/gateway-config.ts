@@ -213,6 +213,8 @@ export interface GatewayConfig {
   readonly risk: RiskSettings;
   readonly secondFactor: SecondFactorSettings;
   readonly output: { readonly redaction: RedactionSettings };
+  /** Keys of callers' W3C baggage that go on. */
+  readonly telemetry: { readonly baggage: readonly string[] };
   readonly audit: {
     /** Where the log is: in a file in `data`, or in the database of `store`. */
     readonly store: 'sqlite' | 'postgres';

@@ -317,6 +317,19 @@ export const configSchema = z
       risk: riskShape(field),
       secondFactor: secondFactorShape,
       output: outputSection,
+      telemetry: z
+        .strictObject({
+          baggage: listOf(
+            z
+              .string()
+              .regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]{1,100}$/, { error: 'expected the key of a W3C baggage member' }),
+            names('keys'),
+          )
+            .prefault([])
+            .describe("Keys of callers' W3C baggage that go on to services. All else stays behind."),
+        })
+        .prefault({})
+        .describe('What traces take along. Where they are sent is said by the `OTEL_*` variables.'),
       audit: z
         .strictObject({
           refusalsPerPeer: count(1, 10_000)

@@ -27,6 +27,8 @@ export interface ServiceInvocation {
   readonly tool: string;
   readonly argumentsText: JsonText;
   readonly traceparent?: string;
+  /** Of the call that it is serving. */
+  readonly baggage?: string;
   readonly timeoutMs?: number;
   /** Fires when the service cancels, or its connection is gone. */
   readonly signal: AbortSignal;
@@ -137,6 +139,7 @@ function readInvocation(
     tool,
     argumentsText,
     ...(trace !== undefined && { traceparent: trace }),
+    ...(served?.trace.baggage !== undefined && { baggage: served.trace.baggage }),
     ...(typeof timeoutMs === 'number' && timeoutMs > 0 && { timeoutMs }),
     signal,
   };

@@ -1,3 +1,4 @@
+export { withBaggage } from './baggage.ts';
 export { type CountCall, createCallMetrics } from './call-metrics.ts';
 export { createLogger, type LogOptions, logFor, wantsColour } from './log.ts';
 export { createMeters, type Meters } from './meters.ts';

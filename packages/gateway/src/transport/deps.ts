@@ -40,6 +40,7 @@ export interface TokenRequest {
   readonly origin: Origin;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
+  readonly baggage?: string | undefined;
   readonly signal: AbortSignal;
   readonly receivedBytes: number;
 }
@@ -58,7 +59,7 @@ export interface TransportDeps {
   /** Milliseconds since the epoch. */
   readonly nowMs: () => number;
   /** Continues the caller's trace with a new span; a missing or broken `traceparent` starts a new one. */
-  readonly newTrace: (traceparent?: string, tracestate?: string) => TraceContext;
+  readonly newTrace: (traceparent?: string, tracestate?: string, baggage?: string) => TraceContext;
   readonly serverInfo: ServerInfo;
   readonly log: Logger;
   /** Largest message, in bytes. */

@@ -17,7 +17,10 @@ const packed = 'Content-Encoding, Transfer-Encoding: the body must be sent as it
 const wrongType = 'Content-Type: must be application/json';
 
 /** What every MCP exchange over HTTP knows from its request line and headers. */
-export type Arrival = Pick<McpExchange, 'callId' | 'presented' | 'origin' | 'traceparent' | 'tracestate'> & {
+export type Arrival = Pick<
+  McpExchange,
+  'callId' | 'presented' | 'origin' | 'traceparent' | 'tracestate' | 'baggage'
+> & {
   readonly endpoint: Endpoint;
 };
 
@@ -54,9 +57,14 @@ export function isWrongType(request: IncomingMessage, refusal: GatewayError): bo
 export function headerTrace(request: IncomingMessage): {
   readonly traceparent: SentTrace['traceparent'] | undefined;
   readonly tracestate: SentTrace['tracestate'];
+  readonly baggage: SentTrace['baggage'];
 } {
   const headers = wireHeaders(request);
-  return { traceparent: headers.get('traceparent'), tracestate: headers.get('tracestate') };
+  return {
+    traceparent: headers.get('traceparent'),
+    tracestate: headers.get('tracestate'),
+    baggage: headers.get('baggage'),
+  };
 }
 
 /** Fires when the client goes away before it has its answer. */

@@ -84,15 +84,20 @@ export function unreadable(thrown: unknown): GatewayError {
 export interface SentTrace {
   readonly traceparent: string;
   readonly tracestate: string | undefined;
+  readonly baggage: string | undefined;
 }
 
 /** The trace context that a message brings in its `_meta`. */
 export function traceOf(message: JsonRpcRequest | JsonRpcNotification): SentTrace | undefined {
   const meta = message.params?._meta;
   if (!isJsonObject(meta)) return undefined;
-  const { traceparent, tracestate } = meta;
+  const { traceparent, tracestate, baggage } = meta;
   if (typeof traceparent !== 'string') return undefined;
-  return { traceparent, tracestate: typeof tracestate === 'string' ? tracestate : undefined };
+  return { traceparent, tracestate: textOrNothing(tracestate), baggage: textOrNothing(baggage) };
+}
+
+function textOrNothing(value: unknown): string | undefined {
+  return typeof value === 'string' ? value : undefined;
 }
 
 function malformed(issue: string): GatewayError {

@@ -25,6 +25,7 @@ export interface Reception {
   readonly receivedBytes: number;
   readonly traceparent?: string | undefined;
   readonly tracestate?: string | undefined;
+  readonly baggage?: string | undefined;
   readonly wire?: WireFacts;
 }
 
@@ -35,7 +36,7 @@ export function toCall<Request extends AnyRequest>(
   request: Request,
 ): Call<Request> {
   const { callId, presented, origin, endpoint = everything, session } = reception;
-  const { signal, receivedBytes, traceparent, tracestate, wire } = reception;
+  const { signal, receivedBytes, traceparent, tracestate, baggage, wire } = reception;
   return {
     id: callId,
     request,
@@ -44,7 +45,7 @@ export function toCall<Request extends AnyRequest>(
     endpoint,
     ...(session && { session }),
     ...(wire && { wire }),
-    trace: deps.newTrace(traceparent, tracestate),
+    trace: deps.newTrace(traceparent, tracestate, baggage),
     receivedAtMs: deps.nowMs(),
     signal,
     receivedBytes,

@@ -20,7 +20,7 @@ const maxCapabilitiesLength = 16 * 1024;
  * @throws GatewayError `payload_too_large`
  */
 export function writeCall({ seq, permit, hop, timeoutMs }: Departing, audience: string): string {
-  const { traceState } = hop.trace;
+  const { traceState, baggage } = hop.trace;
   const { method } = permit;
   const claims = {
     tool: permit.target.remoteName,
@@ -31,6 +31,7 @@ export function writeCall({ seq, permit, hop, timeoutMs }: Departing, audience: 
     audience,
     traceparent: formatTraceparent(hop.trace),
     ...(traceState !== undefined && { tracestate: traceState }),
+    ...(baggage !== undefined && { baggage }),
     timeoutMs,
     transport: hop.transport,
     ...(hop.onProgress && { progress: true }),

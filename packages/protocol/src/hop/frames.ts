@@ -19,7 +19,7 @@ const principalTexts = new WeakMap<HopPrincipal, string>();
 export function callFrame(claims: CallClaims, texts: string | CallTexts, sha256: (text: string) => string): string {
   const { tool, method, call, seq, audience, traceparent, tracestate, timeoutMs, transport, progress, principal } =
     claims;
-  const { needs } = claims;
+  const { needs, baggage } = claims;
   let principalText = principalTexts.get(principal);
   if (principalText === undefined) {
     principalText = JSON.stringify(principal);
@@ -29,6 +29,7 @@ export function callFrame(claims: CallClaims, texts: string | CallTexts, sha256:
     `${opening}${seq},"method":"call","params":{"tool":${JSON.stringify(tool)},"call":${JSON.stringify(call)}` +
     `,"seq":${seq},"audience":${JSON.stringify(audience)},"traceparent":${JSON.stringify(traceparent)}` +
     (tracestate === undefined ? '' : `,"tracestate":${JSON.stringify(tracestate)}`) +
+    (baggage === undefined ? '' : `,"baggage":${JSON.stringify(baggage)}`) +
     `,"timeoutMs":${timeoutMs},"transport":${JSON.stringify(transport)}` +
     (progress === true ? ',"progress":true' : '') +
     (method === undefined || method === 'tools/call' ? '' : `,"method":"${method}"`) +
@@ -126,7 +127,8 @@ export function readCallParams(params: JsonValue | undefined): CallParams | unde
 }
 
 /** What most calls do not have. */
-function hasRightExtras({ method, client, retry, needs }: JsonObject): boolean {
+function hasRightExtras({ method, client, retry, needs, baggage }: JsonObject): boolean {
+  if (baggage !== undefined && typeof baggage !== 'string') return false;
   if (needs !== undefined && !isListOfTexts(needs)) return false;
   if (method !== undefined && !hopMethods.some((known) => known === method)) return false;
   if (client !== undefined && !isClient(client)) return false;

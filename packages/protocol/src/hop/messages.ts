@@ -55,6 +55,8 @@ export interface CallClaims {
   readonly audience: string;
   readonly traceparent: string;
   readonly tracestate?: string;
+  /** W3C Baggage of the caller, as far as the gateway lets it pass. */
+  readonly baggage?: string;
   /** How long the answer is waited for, from the arrival of the frame. */
   readonly timeoutMs: number;
   /** How the call came into the gateway: `http`, `ws`, `stdio`, … */

@@ -98,10 +98,11 @@ function logMeta({ client, era, onNotification }: Hop): Readonly<Record<string, 
 }
 
 function traceOf({ trace }: Hop): Readonly<Record<string, string>> {
-  const { traceState } = trace;
+  const { traceState, baggage } = trace;
   return {
     traceparent: formatTraceparent(trace),
     ...(traceState !== undefined && { tracestate: traceState }),
+    ...(baggage !== undefined && { baggage }),
   };
 }
 
