@@ -88,6 +88,7 @@ export const reasons = {
   ),
   audit_unavailable: row('unavailable', [503, 503], 'The call could not be recorded.'),
   conflict: row('aborted', [409, 409], 'Somebody changed this in the meantime, or it exists already.'),
+  precondition_failed: row('failed_precondition', [412, 412], 'This is not what you have seen any more: look again.'),
   not_found: row('not_found', [404, -32602], 'No such thing.'),
   internal: row('internal', [500, -32603], 'Internal error.'),
 } as const satisfies Record<string, ReasonRow>;

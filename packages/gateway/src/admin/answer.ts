@@ -1,6 +1,7 @@
 import type { ServerResponse } from 'node:http';
 import type { Answer, CallId, GatewayError, Outcome } from '@sallyport/core';
 import type { JsonObject, JsonValue } from '@sallyport/protocol';
+import { etagKey } from './guarded.ts';
 
 /** On every answer, whatever it is: nothing here is to be framed, cached, sniffed or scripted. */
 const securityHeaders = {
@@ -20,7 +21,7 @@ const frontPage = `<!doctype html>
 <h1>Sallyport administration</h1>
 <p>This port is for administration by programs. Agents do not belong here.</p>
 <p>Operations are <code>POST /admin/v1/&lt;operation&gt;</code> with a JSON body and a token that has an
-<code>admin:</code> scope. The <code>sallyport</code> command does the same over a Unix socket, without a token.</p>
+<code>admin:</code> scope; <code>GET /admin/v1/openapi.json</code> describes them. The <code>sallyport</code> command does the same over a Unix socket, without a token.</p>
 </html>
 `;
 
@@ -46,7 +47,19 @@ export function sendOutcome(response: ServerResponse, callId: CallId, outcome: O
     sendJson(response, 202, { suspended: { question, reason }, trace_id: callId });
     return;
   }
+  const etag = etagOf(outcome.content);
+  if (etag !== undefined) response.setHeader('ETag', etag);
   sendJson(response, 200, { result: resultOf(outcome.content), trace_id: callId });
+}
+
+/** Answers with a document as it is, or with why not. */
+export function sendDocument(response: ServerResponse, callId: CallId, outcome: Outcome<Answer>): void {
+  if (outcome.kind !== 'answered') {
+    sendOutcome(response, callId, outcome);
+    return;
+  }
+  response.setHeader('Mcp-Trace-Id', callId);
+  send(response, { status: 200, type: 'application/json', body: JSON.stringify(resultOf(outcome.content)) });
 }
 
 /** Answers with metrics as scrapers of them want them, or with why not. */
@@ -71,6 +84,10 @@ function sendRefusal(response: ServerResponse, callId: CallId, error: GatewayErr
 
 function resultOf({ text }: Answer): JsonValue {
   return (JSON.parse(text) as { structuredContent?: JsonValue }).structuredContent ?? null;
+}
+
+function etagOf({ text }: Answer): string | undefined {
+  return (JSON.parse(text) as { _meta?: { [etagKey]?: string } })._meta?.[etagKey];
 }
 
 function sendJson(response: ServerResponse, status: number, body: JsonObject): void {

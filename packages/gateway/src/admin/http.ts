@@ -14,9 +14,10 @@ import {
 } from '@sallyport/core';
 import type { TraceContext } from '@sallyport/protocol';
 import type { AnswerReader } from '../approval/index.ts';
-import { sendFrontPage, sendMetrics, sendOutcome, sendState } from './answer.ts';
+import { sendDocument, sendFrontPage, sendMetrics, sendOutcome, sendState } from './answer.ts';
 import { metricsOperation } from './gateway-operations.ts';
 import { type LoopbackAddress, listenOnLoopback, listenOnSocket } from './listen.ts';
+import { openApiOperation } from './openapi.ts';
 import { adminService } from './operations.ts';
 import { answeredWebhook, pathOf, readBearer, readBody, readOperation } from './request.ts';
 
@@ -95,6 +96,12 @@ function serverFor(deps: AdminHttpDeps, entrance: Entrance): Server {
   return server;
 }
 
+/** Operations whose results are documents for programs that only know how to GET. */
+const documents: ReadonlyMap<string, { readonly operation: string; readonly send: typeof sendMetrics }> = new Map([
+  ['/metrics', { operation: metricsOperation, send: sendMetrics }],
+  ['/admin/v1/openapi.json', { operation: openApiOperation, send: sendDocument }],
+]);
+
 interface Exchange {
   readonly request: IncomingMessage;
   readonly response: ServerResponse;
@@ -108,13 +115,10 @@ async function serve(deps: AdminHttpDeps, entrance: Entrance, { request, respons
     if (path === '/ready') return sendState(response, deps.isReady(), deps.isReady() ? 'ready' : 'starting');
   }
   const facts = { ...callFacts(deps, entrance, request), signal: abortedWith(response) };
-  if (request.method === 'GET' && pathOf(request) === '/metrics') {
-    const call = {
-      ...facts,
-      request: toolCall(`${adminService}.${metricsOperation}`, '{}' as JsonText),
-      receivedBytes: 0,
-    };
-    return sendMetrics(response, facts.id, await deps.pipeline.invoke(call));
+  const shown = request.method === 'GET' ? documents.get(pathOf(request)) : undefined;
+  if (shown !== undefined) {
+    const call = toolCall(`${adminService}.${shown.operation}`, '{}' as JsonText);
+    return shown.send(response, facts.id, await deps.pipeline.invoke({ ...facts, request: call, receivedBytes: 0 }));
   }
   const webhook = answeredWebhook(request);
   const asked = { request, facts };

@@ -5,9 +5,11 @@ import { type AuditOperationDeps, auditOperations } from './audit-operations.ts'
 import { type ContainmentOperationDeps, containmentOperations } from './containment-operations.ts';
 import { type CredentialOperationDeps, credentialOperations } from './credential-operations.ts';
 import { type GatewayOperationDeps, gatewayOperations } from './gateway-operations.ts';
+import { guard } from './guarded.ts';
 import { type IntentOperationDeps, intentOperations } from './intent-operations.ts';
 import { type KeyOperationDeps, keyOperations } from './key-operations.ts';
-import type { AdminOperations, OperationHandler } from './operation.ts';
+import { openApi, openApiDocument } from './openapi.ts';
+import type { AdminOperations, Operation, OperationHandler } from './operation.ts';
 import { type PolicyOperationDeps, policyOperations } from './policy-operations.ts';
 import { type RevocationOperationDeps, revocationOperations } from './revocation-operations.ts';
 import { type TokenOperationDeps, tokenOperations } from './token-operations.ts';
@@ -34,7 +36,7 @@ export const adminService = 'admin';
  * pipeline of their own. They never appear in the catalog that agents see.
  */
 export function adminOperations(deps: AdminDeps): AdminOperations {
-  const operations = [
+  const declared: readonly Operation[] = [
     ...tokenOperations(deps),
     ...revocationOperations(deps),
     ...containmentOperations(deps),
@@ -48,6 +50,8 @@ export function adminOperations(deps: AdminDeps): AdminOperations {
     ...keyOperations(deps),
     ...gatewayOperations(deps),
   ];
+  const described = [...declared, openApi(() => openApiDocument(operations))];
+  const operations = guard(described);
   const manifest: ServiceManifest = {
     service: adminService,
     version: '1.0.0',

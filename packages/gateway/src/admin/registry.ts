@@ -1,5 +1,6 @@
 import { GatewayError, type JsonText, type Registry, spendPermit, type Upstream } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
+import { entityTag, etagKey } from './guarded.ts';
 import type { AdminOperations } from './operation.ts';
 import { adminService } from './operations.ts';
 
@@ -25,7 +26,14 @@ function createUpstream(handlers: AdminOperations['handlers']): Upstream {
       spendPermit(permit);
       sent();
       const result = await handler(args, { principal: permit.principal, signal });
-      const answer = { content: [{ type: 'text', text: JSON.stringify(result) }], structuredContent: result };
+      const text = JSON.stringify(result);
+      // What was seen can be named when it is to be changed.
+      const isRead = permit.target.sideEffect === 'read';
+      const answer = {
+        content: [{ type: 'text', text }],
+        structuredContent: result,
+        ...(isRead && { _meta: { [etagKey]: entityTag(text) } }),
+      };
       return { text: JSON.stringify(answer) as JsonText, isError: false, instance: 'gateway' };
     },
     close: async () => undefined,

@@ -1,8 +1,17 @@
 import type { IncomingMessage } from 'node:http';
 import { GatewayError, type JsonText, type Presented } from '@sallyport/core';
-import { type Envelope, parseStrict, StrictJsonError } from '@sallyport/protocol';
+import {
+  type Envelope,
+  isJsonObject,
+  type JsonObject,
+  type JsonValue,
+  parseStrict,
+  StrictJsonError,
+} from '@sallyport/protocol';
 
 const maxBodyBytes = 64 * 1024;
+/** Policies that are to be tried come whole. */
+const largeBodies: ReadonlyMap<string, number> = new Map([['policies.replay', 1024 * 1024]]);
 const operationPath = /^\/admin\/v1\/([a-z]+\.[a-z]+)$/;
 
 /** What was asked for, and how large it was. */
@@ -27,8 +36,18 @@ export async function readOperation(request: IncomingMessage, isLocal: boolean):
   if (!/^application\/json *(;|$)/i.test(request.headers['content-type'] ?? '')) {
     throw new GatewayError('malformed_request', { issues: ['Content-Type: has to be application/json'] });
   }
-  const body = await readBody(request);
-  return { operation, argumentsText: toArguments(body), bytes: body.length };
+  const body = await readBody(request, largeBodies.get(operation));
+  return { operation, argumentsText: conditional(request, toArguments(body)), bytes: body.length };
+}
+
+/** `If-Match` (RFC 9110 §13.1.1) is the argument of that name. */
+function conditional({ headers }: IncomingMessage, argumentsText: JsonText): JsonText {
+  const ifMatch = headers['if-match'];
+  if (ifMatch === undefined) return argumentsText;
+  const args: unknown = JSON.parse(argumentsText);
+  return isJsonObject(args as JsonValue)
+    ? (JSON.stringify({ ...(args as JsonObject), ifMatch }) as JsonText)
+    : argumentsText;
 }
 
 const answerPath = /^\/approvals\/answer\/([a-z][a-z0-9-]{0,62})$/;
@@ -67,13 +86,13 @@ function refuseForeignPages({ headers }: IncomingMessage, isLocal: boolean): voi
 }
 
 /** The body of a request, as it came. @throws GatewayError `payload_too_large` or `cancelled`. */
-export async function readBody(request: IncomingMessage): Promise<Buffer> {
+export async function readBody(request: IncomingMessage, maxBytes = maxBodyBytes): Promise<Buffer> {
   const chunks: Buffer[] = [];
   let bytes = 0;
   try {
     for await (const chunk of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
       bytes += chunk.length;
-      if (bytes > maxBodyBytes) throw new GatewayError('payload_too_large');
+      if (bytes > maxBytes) throw new GatewayError('payload_too_large');
       chunks.push(chunk);
     }
   } catch (error) {
