@@ -22,8 +22,14 @@ test('what waits, what was granted and what is spent are there after a restart',
   await approve(gateway, ids[1]);
   await approve(gateway, ids[2]);
   expect(await refund(gateway, agent, spent)).toMatchObject({ status: 200 });
+  const { etag } = await as(gateway, eve)('approvals.watch');
+  const watched = as(gateway, eve)('approvals.watch', { etag, waitSeconds: 25 }).catch(({ reason }) => reason);
+  // It has begun when what was asked after it is answered.
+  await as(gateway, eve)('approvals.list');
   gateway.program.kill('SIGTERM');
   await gateway.program.ended;
+  // A gateway that ends waits for nobody who waits.
+  expect(await watched).toBe('approval_unavailable');
 
   const next = await startGateway('run', config);
   expect(await refund(next, agent, waits)).toMatchObject({ reason: 'suspended', approval: ids[0] });
