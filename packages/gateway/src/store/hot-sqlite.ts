@@ -1,6 +1,7 @@
 import type { DatabaseSync } from 'node:sqlite';
 import type { Intents, IntentTaken, StoredToken } from '@sallyport/core';
 import type { SqliteDatabase } from './database.ts';
+import { toDatabaseError } from './database-error.ts';
 import { type IntentCalls, readIntent } from './intents.ts';
 import type { RevocableToken } from './revocations.ts';
 import type { StateSchema } from './schema.ts';
@@ -34,16 +35,17 @@ export function createHotSqlite(connection: DatabaseSync, database: SqliteDataba
        WHERE ancestor.id IN (SELECT value FROM json_each(intents.lineage))
      ) AS revoked_at_ms FROM intents WHERE id = ?`,
   );
+  const findIntent: IntentCalls['find'] = (id) => {
+    const row = intent.get(id);
+    if (row === undefined) return undefined;
+    const { tokenIds, stored } = readIntent(row);
+    return { ...stored, tokens: tokenIds.map(findToken) };
+  };
   return {
-    findToken,
+    findToken: (id) => asked(() => findToken(id)),
     isRevoked: createIsRevoked(connection),
     intents: {
-      find(id) {
-        const row = intent.get(id);
-        if (row === undefined) return undefined;
-        const { tokenIds, stored } = readIntent(row);
-        return { ...stored, tokens: tokenIds.map(findToken) };
-      },
+      find: (id) => asked(() => findIntent(id)),
       ...whenIdle(createCounting(connection), database),
     },
   };
@@ -59,7 +61,7 @@ function createIsRevoked(connection: DatabaseSync): HotSqlite['isRevoked'] {
   );
   return ({ issuer, tokenId = null, subject, client, session = null, issuedAtMs }) => {
     const about = { $issuer: issuer, $token: tokenId, $subject: subject, $client: client, $session: session };
-    return matching.get({ ...about, $issued: issuedAtMs }) !== undefined;
+    return asked(() => matching.get({ ...about, $issued: issuedAtMs }) !== undefined);
   };
 }
 
@@ -123,11 +125,20 @@ function atomically<Result>(
 function whenIdle(counting: Counting, { idle }: SqliteDatabase<StateSchema>): Omit<IntentCalls, 'find'> {
   const run = <Result>(body: () => Result): Result | Promise<Result> => {
     const waiting = idle();
-    return waiting === undefined ? body() : waiting.then(() => run(body));
+    return waiting === undefined ? asked(body) : waiting.then(() => run(body));
   };
   return {
     take: (ids, call) => run(() => counting.take(ids, call)),
     giveBack: (ids, from) => run(() => counting.giveBack(ids, from)),
     asked: (ids) => run(() => counting.asked(ids)),
   };
+}
+
+/** What SQLite itself throws is what all queries throw then. */
+function asked<Result>(body: () => Result): Result {
+  try {
+    return body();
+  } catch (error) {
+    throw error instanceof Error && 'errcode' in error ? toDatabaseError(error) : error;
+  }
 }
