@@ -1,4 +1,5 @@
 import type { AccessRequest, Catalog, PolicyEngine, Verdict } from '@sallyport/core';
+import type { JsonObject } from '@sallyport/protocol';
 import { loadedCedar } from '../policy/cedar.ts';
 import { type CompileForTools, createCompileForTools } from '../policy/compile.ts';
 import { compilePolicies } from '../policy/engine/compile.ts';
@@ -41,42 +42,13 @@ interface InForce {
  */
 export function createCedarEngine(first: PolicySet, { catalog, onProblems }: CedarEngineDeps): CedarEngine {
   let inForce: InForce = { set: first, revision: revisionOf(first) };
-  let compileForTools: CompileForTools | undefined;
   let prepared: Prepared | undefined;
-  let reported = '[]';
+  const prepare = createPrepare(catalog);
+  const report = createReport(onProblems);
   const listeners = new Set<() => void>();
-  let lastReported: readonly PolicyProblem[] = [];
-
-  function prepare({ set }: InForce, before: Prepared | undefined): Prepared {
-    const { tools } = catalog();
-    if (before?.tools === tools) return before;
-    const { source, settings } = set;
-    const isEmpty = source.files.length === 0;
-    if (!isEmpty) compileForTools ??= createCompileForTools(loadedCedar());
-    const { policies, problems } = compileForTools?.(source, tools) ?? { policies: [], problems: [] };
-    const names = new Set(tools.map(({ name }) => name));
-    const schemas = new Map(tools.map((tool) => [`${tool.name}\0${tool.definitionHash}`, tool.inputSchema]));
-    const typing = { inputSchema: (name: string, hash: string) => schemas.get(`${name}\0${hash}`) };
-    return {
-      tools,
-      policies,
-      problems,
-      names,
-      compiled: isEmpty ? undefined : compilePolicies({ policies, tools: typing, settings }),
-    };
-  }
-
-  function report(problems: readonly PolicyProblem[]): void {
-    if (problems === lastReported) return;
-    lastReported = problems;
-    const text = JSON.stringify(problems);
-    if (text === reported) return;
-    reported = text;
-    onProblems(problems);
-  }
 
   function now(): Prepared {
-    prepared = prepare(inForce, prepared);
+    prepared = prepare(inForce.set, prepared);
     report(prepared.problems);
     return prepared;
   }
@@ -92,7 +64,7 @@ export function createCedarEngine(first: PolicySet, { catalog, onProblems }: Ced
     current: () => inForce.set,
     prepare(policies) {
       const next = { set: policies, revision: revisionOf(policies) };
-      const ready = next.revision === inForce.revision ? now() : prepare(next, undefined);
+      const ready = next.revision === inForce.revision ? now() : prepare(policies, undefined);
       return () => {
         const isOther = next.revision !== inForce.revision;
         inForce = next;
@@ -106,6 +78,48 @@ export function createCedarEngine(first: PolicySet, { catalog, onProblems }: Ced
       listeners.add(listener);
       return () => void listeners.delete(listener);
     },
+  };
+}
+
+/** Makes policies ready for the tools there are now; `before`: the same policies, for the tools there were. */
+type Prepare = (set: PolicySet, before: Prepared | undefined) => Prepared;
+
+function createPrepare(catalog: CedarEngineDeps['catalog']): Prepare {
+  let compileForTools: CompileForTools | undefined;
+  let schemas: ReadonlyMap<string, JsonObject> = new Map();
+  const typing = { inputSchema: (name: string, hash: string) => schemas.get(`${name}\0${hash}`) };
+  return ({ source, settings }, before) => {
+    const { tools } = catalog();
+    if (before?.tools === tools) return before;
+    const names = new Set(tools.map(({ name }) => name));
+    schemas = new Map(tools.map((tool) => [`${tool.name}\0${tool.definitionHash}`, tool.inputSchema]));
+    if (source.files.length === 0) return { tools, names, policies: [], problems: [], compiled: undefined };
+    compileForTools ??= createCompileForTools(loadedCedar());
+    const { policies, problems } = compileForTools(source, tools);
+    // Catalogs change all the time, and seldom so that policies do.
+    const isAsBefore = before !== undefined && areSame(before.policies, policies);
+    const compiled = isAsBefore ? before.compiled : compilePolicies({ policies, tools: typing, settings });
+    return { tools, names, policies, problems, compiled };
+  };
+}
+
+function areSame(some: readonly CedarPolicy[], others: readonly CedarPolicy[]): boolean {
+  return (
+    some.length === others.length &&
+    some.every(({ id, text }, at) => id === others[at]?.id && text === others[at]?.text)
+  );
+}
+
+/** Tells of problems when they are other ones than before. */
+function createReport(onProblems: CedarEngineDeps['onProblems']): CedarEngineDeps['onProblems'] {
+  let last: readonly PolicyProblem[] = [];
+  let told = '[]';
+  return (problems) => {
+    if (problems === last) return;
+    last = problems;
+    const text = JSON.stringify(problems);
+    if (text !== told) onProblems(problems);
+    told = text;
   };
 }
 
