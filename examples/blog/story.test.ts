@@ -9,6 +9,7 @@ test('the story goes as it should, and the audit proves it', { timeout: 60_000 }
   const story = JSON.parse(stdout);
   expect(story.problems).toEqual([]);
   expect(story).toMatchObject({ ok: true, audit: { ok: true, endChecked: true } });
+  expect(story.trace).toMatch(/posts\.PostService\.Publish +answered [^\n]*\n└─ users\.UserService\.Get +answered/);
   const [first] = story.asked.trace.timeline;
   expect(first).toMatchObject({ what: 'message', subject: 'dana', text: story.asked.message });
 });

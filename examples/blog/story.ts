@@ -14,7 +14,9 @@ const blog = await startExample(() => fileURLToPath(new URL('sallyport.yaml', im
 try {
   const played = await playStory(blog);
   const asked = await playIntent(blog);
-  const story = { ...played, asked, problems: [...played.problems, ...asked.problems] };
+  const published = played.played.find(({ step }) => step.tool === 'posts.PostService.Publish')?.span?.record.callId;
+  const trace = published === undefined ? '' : await blog.sallyport('trace', published);
+  const story = { ...played, asked, trace, problems: [...played.problems, ...asked.problems] };
   process.stdout.write(json ? `${JSON.stringify({ ok: story.problems.length === 0, ...story })}\n` : timeline(story));
   process.exitCode = story.problems.length === 0 ? 0 : 1;
 } finally {

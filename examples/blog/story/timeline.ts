@@ -4,8 +4,8 @@ import { type Asked, lineOf } from './intent.ts';
 import { auditOutcome, type Played, type Story } from './play.ts';
 
 /** Prints a story for people: what the agent did, what the gateway decided, what it caused, and the proof. */
-export function timeline(story: Story & { readonly asked: Asked }): string {
-  const { played, tools, audit, asked, problems, protocolVersion } = story;
+export function timeline(story: Story & { readonly asked: Asked; readonly trace: string }): string {
+  const { played, tools, audit, asked, trace, problems, protocolVersion } = story;
   return [
     '',
     bold('A blog, an agent, and the door between them'),
@@ -16,6 +16,12 @@ export function timeline(story: Story & { readonly asked: Asked }): string {
     ...played.flatMap((each, index) => stepLines(each, index + 2)),
     '',
     ...askedLines(asked),
+    '',
+    bold('How it was published, as `sallyport trace` prints it from the records'),
+    ...trace
+      .trimEnd()
+      .split('\n')
+      .map((line) => `    ${line}`),
     '',
     bold('The audit'),
     `    ${mark(audit.ok)} ${audit.records} records, one unbroken chain from the first to the last`,
