@@ -1,4 +1,4 @@
-import { type Approvals, type CancelSignal, GatewayError } from '@sallyport/core';
+import { type Approval, type Approvals, type CancelSignal, GatewayError } from '@sallyport/core';
 import type { Logger } from 'pino';
 
 /** Tells when something about approvals has changed: at once what this process did, soon what others did. */
@@ -6,7 +6,7 @@ export interface Changes {
   /** To be called after each change that this process made. */
   wake(id: string): void;
   /**
-   * Resolves when the approval is not pending any more, and whenever there is none of this id.
+   * Resolves when the approval is not pending any more, or is for what has changed, and whenever there is none of this id.
    *
    * @throws the signal's reason when that fires first.
    */
@@ -21,13 +21,16 @@ export interface Changes {
 export interface ChangesParts {
   readonly approvals: Pick<Approvals, 'look'>;
   readonly nowMs: () => number;
+  /** Whether what an approval is bound to is still so. Default: it is. */
+  readonly isCurrent?: (binding: Approval['binding']) => boolean;
   readonly log: Pick<Logger, 'warn'>;
   /** How long what another process did may take to be seen, in milliseconds. Default: 250. */
   readonly pollMs?: number;
 }
 
 /** Follows the store as long as somebody waits, and not otherwise. */
-export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesParts): Changes {
+export function createChanges(parts: ChangesParts): Changes {
+  const { approvals, nowMs, log, pollMs = 250, isCurrent = () => true } = parts;
   const { wake, follow } = createFollowers(pollMs);
   const ended = new AbortController();
   let isAway = false;
@@ -72,7 +75,9 @@ export function createChanges({ approvals, nowMs, log, pollMs = 250 }: ChangesPa
     async settled(id, signal) {
       const look = async () => {
         const approval = await approvals.look(id);
-        return approval?.state === 'pending' && nowMs() < approval.expiresAtMs ? undefined : true;
+        const isWaiting = approval?.state === 'pending' && nowMs() < approval.expiresAtMs;
+        // What it is for has changed: whoever makes the call again hears that it is withdrawn.
+        return isWaiting && isCurrent(approval.binding) ? undefined : true;
       };
       await until(look, signal, id);
     },
