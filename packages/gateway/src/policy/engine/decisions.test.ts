@@ -132,6 +132,16 @@ describe('a decision', () => {
     expect(policies.decide(call()).effect).toBe('permit');
   });
 
+  it.each([
+    ['2026-07-01T22:05:00Z', 5, 4, '2026-07-02'],
+    ['2026-07-01T11:59:59Z', 839, 3, '2026-07-01'],
+    ['2025-12-31T23:00:00Z', 0, 4, '2026-01-01'],
+  ])('knows the time in a zone at %s', (time, minute, weekday, date) => {
+    const policies = compile(`@id("w") forbid(principal, action, resource) unless {
+      context.zones["Europe/Berlin"] == { minute: ${minute}, weekday: ${weekday}, date: "${date}" } };`);
+    expect(policies.decide(call({ context: { timeMs: Date.parse(time) } })).effect).toBe('permit');
+  });
+
   it('is the same for equal texts and settings: so is the revision, and not for others', () => {
     expect(compile(over500).revision).toBe(compile(over500).revision);
     expect(compile(over500).revision).not.toBe(compile(over500, { default: 'deny' }).revision);

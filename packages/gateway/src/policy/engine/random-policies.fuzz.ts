@@ -7,7 +7,7 @@ const heads = {
       'principal is Group',
       'principal in Tenant::"t1"',
     ],
-    ...['principal in Agent::"tool"', 'principal in Principal::"bob"'],
+    ...['principal in Agent::"tool"', 'principal in Principal::"bob"', 'principal in Client::"desk"'],
   ],
   action: [
     ...['action', 'action', 'action == Action::"pay.Refund"', 'action in Action::"call"', 'action in Action::"write"'],
@@ -104,6 +104,8 @@ const leaves: Readonly<Record<Type, readonly string[]>> = {
     'Principal::"ada"',
     'Action::"call"',
     'Kind::"agent"',
+    'Client::"desk"',
+    'App::"office"',
   ],
   datetime: [
     'context.now',
@@ -159,7 +161,10 @@ function compound(random: Random, type: Type, inner: (type: Type) => string): st
   }
 }
 
-const patterns = ['"*"', '"a*"', '"*a"', '"eu-*"', '"*\\u{1F600}"', '"a\\*b"', '"*e*e*"', '""', '"EUR"'];
+/** Sums with it are beyond what a number of JavaScript holds exactly. */
+const wide = '9007199254740991';
+
+const patterns = ['"*"', '"a*"', '"*a"', '"eu-*"', '"*\\u{1F600}"', '"a\\*b"', '"*e*e*"', '"a*b*b"', '""', '"EUR"'];
 
 function truth(random: Random, inner: (type: Type) => string): string {
   const order = () => random.pick(['<', '<=', '>', '>=']);
@@ -180,6 +185,12 @@ function truth(random: Random, inner: (type: Type) => string): string {
     () => `${inner('set')}.contains(${inner('string')})`,
     () => `${inner('set')}.${random.pick(['containsAll', 'containsAny'])}(${inner('set')})`,
     () => `${inner('set')}.isEmpty()`,
+    () => `context.arguments.name like ${random.pick(patterns)}`,
+    () => `${random.pick(leaves.set)} == ${random.pick(leaves.set)}`,
+    () => `${wide} + ${random.pick(['1', '2', 'context.arguments.count'])} == ${wide} + ${random.pick(['1', '2'])}`,
+    () => `context.arguments.amount ${order()} ${random.pick(['0', '5', '10', '500'])}`,
+    () => `context.arguments.name like "a\\*b"`,
+    () => `principal in [${inner('entity')}, ${inner(type)}]`,
     () => `${inner('entity')} in ${inner('entity')}`,
     () => `${inner('entity')} in [${inner('entity')}, ${inner('entity')}]`,
     () => `${inner('entity')} is ${random.pick(['Principal', 'Tool', 'Group'])}`,

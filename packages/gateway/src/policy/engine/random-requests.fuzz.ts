@@ -30,7 +30,7 @@ const goodValues: Readonly<Record<string, readonly JsonValue[]>> = {
   amount: [0, 1, 5, 10, 500, 501, -1, 9007199254740991, -9007199254740991],
   count: [0, 1, 2, 5],
   price: [0, 0.5, 1.25, 10, 500.0001, -3.1, 99999.9999],
-  name: ['', 'a', 'ab', 'eu-west', 'a*b', 'über😀', 'EUR'],
+  name: ['', 'a', 'ab', 'eu-west', 'a*b', 'axb', 'abb', 'über😀', 'EUR'],
   currency: ['EUR', 'USD', 'GBP'],
   flag: [true, false],
   tags: [[], ['a'], ['a', 'b'], ['b', 'a', 'a'], ['a', 'b', 'c', 'd', 'e', 'f', 'g', 'h', 'i', 'j']],
