@@ -99,17 +99,20 @@ interface Parts extends Identity {
   readonly retention?: RetentionRules;
 }
 
-function createChain(parts: Parts): Chain {
-  const { db, lock, keys, dataKeys, origin, signing, handovers } = parts;
+/** Appends to the log, and knows where it ends. */
+interface Commits {
+  /** `also` happens in the same transaction. */
+  commit(groups: readonly (readonly Cell[])[], also?: () => void): void;
+  end(): End;
+}
+
+function createCommits(parts: Parts): Commits {
+  const { db, keys, dataKeys } = parts;
   const begin = db.prepare('BEGIN IMMEDIATE');
   const commit = db.prepare('COMMIT');
   const insert = db.prepare(`INSERT INTO audit (${rowColumns}) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)`);
   const insertNode = db.prepare('INSERT INTO nodes (height, position, hash) VALUES (?, ?, ?)');
-  const insertCheckpoint = db.prepare('INSERT OR REPLACE INTO checkpoints (size, note) VALUES (?, ?)');
-  const seal = createSealer(dataKeys.keyFor);
-  const rowAfter = createRowMaker({ keys, rules: parts.retention ?? {} }, seal);
-  const sync = createSync(parts.path);
-  const index = createSearchIndex(db, parts.logId);
+  const rowAfter = createRowMaker({ keys, rules: parts.retention ?? {} }, createSealer(dataKeys.keyFor));
   let end = parts.end;
 
   const onNode = (height: number, position: number, node: Uint8Array): void => {
@@ -122,50 +125,58 @@ function createChain(parts: Parts): Chain {
     insert.run(seq, call_id, time_ms, kind, outcome, reason, subject, tool, trace_id, record, sealed, last.hash, hash);
     return { seq, hash };
   };
-
-  const commitAll = (groups: readonly (readonly Cell[])[], also?: () => void): void => {
-    begin.run();
-    try {
-      let last: Mark = end;
-      const tree = end.tree.copy();
-      for (const entry of entriesIn(groups)) {
-        last = append(last, entry);
-        tree.append(last.hash, onNode);
-      }
-      also?.();
-      // Before the rows that need them: a row whose key is lost could not be opened.
-      dataKeys.flush();
-      commit.run();
-      end = { ...last, tree };
-    } catch (error) {
-      // SQLite has rolled back by itself after some errors, a full disk among them.
-      if (db.isTransaction) db.exec('ROLLBACK');
-      dataKeys.discard();
-      throw error;
-    }
-  };
-  const textOf = (timeMs: number, closed: boolean): string =>
-    checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed });
-  const keep = (size: number, note: string): void => void insertCheckpoint.run(size, note);
-  const rules = parts.retention ?? {};
-  const retention = createRetention({ db, dataKeys, index, rules, commit: (cells) => commitAll([cells]) });
   return {
-    commit: (groups) => commitAll(groups),
-    sync,
+    end: () => end,
+    commit: (groups, also) => {
+      begin.run();
+      try {
+        let last: Mark = end;
+        const tree = end.tree.copy();
+        for (const entry of entriesIn(groups)) {
+          last = append(last, entry);
+          tree.append(last.hash, onNode);
+        }
+        also?.();
+        // Before the rows that need them: a row whose key is lost could not be opened.
+        dataKeys.flush();
+        commit.run();
+        end = { ...last, tree };
+      } catch (error) {
+        // SQLite has rolled back by itself after some errors, a full disk among them.
+        if (db.isTransaction) db.exec('ROLLBACK');
+        dataKeys.discard();
+        throw error;
+      }
+    },
+  };
+}
+
+function createChain(parts: Parts): Chain {
+  const { db, lock, dataKeys, origin, signing, handovers, retention: rules = {} } = parts;
+  const insertCheckpoint = db.prepare('INSERT OR REPLACE INTO checkpoints (size, note) VALUES (?, ?)');
+  const index = createSearchIndex(db, parts.logId);
+  const { commit, end } = createCommits(parts);
+  const textOf = (timeMs: number, closed: boolean): string =>
+    checkpointText({ origin, size: end().seq, root: end().tree.root(), timeMs, closed });
+  const keep = (size: number, note: string): void => void insertCheckpoint.run(size, note);
+  const retention = createRetention({ db, dataKeys, index, rules, commit: (cells) => commit([cells]) });
+  return {
+    commit: (groups) => commit(groups),
+    sync: createSync(parts.path),
     publish: (note) => writeCheckpointFile(parts.path, note),
     retain: retention.run,
-    index: () => index.run(end.seq),
-    seq: () => end.seq,
+    index: () => index.run(end().seq),
+    seq: () => end().seq,
     checkpoint: (timeMs, closed) => signing.signer().sign(textOf(timeMs, closed)),
     keep,
     handOver: (seed, timeMs) => {
       const next = createSigner(origin, seed);
       const from = signing.signer();
       if (next.verifierKey === from.verifierKey) return undefined;
-      const seq = end.seq + 1;
+      const seq = end().seq + 1;
       const handover = signHandover({ origin, seq, timeMs, from, to: next });
       const record = ownCells(timeMs, handoverName, { handover });
-      commitAll([record], () => handovers.add({ seq, note: handover }));
+      commit([record], () => handovers.add({ seq, note: handover }));
       signing.use(next);
       const note = signAll(textOf(timeMs, false), [from, next]);
       keep(seq, note);

@@ -14,7 +14,7 @@ import { createSigner, signAll } from './note.ts';
 import { ownCells } from './own-record.ts';
 import { createAppend, type Node } from './postgres-append.ts';
 import { createPostgresIndex } from './postgres-index.ts';
-import { createPostgresDataKeys } from './postgres-keys.ts';
+import { createPostgresDataKeys, type PostgresDataKeys } from './postgres-keys.ts';
 import { createPostgresRetention } from './postgres-retention.ts';
 import { makeTables } from './postgres-schema.ts';
 import type { RetentionRules } from './retention-rules.ts';
@@ -115,8 +115,12 @@ async function lock(client: Client, log: number): Promise<void> {
   }
 }
 
+interface End extends Mark {
+  readonly tree: Frontier;
+}
+
 interface Adopted {
-  readonly end: Mark & { readonly tree: Frontier };
+  readonly end: End;
   readonly signing: Signing;
   /** Through which row retention has been put on record. */
   readonly retained: number;
@@ -156,15 +160,18 @@ interface Parts extends Identity, Adopted {
   readonly lose: () => void;
 }
 
-function createPostgresChain(parts: Parts): Omit<LogChain, 'close'> {
-  const { client, log, logId, keys, origin, signing, lose } = parts;
-  const dataKeys = createPostgresDataKeys(client, log, keys.seal);
+/** Appends to the log, and knows where it ends. */
+interface Commits {
+  commit(groups: readonly (readonly Cell[])[], durable: boolean, handover?: string): Promise<void>;
+  setDurable(durable: boolean): Promise<void>;
+  end(): End;
+}
+
+function createCommits({ client, log, keys, dataKeys, ...parts }: Parts & { dataKeys: PostgresDataKeys }): Commits {
   const rules = parts.retention ?? {};
   const rowAfter = createRowMaker({ keys, rules }, createSealer(dataKeys.keyFor));
   const contextOf = sealContext(rules);
   const append = createAppend(client, log);
-  const index = createPostgresIndex({ client, log, logId });
-  const inTurn = createTurns(lose);
   let end = parts.end;
 
   const build = (entries: readonly Entry[]) => {
@@ -182,69 +189,76 @@ function createPostgresChain(parts: Parts): Omit<LogChain, 'close'> {
     }
     return { rows, nodes, end: { seq: last.seq, hash: last.hash, tree } };
   };
-  const commit = async (entries: readonly Entry[], durable: boolean, handover?: string): Promise<void> => {
-    const owners = entries.map(contextOf);
-    for (let attempt = 1; ; attempt++) {
-      await dataKeys.prepare(owners);
-      const built = build(entries);
-      const keyIds = dataKeys.idsOf(owners);
-      const handovers = handover === undefined ? [] : [{ seq: built.end.seq, note: handover }];
-      if (await append({ ...built, keyIds, handovers, durable })) {
-        end = built.end;
-        return;
-      }
-      // Another gateway has destroyed one of these keys.
-      dataKeys.forget();
-      if (attempt === 3) throw new Error('the data keys are destroyed as fast as they are made');
-    }
-  };
-  const commitCells = (groups: readonly (readonly Cell[])[], durable: boolean, handover?: string) =>
-    commit([...entriesIn(groups)], durable, handover);
-  const keep = async (size: number, note: string): Promise<void> => {
-    const sql =
-      'INSERT INTO checkpoints (log, size, note) VALUES ($1, $2, $3) ON CONFLICT (log, size) DO UPDATE SET note = $3';
-    await client.query(sql, [log, size, note]);
-  };
-  const textOf = (timeMs: number, closed: boolean): string =>
-    checkpointText({ origin, size: end.seq, root: end.tree.root(), timeMs, closed });
-  const retention = createPostgresRetention({
-    ...{ client, log, dataKeys, index, rules, retained: parts.retained },
-    commit: (cells) => commitCells([cells], true),
-  });
   return {
-    commit: (groups, durable) => inTurn(() => commitCells(groups, durable)),
+    setDurable: append.setDurable,
+    end: () => end,
+    commit: async (groups, durable, handover) => {
+      const entries = [...entriesIn(groups)];
+      const owners = entries.map(contextOf);
+      for (let attempt = 1; ; attempt++) {
+        await dataKeys.prepare(owners);
+        const built = build(entries);
+        const keyIds = dataKeys.idsOf(owners);
+        const handovers = handover === undefined ? [] : [{ seq: built.end.seq, note: handover }];
+        if (await append({ ...built, keyIds, handovers, durable })) {
+          end = built.end;
+          return;
+        }
+        // Another gateway has destroyed one of these keys.
+        dataKeys.forget();
+        if (attempt === 3) throw new Error('the data keys are destroyed as fast as they are made');
+      }
+    },
+  };
+}
+
+function createPostgresChain(parts: Parts): Omit<LogChain, 'close'> {
+  const { client, log, logId, keys, origin, signing } = parts;
+  const dataKeys = createPostgresDataKeys(client, log, keys.seal);
+  const index = createPostgresIndex({ client, log, logId });
+  const { commit, setDurable, end } = createCommits({ ...parts, dataKeys });
+  const inTurn = createTurns(parts.lose);
+  const keep = createKeep(parts);
+  const textOf = (timeMs: number, closed: boolean): string =>
+    checkpointText({ origin, size: end().seq, root: end().tree.root(), timeMs, closed });
+  const retention = createPostgresRetention({
+    ...{ client, log, dataKeys, index, rules: parts.retention ?? {}, retained: parts.retained },
+    commit: (cells) => commit([cells], true),
+  });
+  const handOver = async (seed: Uint8Array, timeMs: number): Promise<string | undefined> => {
+    const next = createSigner(origin, seed);
+    const from = signing.signer();
+    if (next.verifierKey === from.verifierKey) return undefined;
+    const seq = end().seq + 1;
+    const handover = signHandover({ origin, seq, timeMs, from, to: next });
+    await commit([ownCells(timeMs, handoverName, { handover })], true, handover);
+    signing.use(next);
+    const note = signAll(textOf(timeMs, false), [from, next]);
+    await keep(seq, note);
+    return note;
+  };
+  /** With this all that was committed before gets to the disk. */
+  const durably = <Result>(body: () => Promise<Result>) => inTurn(() => setDurable(true).then(body));
+  return {
+    commit: (groups, durable) => inTurn(() => commit(groups, durable)),
     // What had to be on the disk was when it was committed.
     sync: async () => undefined,
-    seq: () => end.seq,
+    seq: () => end().seq,
     checkpoint: (timeMs, closed) => signing.signer().sign(textOf(timeMs, closed)),
     publish: (note) =>
-      inTurn(async () => {
-        // With this all that was committed before gets to the disk.
-        await append.setDurable(true);
-        await client.query('UPDATE meta SET newest = $2 WHERE log = $1', [log, note]);
-      }),
+      durably(async () => void (await client.query('UPDATE meta SET newest = $2 WHERE log = $1', [log, note]))),
     keep: (size, note) => inTurn(() => keep(size, note)),
-    handOver: (seed, timeMs) =>
-      inTurn(async () => {
-        const next = createSigner(origin, seed);
-        const from = signing.signer();
-        if (next.verifierKey === from.verifierKey) return undefined;
-        const seq = end.seq + 1;
-        const handover = signHandover({ origin, seq, timeMs, from, to: next });
-        await commitCells([ownCells(timeMs, handoverName, { handover })], true, handover);
-        signing.use(next);
-        const note = signAll(textOf(timeMs, false), [from, next]);
-        await keep(seq, note);
-        return note;
-      }),
-    erase: (erasure, nowMs) =>
-      inTurn(async () => {
-        await append.setDurable(true);
-        return dataKeys.erase(erasure, nowMs);
-      }),
+    handOver: (seed, timeMs) => inTurn(() => handOver(seed, timeMs)),
+    erase: (erasure, nowMs) => durably(() => dataKeys.erase(erasure, nowMs)),
     retain: (nowMs, signed) => inTurn(() => retention(nowMs, signed)),
-    index: () => inTurn(() => index.run(end.seq)),
+    index: () => inTurn(() => index.run(end().seq)),
   };
+}
+
+function createKeep({ client, log }: Parts): (size: number, note: string) => Promise<void> {
+  const sql =
+    'INSERT INTO checkpoints (log, size, note) VALUES ($1, $2, $3) ON CONFLICT (log, size) DO UPDATE SET note = $3';
+  return async (size, note) => void (await client.query(sql, [log, size, note]));
 }
 
 /** Lets one after the other at the connection. What is not known to have failed or not costs it: all is read anew then. */
@@ -265,6 +279,6 @@ function isOurs(error: unknown): boolean {
     error instanceof Error &&
     error.constructor === Error &&
     !('code' in error) &&
-    !/timeout|terminated|closed/i.test(error.message)
+    !/timeout|terminated|closed|queryable/i.test(error.message)
   );
 }

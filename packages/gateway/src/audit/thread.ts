@@ -52,11 +52,7 @@ export async function startWriter(
   let inARow = 0;
 
   const hear = (message: FromWriter): void => {
-    if (message.kind === 'checkpoint-failed')
-      log.error({ detail: message.message }, 'an audit checkpoint could not be written');
-    if (message.kind === 'retention-failed') log.error({ detail: message.message }, 'audit retention failed');
-    if (message.kind === 'index-failed')
-      log.error({ detail: message.message }, 'audit records could not be indexed: searching them takes longer');
+    if ('message' in message) logFailure(log, message);
     if (message.kind === 'carried-out') onCarriedOut(message);
     if (message.kind === 'checkpoint') onCheckpoint?.(message.note);
     if (message.kind !== 'done') return;
@@ -109,6 +105,17 @@ export async function startWriter(
       return worker === undefined ? Promise.resolve() : finish(worker);
     },
   };
+}
+
+const failures: Readonly<Record<string, string>> = {
+  'checkpoint-failed': 'an audit checkpoint could not be written',
+  'retention-failed': 'audit retention failed',
+  'index-failed': 'audit records could not be indexed: searching them takes longer',
+};
+
+function logFailure(log: Logger, { kind, message }: Extract<FromWriter, { message: string }>): void {
+  const words = failures[kind];
+  if (words !== undefined) log.error({ detail: message }, words);
 }
 
 /** Resolves when the writer has done what it was sent and is gone. */
