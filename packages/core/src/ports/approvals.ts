@@ -103,6 +103,7 @@ export interface ApprovalVote {
   readonly verdict: 'approve' | 'reject';
   /** The needed scopes that it has. */
   readonly scopes: readonly string[];
+  /** Sealed. */
   readonly reason?: string;
   /** Whether the caller is told the reason of a rejection. */
   readonly isPublic?: boolean;

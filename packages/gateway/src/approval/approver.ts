@@ -79,7 +79,7 @@ async function ask(parts: ApproverParts, wanted: NewApproval, goesOn: boolean): 
   const { approval, isNew } = asked;
   switch (approval.state) {
     case 'rejected': {
-      const reasons = publicReasons(approval);
+      const reasons = publicReasons(approval, parts.seal);
       throw new GatewayError('approval_rejected', {
         approval: approval.id,
         ...(reasons.length > 0 && { reasons }),

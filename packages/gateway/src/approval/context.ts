@@ -7,6 +7,9 @@ export interface ContextSeal {
   seal(id: string, context: ApprovalContext): string;
   /** `undefined` for a text that was not sealed for this id with these keys. */
   open(id: string, sealed: string): ApprovalContext | undefined;
+  /** The same for the reason of a person. */
+  sealReason(id: string, reason: string): string;
+  openReason(id: string, sealed: string): string | undefined;
 }
 
 /** More than that nobody reads. In UTF-16 units. */

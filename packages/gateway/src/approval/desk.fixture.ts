@@ -25,6 +25,11 @@ export function openTestDesk(approvals: Approvals, nowMs: () => number, more: Pa
         const opened = JSON.parse(sealed) as { readonly id: string; readonly context: ApprovalContext };
         return opened.id === id ? opened.context : undefined;
       },
+      sealReason: (id, reason) => Buffer.from(`${id} ${reason}`).toString('base64'),
+      openReason: (id, sealed) =>
+        Buffer.from(sealed, 'base64')
+          .toString()
+          .slice(id.length + 1),
     },
     newId: () => `apr_${String(++drawn).replaceAll('0', 'z').padStart(16, 'a')}`,
     goesOn: (permit: Permit) => permit.retry !== undefined,

@@ -154,6 +154,8 @@ describe('a call that has to be approved', () => {
     const outcome = await call();
     expect(outcome).toMatchObject(refusal('approval_rejected', { approval: question }));
     expect(JSON.stringify(outcome)).not.toContain('Not this one');
+    expect(JSON.stringify(await approvals.look(question))).not.toContain('Not this one');
+    expect((await opened.desk.show(eve, question)).approval.votes).toMatchObject([{ reason: 'Not this one.' }]);
     const other = await waiting({ amount: 1 });
     await reject(other.question, true);
     expect(await call({ amount: 1 })).toMatchObject(refusal('approval_rejected', { reasons: ['Not this one.'] }));

@@ -18,7 +18,7 @@ import { createChanges } from './changes.ts';
 import { createTell } from './channels.ts';
 import type { ContextSeal } from './context.ts';
 import type { ApprovalSettings } from './settings.ts';
-import { maySee, mayVote, type Said, scopesOfVoter, voteOf } from './voting.ts';
+import { maySee, mayVote, type Said, scopesOfVoter, voteOf, withReasons } from './voting.ts';
 
 /** What the desk is made of. */
 export interface DeskParts {
@@ -97,7 +97,7 @@ export function createApprovalDesk(parts: DeskParts): ApprovalDesk {
     list: ({ tenant }, filter) => approvals.list({ ...filter, ...(tenant !== undefined && { tenant }) }),
     async show(viewer, id) {
       const approval = await visible(viewer, id);
-      return { approval, context: seal.open(id, approval.sealed) };
+      return { approval: withReasons(approval, seal), context: seal.open(id, approval.sealed) };
     },
     mayDecide: (viewer, approval) => isOpen(approval, nowMs()) && mayVote(viewer, approval, parts.settings().approvers),
     async vote(voter, id, said) {
@@ -107,7 +107,9 @@ export function createApprovalDesk(parts: DeskParts): ApprovalDesk {
         const withdrawn = await approvals.withdraw(id, nowMs());
         if (withdrawn !== undefined) await ending([withdrawn]);
       }
-      const voted = await approvals.vote(id, voteOf(voter, said, { scopes, atMs: nowMs() }));
+      const { reason } = said;
+      const sealed = { ...said, ...(reason !== undefined && { reason: seal.sealReason(id, reason) }) };
+      const voted = await approvals.vote(id, voteOf(voter, sealed, { scopes, atMs: nowMs() }));
       if (voted.kind === 'unknown') throw unknown();
       if (voted.kind === 'over') throw over(voted.approval, nowMs());
       if (voted.kind === 'counted') announce(heard(voted.approval.state), voted.approval);

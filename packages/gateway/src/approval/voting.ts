@@ -7,6 +7,7 @@ import {
   type Principal,
 } from '@sallyport/core';
 import { scopesSatisfy } from '@sallyport/protocol';
+import type { ContextSeal } from './context.ts';
 import type { ApproverKinds } from './settings.ts';
 
 /**
@@ -51,7 +52,7 @@ export interface Said {
   readonly isPublic?: boolean;
 }
 
-/** The vote as it is stored. */
+/** The vote as it is stored. @param said with its reason sealed. */
 export function voteOf(voter: Principal, said: Said, facts: Pick<ApprovalVote, 'scopes' | 'atMs'>): ApprovalVote {
   const { verdict, reason, isPublic } = said;
   return {
@@ -62,10 +63,19 @@ export function voteOf(voter: Principal, said: Said, facts: Pick<ApprovalVote, '
 }
 
 /** What the caller is told of a rejection. */
-export function publicReasons({ votes }: Approval): readonly string[] {
-  return votes.flatMap(({ verdict, reason, isPublic }) =>
+export function publicReasons(approval: Approval, seal: Pick<ContextSeal, 'openReason'>): readonly string[] {
+  return withReasons(approval, seal).votes.flatMap(({ verdict, reason, isPublic }) =>
     verdict === 'reject' && isPublic && reason !== undefined ? [reason] : [],
   );
+}
+
+/** The approval with the reasons of people readable, those that these keys open. */
+export function withReasons(approval: Approval, { openReason }: Pick<ContextSeal, 'openReason'>): Approval {
+  const votes = approval.votes.map(({ reason: sealed, ...vote }): ApprovalVote => {
+    const reason = sealed === undefined ? undefined : openReason(approval.id, sealed);
+    return { ...vote, ...(reason !== undefined && { reason }) };
+  });
+  return { ...approval, votes };
 }
 
 function namesIn({ subject, client, actor }: Approval['binding']['requester']): readonly string[] {

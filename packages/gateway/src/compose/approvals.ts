@@ -96,6 +96,11 @@ function createSeal(key: KeyObject, nowMs: () => number): ContextSeal {
   return {
     seal: (id, context) => sealer.seal(kindOf(id), context as unknown as JsonObject, Number.MAX_SAFE_INTEGER),
     open: (id, sealed) => sealer.open(kindOf(id), sealed) as unknown as ApprovalContext | undefined,
+    sealReason: (id, reason) => sealer.seal(`${kindOf(id)} reason`, { reason }, Number.MAX_SAFE_INTEGER),
+    openReason(id, sealed) {
+      const opened = sealer.open(`${kindOf(id)} reason`, sealed);
+      return typeof opened?.reason === 'string' ? opened.reason : undefined;
+    },
   };
 }
 
