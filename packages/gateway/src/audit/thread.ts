@@ -48,8 +48,7 @@ export async function startWriter(
   let settings = given;
   let worker: Worker | undefined;
   let closing = false;
-  let restarts = 0;
-  let inARow = 0;
+  let [restarts, inARow] = [0, 0];
 
   const hear = (message: FromWriter): void => {
     if ('message' in message) logFailure(log, message);
@@ -93,9 +92,7 @@ export async function startWriter(
   return {
     isUp: () => worker !== undefined,
     send: (message) => {
-      // Whoever goes on with the log has to have the key that it came to.
-      if (message.kind === 'hand-over')
-        settings = { ...settings, keys: { ...settings.keys, nextSigning: message.signing } };
+      settings = settingsAfter(message, settings);
       worker?.postMessage(message);
     },
     hold: (needed) => (needed ? worker?.ref() : worker?.unref()),
@@ -105,6 +102,16 @@ export async function startWriter(
       return worker === undefined ? Promise.resolve() : finish(worker);
     },
   };
+}
+
+/** Whoever goes on with the log has to have the key that it came to. */
+function settingsAfter(message: ToWriter, settings: WriterSettings): WriterSettings {
+  if (message.kind !== 'hand-over') return settings;
+  return { ...settings, keys: { ...settings.keys, nextSigning: message.signing } };
+}
+
+function signedBy(settings: WriterSettings, nextSigning: Uint8Array): WriterSettings {
+  return { ...settings, keys: { ...settings.keys, nextSigning } };
 }
 
 const failures: Readonly<Record<string, string>> = {
