@@ -58,7 +58,7 @@ export async function openBank(
   write(folder);
   const always = {
     ...{ version: 1, data: 'data', listen: { port: 0 }, admin: { port: 0 } },
-    services: { bank: { address: socket, credential: credentialFile } },
+    services: { bank: { address: socket, credential: credentialFile, scopes: ['bank:use'] } },
     limits: { denied: generous, peer: generous, presets: { read: generous, write: generous } },
   };
   const file = join(folder, 'sallyport.yaml');
@@ -132,6 +132,11 @@ function createDesk() {
     const answer = await context.elicit({ message: 'Sure?', schema: z.object({ sure: z.boolean() }) });
     seen.push(`Bank.Ask: ${answer.action}`);
     return { answer: answer.action };
+  });
+  bank.tool('Bank.Via', { ...common, sideEffect: 'read', input: z.object({ id: z.string() }) }, async ({ id }, ctx) => {
+    const inner = await ctx.call('bank.Bank.Hold', { id }).catch((error: Error) => error.message);
+    seen.push('Bank.Via');
+    return { inner };
   });
   const release = (): void => {
     for (const go of waiting.splice(0)) go();

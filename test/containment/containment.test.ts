@@ -243,3 +243,24 @@ it('nobody gets round it by an intent: one that was made stops too, and none is 
   expect(id).not.toBe('');
   expect(await narrow.call(balance)).toMatchObject({ kind: 'answered' });
 });
+
+it.each([
+  ['client', 'token:via'],
+  ['agent', 'via'],
+  ['class', 'tool:*.Hold@kind:agent'],
+])('%s %s reaches what a service does meanwhile in its name', async (kind, value) => {
+  const agent = as(await bank.mint('via'));
+  const call = agent.call('bank.Bank.Via', { id: `inner-${kind}` });
+  await eventually(() => expect(bank.held).toContain(`inner-${kind}`));
+  const before = bank.records.length;
+  const id = await contain(kind, value);
+  await call;
+  await eventually(() =>
+    expect(bank.records.slice(before).some(({ origin }) => origin.transport === 'hop')).toBe(true),
+  );
+  expect(bank.records.slice(before).find(({ origin }) => origin.transport === 'hop')).toMatchObject({
+    ...{ tool: hold, outcome: 'refused', reason: 'contained', subject: 'via' },
+  });
+  bank.release();
+  await restore(id);
+});

@@ -44,6 +44,8 @@ export interface Principal {
   readonly credentialId: string;
   /** What the credential was given for. Absent: it is not limited so. */
   readonly intent?: Intent;
+  /** Of a service on its own hop: whoever's call it is serving, as that caller was known. */
+  readonly serving?: Principal;
   /** Where the authenticator knows it, for whoever makes a narrower credential of this one. */
   readonly credential?: CredentialFacts;
 }

@@ -42,6 +42,7 @@ function toPrincipal(
     attributes: onBehalfOf?.attributes ?? {},
     method: serviceHop.kind,
     credentialId: `${own}/${instance}`,
+    ...(onBehalfOf && { serving: onBehalfOf }),
   };
 }
 

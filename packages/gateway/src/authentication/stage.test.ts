@@ -123,6 +123,7 @@ describe('a service on its hop', () => {
       attributes: { department: 'sales' },
       method: 'service-hop',
       credentialId: 'service:posts/i1',
+      serving: alice,
     });
   });
 

@@ -30,6 +30,13 @@ export function compileContained({ kind, value }: Pick<NewContainment, 'kind' | 
   return kinds[kind](value);
 }
 
+/** Whoever calls, and whoever's call it is that a service is serving meanwhile; and so on, to the first. */
+export function callersOf(principal: Principal): readonly Principal[] {
+  const callers = [principal];
+  for (let one = principal.serving; one !== undefined; one = one.serving) callers.push(one);
+  return callers;
+}
+
 /** Everybody who had a part in a call: who it is for, and who acts for whom. */
 export function agentsOf({ subject, actor, kind }: Pick<Principal, 'subject' | 'actor' | 'kind'>): readonly string[] {
   const names = kind === 'agent' ? [subject] : [];
@@ -64,8 +71,8 @@ function agentClass(text: string): (principal: Principal) => boolean {
       if (!accountKinds.some((kind) => kind === rest)) {
         throw new ContainedError(`expected one of ${accountKinds.join(', ')} after kind:`);
       }
-      // Whoever acts for somebody else is an agent, whatever kind of account that is.
-      return (principal) => principal.kind === rest || (rest === 'agent' && principal.actor !== undefined);
+      // Whoever acts for somebody else is an agent, whatever kind of account that is; but for services, which serve both.
+      return (principal) => principal.kind === rest || (rest === 'agent' && agentsOf(principal).some(isNoService));
     case 'agent':
       return (principal) => agentsOf(principal).some(isLike);
     case 'client':
@@ -77,6 +84,10 @@ function agentClass(text: string): (principal: Principal) => boolean {
     default:
       throw new ContainedError('expected agents as kind:agent, agent:support-*, client:…, app:… or tenant:…');
   }
+}
+
+function isNoService(name: string): boolean {
+  return !name.startsWith('service:');
 }
 
 const sideEffects: readonly Target['sideEffect'][] = ['read', 'write', 'destructive'];

@@ -1,3 +1,4 @@
+import type { Principal } from '@sallyport/core';
 import { fakePrincipal, fakeTool, memoryContainments, wantedContainment } from '@sallyport/testkit';
 import fc from 'fast-check';
 import { pino } from 'pino';
@@ -62,6 +63,24 @@ describe('what is contained now', () => {
     expect(slow.contains(kim, tool)).toBe(true);
   });
 
+  it.each([
+    ['client', 'token:bot'],
+    ['agent', 'bot'],
+    ['agent-class', 'kind:agent'],
+    ['class', 'read@kind:agent'],
+  ] as const)('%s %s reaches what services do meanwhile for whom it is about', async (kind, value) => {
+    const { store, live } = setUp();
+    await store.add(wantedContainment({ kind, value }));
+    await live.refresh();
+    const servedBy = (serving: Principal): Principal =>
+      fakePrincipal({ subject: serving.subject, kind: 'service', client: 'service:posts', serving });
+    const bot = fakePrincipal({ subject: 'bot', client: 'token:bot', kind: 'agent' });
+    const person = fakePrincipal({ subject: 'kim', client: 'browser', kind: 'person' });
+    expect(live.contains(servedBy(servedBy(bot)), tool)).toBe(true);
+    expect(live.contains(servedBy(servedBy(person)), tool)).toBe(false);
+    expect(live.containsCaller(servedBy(bot))).toBe(kind !== 'class');
+  });
+
   it('is everything where it cannot be understood', async () => {
     const { store, live } = setUp();
     await store.add(wantedContainment({ kind: 'class', value: 'of tomorrow' }));
@@ -88,6 +107,7 @@ describe('what containments are about', () => {
     ['agent', 'bot', { kind: 'person', actor: { subject: 'botany' } }, false],
     ['agent-class', 'kind:agent', { kind: 'person', actor: { subject: 'desk' } }, true],
     ['agent-class', 'kind:agent', { kind: 'person' }, false],
+    ['agent-class', 'kind:agent', { kind: 'service', actor: { subject: 'service:posts' } }, false],
     ['agent-class', 'kind:service', { kind: 'service' }, true],
     ['agent-class', 'agent:support-*', { kind: 'person', actor: { subject: 'support-7' } }, true],
     ['agent-class', 'app:help*', { app: 'helpdesk' }, true],

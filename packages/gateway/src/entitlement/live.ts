@@ -1,6 +1,6 @@
 import type { Containments, Principal, StoredContainment, Target } from '@sallyport/core';
 import type { Logger } from 'pino';
-import { type Contained, compileContained } from './contained.ts';
+import { type Contained, callersOf, compileContained } from './contained.ts';
 import type { Containment } from './stage.ts';
 
 /** What is contained now, in memory: it is asked for every target of every list. */
@@ -36,10 +36,16 @@ export function createLiveContainment({ store, nowMs, log }: LiveContainmentOpti
 
   const isStanding = ({ endsAtMs }: Standing): boolean => endsAtMs > nowMs();
   return {
-    contains: (principal, target) =>
-      standing.some((one) => (one.caller?.(principal) ?? true) && (one.target?.(target) ?? true) && isStanding(one)),
-    containsCaller: (principal) =>
-      standing.some((one) => one.target === undefined && one.caller?.(principal) === true && isStanding(one)),
+    contains(principal, target) {
+      if (standing.length === 0) return false;
+      const callers = callersOf(principal);
+      const isMeant = ({ caller }: Standing): boolean => caller === undefined || callers.some(caller);
+      return standing.some((one) => isMeant(one) && (one.target?.(target) ?? true) && isStanding(one));
+    },
+    containsCaller(principal) {
+      const callers = callersOf(principal);
+      return standing.some((one) => one.target === undefined && callers.some(one.caller ?? no) && isStanding(one));
+    },
     async refresh() {
       begun += 1;
       const mine = begun;
@@ -59,6 +65,8 @@ export function createLiveContainment({ store, nowMs, log }: LiveContainmentOpti
     },
   };
 }
+
+const no = (): boolean => false;
 
 /** What cannot be understood was written by a newer program: then nobody knows what it leaves open. */
 function compiled(stored: StoredContainment, log: Logger): Standing {
