@@ -1,10 +1,19 @@
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import { policyCasesJsonSchema } from '../policy/cases.ts';
+import { toolPolicyJsonSchema } from '../policy/tool-schema.ts';
 import type { SchemaNode } from '../text/schema-node.ts';
 import { configurationPage } from './docs.ts';
-import { configJsonSchema, configJsonSchemaText } from './json-schema.ts';
+import { configJsonSchema, configJsonSchemaText, schemaText } from './json-schema.ts';
 
 const hint = 'run: node --conditions=sallyport-source packages/gateway/src/config/publish.ts';
+
+test.each([
+  ['tool-policy.schema.json', toolPolicyJsonSchema],
+  ['policy-test.schema.json', policyCasesJsonSchema],
+])('the published %s is that of the code', (name, schema) => {
+  expect(readFileSync(new URL(`../../${name}`, import.meta.url), 'utf8'), hint).toBe(schemaText(schema()));
+});
 
 test('the published JSON Schema is that of the code', () => {
   const published = readFileSync(new URL('../../sallyport.schema.json', import.meta.url), 'utf8');

@@ -7,7 +7,12 @@ export function configJsonSchema(): SchemaNode {
   return z.toJSONSchema(configSchema, { io: 'input', target: 'draft-2020-12' }) as SchemaNode;
 }
 
+/** A schema as it is published. */
+export function schemaText(schema: SchemaNode): string {
+  return `${JSON.stringify(schema, null, 2)}\n`;
+}
+
 /** The text of the published `sallyport.schema.json`. */
 export function configJsonSchemaText(): string {
-  return `${JSON.stringify(configJsonSchema(), null, 2)}\n`;
+  return schemaText(configJsonSchema());
 }

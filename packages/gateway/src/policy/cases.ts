@@ -179,12 +179,13 @@ export function readPolicyCases(
     const parsed = source.problems.length > 0 ? undefined : suite.safeParse(source.value);
     if (parsed === undefined) problems.push(...source.problems);
     else if (parsed.success) suites.push(toSuite(parsed.data, source, file));
-    else problems.push(...toFindings(parsed.error.issues, source.value, schemaOfSuites).map(source.locate));
+    else problems.push(...toFindings(parsed.error.issues, source.value, policyCasesJsonSchema).map(source.locate));
   }
   return { suites, problems };
 }
 
-function schemaOfSuites(): SchemaNode {
+/** The format of cases as JSON Schema: for suggestions, and for editors. */
+export function policyCasesJsonSchema(): SchemaNode {
   return z.toJSONSchema(suite, { io: 'input', target: 'draft-2020-12', unrepresentable: 'any' }) as SchemaNode;
 }
 

@@ -175,73 +175,75 @@ const riskRule = z.strictObject(
 );
 
 /** One tool policy as people write it: one document of a `*.policy.yaml` file. */
-export const toolPolicySchema = z.strictObject(
-  {
-    tool: oneOrMore(namePattern, 'expected names or patterns of tools').describe(
-      'The tool, by name or pattern: `payments.Refund`, `payments.*`.',
-    ),
-    owner: text('who owns it').optional().describe('Who owns the tool, for `sallyport check`.'),
-    sideEffect: z
-      .enum(['read', 'write', 'destructive'], { error: 'expected read, write or destructive' })
-      .optional()
-      .describe('What it does; never less than its service declares.'),
-    classification: z
-      .enum(['public', 'internal', 'confidential', 'restricted'], {
-        error: 'expected public, internal, confidential or restricted',
-      })
-      .optional()
-      .describe('How confidential it is; never less than its service declares.'),
-    allowed: listOf(caller, names('callers like agent:support-* or group:finance'))
-      .min(1, { error: 'expected at least one caller; nobody is allowed by a forbid in Cedar' })
-      .optional()
-      .describe('Who may call it. One of them is enough.'),
-    arguments: z
-      .record(path, rule, { error: 'expected arguments and what they may be' })
-      .optional()
-      .describe('What arguments have to be.'),
-    approval: oneOrMore(approval, 'expected approvals').optional().describe('Which calls wait for people.'),
-    windows: oneOrMore(timeWindow, 'expected windows')
-      .optional()
-      .describe('When it may be called. One of them is enough.'),
-    environment: oneOrMore(text('the name of an environment'), 'expected names of environments')
-      .optional()
-      .describe('Where it may be called: `policy.environment` of the configuration.'),
-    purpose: z
-      .literal('required', { error: 'expected required' })
-      .optional()
-      .describe("The caller's credential was given for something a user asked for."),
-    audit: z
-      .literal('required', { error: 'expected required' })
-      .optional()
-      .describe('The intent to call is durable before the call leaves.'),
-    risk: riskRule.optional().describe('What is asked of calls by their score.'),
-    secondFactor: secondFactor.optional().describe('The caller has signed in with a second factor, so recently.'),
-    limit: limit.optional().describe('So many calls of one caller, like `20 per 1h`.'),
-    limitOfAll: limit.optional().describe('So many calls of all together.'),
-    redact: oneOrMore(pointer, 'expected JSON pointers').optional().describe('What is taken out of answers.'),
-    notify: oneOrMore(
-      text('the name of a channel').regex(/^\S+$/, { error: 'expected the name of a channel' }),
-      'expected channels',
-    )
-      .optional()
-      .describe('Who is told.'),
-    narrow: flag().optional().describe('Whether callers see the bounds in the schema of the tool. Default: they do.'),
-    reason: z
-      .union(
-        [
-          text('text for the caller').transform((all): Readonly<Record<string, string>> => ({ '*': all })),
-          z.record(z.string(), text('text for the caller')),
-        ],
-        { error: 'expected text for the caller, or texts by rule' },
-      )
-      .optional()
-      .describe(
-        'What a caller is told who is refused: one text, or texts by rule (the name of the key, or of the argument).',
+export const toolPolicySchema = z
+  .strictObject(
+    {
+      tool: oneOrMore(namePattern, 'expected names or patterns of tools').describe(
+        'The tool, by name or pattern: `payments.Refund`, `payments.*`.',
       ),
-    shadow: flag().optional().describe('Decided and recorded, but not enforced.'),
-  },
-  { error: 'expected a tool policy: keys and values, beginning with tool:' },
-);
+      owner: text('who owns it').optional().describe('Who owns the tool, for `sallyport check`.'),
+      sideEffect: z
+        .enum(['read', 'write', 'destructive'], { error: 'expected read, write or destructive' })
+        .optional()
+        .describe('What it does; never less than its service declares.'),
+      classification: z
+        .enum(['public', 'internal', 'confidential', 'restricted'], {
+          error: 'expected public, internal, confidential or restricted',
+        })
+        .optional()
+        .describe('How confidential it is; never less than its service declares.'),
+      allowed: listOf(caller, names('callers like agent:support-* or group:finance'))
+        .min(1, { error: 'expected at least one caller; nobody is allowed by a forbid in Cedar' })
+        .optional()
+        .describe('Who may call it. One of them is enough.'),
+      arguments: z
+        .record(path, rule, { error: 'expected arguments and what they may be' })
+        .optional()
+        .describe('What arguments have to be.'),
+      approval: oneOrMore(approval, 'expected approvals').optional().describe('Which calls wait for people.'),
+      windows: oneOrMore(timeWindow, 'expected windows')
+        .optional()
+        .describe('When it may be called. One of them is enough.'),
+      environment: oneOrMore(text('the name of an environment'), 'expected names of environments')
+        .optional()
+        .describe('Where it may be called: `policy.environment` of the configuration.'),
+      purpose: z
+        .literal('required', { error: 'expected required' })
+        .optional()
+        .describe("The caller's credential was given for something a user asked for."),
+      audit: z
+        .literal('required', { error: 'expected required' })
+        .optional()
+        .describe('The intent to call is durable before the call leaves.'),
+      risk: riskRule.optional().describe('What is asked of calls by their score.'),
+      secondFactor: secondFactor.optional().describe('The caller has signed in with a second factor, so recently.'),
+      limit: limit.optional().describe('So many calls of one caller, like `20 per 1h`.'),
+      limitOfAll: limit.optional().describe('So many calls of all together.'),
+      redact: oneOrMore(pointer, 'expected JSON pointers').optional().describe('What is taken out of answers.'),
+      notify: oneOrMore(
+        text('the name of a channel').regex(/^\S+$/, { error: 'expected the name of a channel' }),
+        'expected channels',
+      )
+        .optional()
+        .describe('Who is told.'),
+      narrow: flag().optional().describe('Whether callers see the bounds in the schema of the tool. Default: they do.'),
+      reason: z
+        .union(
+          [
+            text('text for the caller').transform((all): Readonly<Record<string, string>> => ({ '*': all })),
+            z.record(z.string(), text('text for the caller')),
+          ],
+          { error: 'expected text for the caller, or texts by rule' },
+        )
+        .optional()
+        .describe(
+          'What a caller is told who is refused: one text, or texts by rule (the name of the key, or of the argument).',
+        ),
+      shadow: flag().optional().describe('Decided and recorded, but not enforced.'),
+    },
+    { error: 'expected a tool policy: keys and values, beginning with tool:' },
+  )
+  .meta({ title: 'Sallyport tool policy', description: '*.policy.yaml' });
 
 /** One tool policy as read. */
 export type ToolPolicyFile = z.output<typeof toolPolicySchema>;
