@@ -140,6 +140,23 @@ function callText(record: AuditRecord): string {
     method: record.method,
     credentialId: record.credentialId,
     intent: record.intent,
+    ...targetMembers(record),
+    ...decisionMembers(record),
+    outcome: record.outcome,
+    toolError: record.toolError,
+    resultType: clip(record.resultType),
+    code: record.code,
+    reason: record.reason,
+    stage: record.stage,
+    redacted: record.redacted,
+    inputBytes: record.inputBytes,
+    outputBytes: record.outputBytes,
+    outputSealed: record.outputSealed,
+  });
+}
+
+function targetMembers(record: AuditRecord) {
+  return {
     tool: clip(record.tool),
     operation: record.operation,
     service: record.service,
@@ -154,6 +171,11 @@ function callText(record: AuditRecord): string {
     dataCategories: record.dataCategories,
     auditRequired: record.auditRequired,
     scopesRequired: record.scopesRequired,
+  };
+}
+
+function decisionMembers(record: AuditRecord) {
+  return {
     effect: record.effect,
     policies: record.policies,
     policyRevision: record.policyRevision,
@@ -162,17 +184,7 @@ function callText(record: AuditRecord): string {
     policyErrors: record.policyErrors,
     shadow: record.shadow && { effect: record.shadow.effect, policies: record.shadow.policies },
     approval: record.approval,
-    outcome: record.outcome,
-    toolError: record.toolError,
-    resultType: clip(record.resultType),
-    code: record.code,
-    reason: record.reason,
-    stage: record.stage,
-    redacted: record.redacted,
-    inputBytes: record.inputBytes,
-    outputBytes: record.outputBytes,
-    outputSealed: record.outputSealed,
-  });
+  };
 }
 
 /** The index columns of a record. */

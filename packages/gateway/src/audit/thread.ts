@@ -110,10 +110,6 @@ function settingsAfter(message: ToWriter, settings: WriterSettings): WriterSetti
   return { ...settings, keys: { ...settings.keys, nextSigning: message.signing } };
 }
 
-function signedBy(settings: WriterSettings, nextSigning: Uint8Array): WriterSettings {
-  return { ...settings, keys: { ...settings.keys, nextSigning } };
-}
-
 const failures: Readonly<Record<string, string>> = {
   'checkpoint-failed': 'an audit checkpoint could not be written',
   'retention-failed': 'audit retention failed',

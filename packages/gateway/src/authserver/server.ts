@@ -55,8 +55,7 @@ export async function createAuthServer(deps: AuthServerDeps): Promise<AuthServer
   const prune = () =>
     void records.store.prune(nowMs()).catch((err: unknown) => deps.log.warn({ err }, 'what has ended stays for now'));
   prune();
-  const pruning = setInterval(prune, pruneEveryMs);
-  pruning.unref();
+  const pruning = setInterval(prune, pruneEveryMs).unref();
 
   const answer = async (request: IncomingMessage, response: ServerResponse, path: string): Promise<void> => {
     const provider = await providerNow();
