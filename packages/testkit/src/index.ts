@@ -1,6 +1,9 @@
 export { approvalTerms, approvalVote, type WantedApproval, wantedApproval } from './contracts/approval-requests.ts';
 export * from './contracts/approvals.ts';
 export * from './contracts/containments.ts';
+export * from './contracts/intents.ts';
+export * from './contracts/revisions.ts';
+export * from './contracts/tokens.ts';
 export * from './corpus/arguments.ts';
 export * from './corpus/attack.ts';
 export * from './corpus/http.ts';
