@@ -1,5 +1,5 @@
 import { userInfo } from 'node:os';
-import type { Catalog, InForce, Revisions } from '@sallyport/core';
+import type { Catalog, Revisions } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createPolicyDesk, type PolicyDesk } from '../admin/index.ts';
 import type { CedarEngine } from '../authorization/cedar.ts';
@@ -40,73 +40,103 @@ const lookMs = 1_000;
  * @throws Error when the store fails, or what is in force cannot be read.
  */
 export async function keepRevisions(parts: RevisionKeeperParts): Promise<RevisionKeeper> {
-  const { engine, revisions, log, life, nowMs, by } = parts;
-  const retired = new Set<string>();
-  const learn = async (): Promise<void> => {
-    for (const { revision, isRetired } of await revisions.history(1_000)) {
-      if (isRetired) retired.add(revision);
-      else retired.delete(revision);
-    }
-  };
-  const load = (set: PolicySet): Promise<InForce> => revisions.load(toRevision(set), { by, atMs: nowMs() });
-  const follow = async (id: string): Promise<void> => {
-    const found = await revisions.find(id);
-    if (found === undefined) throw new Error(`the revision ${id} of the policies is gone from the store`);
-    engine.prepare(await fromRevision(found))();
-  };
-  const adopt = async (given: string, inForce: string): Promise<void> => {
-    if (given === inForce) return;
-    log.warn(
-      { revision: inForce, files: given },
-      'the policies of the files are not in force: somebody went back from them',
-    );
-    await follow(inForce);
-  };
-
+  const { engine, log } = parts;
+  const book = openBook(parts);
   const set = engine.current();
-  const { revision } = await load(set);
-  await learn();
-  await adopt(toRevision(set).id, revision.id);
+  await book.adopt(toRevision(set).id, await book.load(set));
+  await book.learn();
   rememberDefinitions(parts);
-  const timer = setInterval(
-    () => void look().catch((err: unknown) => log.error({ err }, 'policies cannot be followed')),
-    lookMs,
-  );
-  timer.unref();
-  life.onClose(() => clearInterval(timer));
-
-  let looking = false;
-  async function look(): Promise<void> {
-    if (looking) return;
-    looking = true;
-    try {
-      const current = await revisions.current();
-      if (current === undefined || current === toRevision(engine.current()).id) return;
-      await learn();
-      await follow(current);
-      log.info({ revision: current }, 'policies that another process put in force');
-    } finally {
-      looking = false;
-    }
-  }
-
+  followOthers(parts, book);
   return {
     prepare(next) {
       const { id } = toRevision(next);
-      if (retired.has(id)) {
+      if (book.isRetired(id)) {
         log.warn({ files: id }, 'the policies of the files are not taken in: somebody went back from them');
         return () => undefined;
       }
       const use = engine.prepare(next);
       return () => {
         use();
-        load(next).then(
-          ({ revision: kept }) => adopt(id, kept.id),
-          (err: unknown) => log.error({ err }, 'a revision of the policies could not be written down'),
-        );
+        book
+          .load(next)
+          .then((kept) => book.adopt(id, kept))
+          .catch((err: unknown) => log.error({ err }, 'a revision of the policies could not be written down'));
       };
     },
   };
+}
+
+/** What the store says of revisions, for this process. */
+interface Book {
+  /** Says what is in force then. */
+  load(set: PolicySet): Promise<string>;
+  /** Learns what was retired. */
+  learn(): Promise<void>;
+  isRetired(id: string): boolean;
+  /** Whether something is being written down: until then the store says what was. */
+  isWriting(): boolean;
+  /** Goes by what is in force, where that is not what the files say. */
+  adopt(given: string, inForce: string): Promise<void>;
+  follow(id: string): Promise<void>;
+}
+
+function openBook({ engine, revisions, nowMs, by, log }: RevisionKeeperParts): Book {
+  const retired = new Set<string>();
+  let writing = 0;
+  const follow = async (id: string): Promise<void> => {
+    const found = await revisions.find(id);
+    if (found === undefined) throw new Error(`the revision ${id} of the policies is gone from the store`);
+    engine.prepare(await fromRevision(found))();
+  };
+  return {
+    follow,
+    async load(set) {
+      writing++;
+      try {
+        return (await revisions.load(toRevision(set), { by, atMs: nowMs() })).revision.id;
+      } finally {
+        writing--;
+      }
+    },
+    isWriting: () => writing > 0,
+    async learn() {
+      for (const { revision, isRetired } of await revisions.history(1_000)) {
+        if (isRetired) retired.add(revision);
+        else retired.delete(revision);
+      }
+    },
+    isRetired: (id) => retired.has(id),
+    async adopt(given, inForce) {
+      if (given === inForce) return;
+      log.warn(
+        { revision: inForce, files: given },
+        'the policies of the files are not in force: somebody went back from them',
+      );
+      await follow(inForce);
+    },
+  };
+}
+
+function followOthers({ engine, revisions, log, life }: RevisionKeeperParts, book: Book): void {
+  let looking = false;
+  const look = async (): Promise<void> => {
+    if (looking || book.isWriting()) return;
+    looking = true;
+    try {
+      const current = await revisions.current();
+      if (current === undefined || book.isWriting() || current === toRevision(engine.current()).id) return;
+      await book.learn();
+      await book.follow(current);
+      log.info({ revision: current }, 'policies that another process put in force');
+    } finally {
+      looking = false;
+    }
+  };
+  const timer = setInterval(() => {
+    look().catch((err: unknown) => log.error({ err }, 'policies cannot be followed'));
+  }, lookMs);
+  timer.unref();
+  life.onClose(() => clearInterval(timer));
 }
 
 /** Decisions about arguments can be made again as long as it is known how tools took them. */

@@ -45,8 +45,8 @@ export interface PolicyFields {
   readonly secret: z.ZodType<SecretFile>;
 }
 
-/** As it is written. */
-interface SecretFile {
+/** The same as it is written. */
+export interface SecretFile {
   readonly file?: string | undefined;
   readonly env?: string | undefined;
 }
