@@ -62,6 +62,26 @@ test('a file renamed over the old one is picked up, again and again', async () =
   expect(ports).toEqual([2, 3, 4]);
 });
 
+test('policies are followed with the configuration: a file that comes, changes, and goes', async () => {
+  const seen: number[] = [];
+  const load: typeof loadConfig = async (path) => {
+    const loaded = await loadConfig(path);
+    seen.push(loaded.config.policy.source.files.length);
+    return loaded;
+  };
+  const { errors } = await start(put(port(1)), { load });
+  const policy = join(folder, 'policies', 'a.cedar');
+  mkdirSync(join(folder, 'policies'));
+  writeFileSync(policy, '@id("a") forbid(principal, action, resource);');
+  await eventually(() => expect(seen.at(-1)).toBe(1));
+  writeFileSync(policy, 'forbid(');
+  await eventually(() =>
+    expect(errors).toEqual([expect.objectContaining({ message: expect.stringContaining('a.cedar:1:') })]),
+  );
+  unlinkSync(policy);
+  await eventually(() => expect(seen.at(-1)).toBe(0));
+});
+
 test('reports of the file system hasten a look that would otherwise come in a day', async () => {
   const path = put(port(1));
   const { ports, watched } = await start(path, { pollMs: 86_400_000 });

@@ -1,4 +1,4 @@
-import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -222,6 +222,14 @@ describe('loading', () => {
       'single.cedar',
     ]);
     expect(loaded.watched).toContain(join(folder, 'policies'));
+  });
+
+  it('sees each file once where a folder is mounted by Kubernetes', async () => {
+    write('mounted/..2026_11_21/a.cedar', `@id("a") ${named}`);
+    symlinkSync('..2026_11_21', join(folder, 'mounted/..data'));
+    symlinkSync('..data/a.cedar', join(folder, 'mounted/a.cedar'));
+    const loaded = await loadPolicies({ paths: ['mounted'], folder });
+    expect(!hasProblems(loaded) && loaded.files.map(({ name }) => name)).toEqual(['mounted/a.cedar']);
   });
 
   it('says what is not there, and what is not text', async () => {

@@ -167,10 +167,18 @@ async function findFiles({ paths, folder }: PolicyPaths): Promise<Found> {
 
 async function filesIn(folder: string): Promise<readonly string[]> {
   const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return entries
-    .filter((entry) => !entry.isDirectory() && isPolicyFile(entry.name))
-    .map((entry) => join(entry.parentPath, entry.name))
-    .filter((path) => !path.includes(`${sep}node_modules${sep}`));
+  return (
+    entries
+      .filter((entry) => !entry.isDirectory() && isPolicyFile(entry.name))
+      .map((entry) => join(entry.parentPath, entry.name))
+      // Hidden folders hold what others keep there: Kubernetes, the files that its links point at.
+      .filter(
+        (path) =>
+          !relative(folder, path)
+            .split(sep)
+            .some((part) => part.startsWith('.') || part === 'node_modules'),
+      )
+  );
 }
 
 async function readText(path: string): Promise<string | { readonly problem: string }> {
