@@ -5,7 +5,7 @@ import { type Context, configPath, print, printJson } from '../context.ts';
 import { checkDatabase } from '../doctor/database.ts';
 import { bad, type Finding, good, unknown } from '../doctor/finding.ts';
 import { checkClock, checkNode, checkPort, checkPrivate, checkReachable } from '../doctor/machine.ts';
-import { checkSecrets } from '../doctor/secrets.ts';
+import { checkSecrets, checkWebhookSecrets } from '../doctor/secrets.ts';
 import { CliError } from '../exit.ts';
 import type { Style } from '../terminal/style.ts';
 import { pad } from '../terminal/table.ts';
@@ -66,6 +66,7 @@ async function examineConfig(
       : await Promise.all([checkPort('agents\u2019 port', config.listen), checkPort('admin port', config.admin)])),
     ...(await Promise.all(Object.entries(config.services).map(([name, service]) => checkService(name, service)))),
     ...Object.entries(config.services).flatMap(([name, service]) => checkSecrets(name, service, context.env)),
+    ...checkWebhookSecrets(config, context.env),
     ...(await checkAudit(config)),
     ...(status === undefined ? [] : checkWitnesses(status)),
   ];

@@ -7,11 +7,23 @@ import { checkPrivate } from './machine.ts';
 export function checkSecrets(
   name: string,
   service: GatewayConfig['services'][string],
-  env: Readonly<Record<string, string | undefined>>,
+  env: Environment,
 ): readonly Finding[] {
-  const what = `secret of ${name}`;
   const parts: Readonly<Record<string, unknown>> = { ...service };
-  return [...namedIn(parts.credential), ...namedIn(parts.secretEnv)].map((secret) => {
+  return checkNamed(`secret of ${name}`, [...namedIn(parts.credential), ...namedIn(parts.secretEnv)], env);
+}
+
+/** The same for those of the webhooks that are told of approvals. */
+export function checkWebhookSecrets({ approvals }: GatewayConfig, env: Environment): readonly Finding[] {
+  return approvals.webhooks.flatMap(({ name, url, secret }) =>
+    checkNamed(`secret of webhook ${name}`, namedIn([url, secret]), env),
+  );
+}
+
+type Environment = Readonly<Record<string, string | undefined>>;
+
+function checkNamed(what: string, secrets: readonly Named[], env: Environment): readonly Finding[] {
+  return secrets.map((secret) => {
     if (secret.file !== undefined) {
       if (existsSync(secret.file)) return checkPrivate(what, secret.file);
       return bad(what, `${secret.file} is not there`, 'Put the secret there, mode 0600, and nothing else.');
