@@ -85,6 +85,40 @@ describe('the engine', () => {
     expect(told[1]).toEqual([]);
   });
 
+  it('does not take what is asked about a call for its arguments: a task, a completion', async () => {
+    const engine = engineOf(
+      await setOf({
+        ...atMostFive,
+        'y.cedar': `@id("topic") forbid(principal, action == Action::"get-prompt", resource) when { context.arguments.topic == "x" };
+@id("bob") forbid(principal == Principal::"bob", action, resource);`,
+      }),
+    );
+    const task = {
+      ...ask('a.B', 0),
+      context: { ...ask('a.B', 0).context, method: 'tasks/get' as const, arguments: { taskId: 't' } },
+    };
+    const prompt = ask('a.prompts/P', 0, { type: 'prompt' });
+    const completion = {
+      ...prompt,
+      context: {
+        ...prompt.context,
+        method: 'completion/complete' as const,
+        arguments: { argument: { name: 'topic', value: 'x' } },
+      },
+    };
+    for (const request of [task, completion]) {
+      expect(engine.decide(request)).toMatchObject({ effect: 'permit' });
+      expect(engine.decide({ ...request, subject: { ...request.subject, subject: 'bob' } })).toMatchObject({
+        policies: ['bob'],
+      });
+    }
+    const filled = {
+      ...prompt,
+      context: { ...prompt.context, method: 'prompts/get' as const, arguments: { topic: 'x' } },
+    };
+    expect(engine.decide(filled)).toMatchObject({ effect: 'deny', policies: ['topic'] });
+  });
+
   it('takes others when it is told to, and not before; equal ones have equal revisions', async () => {
     const engine = engineOf(await setOf(atMostFive));
     const before = engine.revision();

@@ -120,11 +120,13 @@ function createQuestionOf(policies: readonly ReadyPolicy[], tools: ToolTyping): 
 }
 
 /**
- * What is asked about a task of a tool (`tasks/get`, say) has none of the tool's arguments in it: it is for whom policies may
- * permit a call of the tool, and asks for all that such a call might ask for.
+ * What is asked about a task of a tool (`tasks/get`, say) has none of the tool's arguments in it, nor has the completion of one
+ * of them those of the prompt: they are for whom policies may permit a call, and ask for all that such a call might ask for.
  */
 function withoutArguments(request: AccessRequest): AccessRequest {
-  if (request.action === 'discover' || request.context.method?.startsWith('tasks/') !== true) return request;
+  const { method = '' } = request.context;
+  const isAboutArguments = method.startsWith('tasks/') || method === 'completion/complete';
+  if (request.action === 'discover' || !isAboutArguments) return request;
   const { arguments: _, rest: __, ...context } = request.context;
   return { ...request, action: 'discover', context };
 }
