@@ -119,6 +119,21 @@ describe('the engine', () => {
     expect(engine.decide(filled)).toMatchObject({ effect: 'deny', policies: ['topic'] });
   });
 
+  it('says which tools there are not, of services that are there', async () => {
+    const engine = engineOf(
+      await setOf({
+        'x.policy.yaml': 'tool: [a.B, a.C, other.D, a.prompts/P]\naudit: required',
+        'y.cedar':
+          '@id("y") forbid(principal, action in [Action::"a.BB", Action::"call", Action::"other.E"], resource);',
+      }),
+    );
+    engine.decide(ask('a.B', 1));
+    expect(told.flat().map(({ file, line, column, message }) => `${file}:${line}:${column} ${message}`)).toEqual([
+      'x.policy.yaml:1:13 there is no tool a.C; did you mean "a.B"?',
+      'y.cedar:1:1 there is no tool a.BB; did you mean "a.B"?',
+    ]);
+  });
+
   it('takes others when it is told to, and not before; equal ones have equal revisions', async () => {
     const engine = engineOf(await setOf(atMostFive));
     const before = engine.revision();

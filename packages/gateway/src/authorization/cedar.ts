@@ -5,12 +5,16 @@ import { type CompileForTools, createCompileForTools } from '../policy/compile.t
 import { compilePolicies } from '../policy/engine/compile.ts';
 import { type PolicySet, toRevision } from '../policy/revision.ts';
 import type { CedarPolicy, CompiledPolicies, PolicyProblem } from '../policy/types.ts';
+import { missingTools } from '../policy/unknown-tools.ts';
 
 /** What the engine leans on. */
 export interface CedarEngineDeps {
   /** What is on offer now; replaced whole when it changes. */
   readonly catalog: () => Pick<Catalog, 'tools'>;
-  /** Told what of the policies cannot be said of the tools there are, each time that this changes: those rules refuse. */
+  /**
+   * Told what of the policies does not fit the tools there are, each time that this changes: rules that cannot be said of a
+   * tool, which refuse, and names that no tool has.
+   */
   readonly onProblems: (problems: readonly PolicyProblem[]) => void;
 }
 
@@ -95,7 +99,8 @@ function createPrepare(catalog: CedarEngineDeps['catalog']): Prepare {
     schemas = new Map(tools.map((tool) => [`${tool.name}\0${tool.definitionHash}`, tool.inputSchema]));
     if (source.files.length === 0) return { tools, names, policies: [], problems: [], compiled: undefined };
     compileForTools ??= createCompileForTools(loadedCedar());
-    const { policies, problems } = compileForTools(source, tools);
+    const { policies, problems: unsaid } = compileForTools(source, tools);
+    const problems = [...unsaid, ...missingTools(source, tools)];
     // Catalogs change all the time, and seldom so that policies do.
     const isAsBefore = before !== undefined && areSame(before.policies, policies);
     const compiled = isAsBefore ? before.compiled : compilePolicies({ policies, tools: typing, settings });

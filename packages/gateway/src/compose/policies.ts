@@ -35,7 +35,7 @@ export function createPolicies({ policies, catalog, log, sources = [], engines =
     onProblems(found) {
       problems = found;
       for (const { file, line, column, message } of found) {
-        log.error({ place: `${file}:${line}:${column}` }, `this rule refuses, since it cannot be said: ${message}`);
+        log.error({ place: `${file}:${line}:${column}` }, `a policy does not fit the tools there are: ${message}`);
       }
     },
   });

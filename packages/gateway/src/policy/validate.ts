@@ -10,6 +10,7 @@ import { offsetOfByte, placesIn } from './places.ts';
 import { cedarSchema, type SchemaParts } from './schema.ts';
 import type { PolicySource } from './source.ts';
 import type { CedarPolicy, PolicySettings } from './types.ts';
+import { unknownTools } from './unknown-tools.ts';
 
 /** What is to be checked. */
 export interface PolicyCheck {
@@ -31,7 +32,7 @@ export async function validatePolicies({ source, tools, settings }: PolicyCheck)
   const named = { ...settings, zones: zones.filter(isZone) };
   return [
     ...problems,
-    ...source.tools.flatMap((policy) => unknownTools(policy, tools)),
+    ...unknownTools(source, tools),
     // What tool policies come to has the right types: it was made for them.
     ...validated(cedar, {
       policies: source.cedar,
@@ -52,21 +53,6 @@ export function withoutAllowed({ tools }: PolicySource, settings: PolicySettings
     const asked = asking.find((key) => policy[key] !== undefined);
     if (policy.allowed !== undefined || asked === undefined) return [];
     return [problem([asked], `${asked} goes with allowed where policy.default is deny: it would let everybody in`)];
-  });
-}
-
-function unknownTools(
-  { policy, problem }: PolicySource['tools'][number],
-  tools: readonly PolicyTool[],
-): readonly Problem[] {
-  const names = tools.map(({ name }) => name);
-  return policy.tool.flatMap((pattern, index) => {
-    // Prompts and resources have a slash in their names, and may come and go.
-    if (pattern.includes('*') || pattern.includes('/') || names.includes(pattern)) return [];
-    const near = nearest(pattern, names);
-    const hint = near === undefined ? '' : `; did you mean "${near}"?`;
-    const path = policy.tool.length === 1 ? ['tool'] : ['tool', index];
-    return [problem(path, `there is no tool ${pattern}${hint}`)];
   });
 }
 
