@@ -9,7 +9,14 @@ import {
   type Topic,
 } from '@sallyport/core';
 import { isJsonObject, type JsonObject, type JsonValue, tasksExtension } from '@sallyport/protocol';
-import { createTaskTable, keptPrefix, type Task, type TaskState, type TaskTableOptions } from './task-table.ts';
+import {
+  createTaskTable,
+  keptPrefix,
+  type Task,
+  type TaskState,
+  type TaskTable,
+  type TaskTableOptions,
+} from './task-table.ts';
 
 /**
  * Lets calls to services that know no tasks go on in the background (MCP extension `io.modelcontextprotocol/tasks`), for
@@ -46,15 +53,7 @@ export interface WaitingTask {
 /** Keeps tasks in the memory of this gateway. */
 export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
   const tasks = createTaskTable(options);
-  /** Calls that wait, by their callers and what they wait for. */
-  const waiting = new Map<string, Task>();
-  const keep = (task: Task, running: Promise<Answer>): Answer => {
-    running.then(
-      (came) => tasks.become(task, endOf(came)),
-      (thrown: unknown) => tasks.become(task, failed(GatewayError.from(thrown, 'dispatch'))),
-    );
-    return created(tasks.textOf(task));
-  };
+  const keep: Keep = (task, running) => keptIn(tasks, task, running);
   return {
     takes: ({ target, method }, { client }) =>
       target.capability === 'tool' &&
@@ -75,19 +74,7 @@ export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
       });
       return keep(task, answer);
     },
-    wait({ caller, question, message, ttlMs }, run) {
-      const key = JSON.stringify([caller, question]);
-      const known = waiting.get(key);
-      if (known?.state.status === 'working') return created(tasks.textOf(known));
-      const task = tasks.create(caller, ttlMs);
-      waiting.set(key, task);
-      task.message = message.slice(0, longestMessage);
-      const tell: Background['tell'] = (said) => tasks.say(task, said?.slice(0, longestMessage));
-      const running = run({ signal: task.ending.signal, tell }).finally(() => {
-        if (waiting.get(key) === task) waiting.delete(key);
-      });
-      return keep(task, running);
-    },
+    wait: createWait(tasks, keep),
     keeps: (taskId) => taskId.startsWith(keptPrefix),
     serve(permit, taskId) {
       const task = tasks.get(taskId);
@@ -109,7 +96,35 @@ export function createTaskKeeper(options: TaskTableOptions): TaskKeeper {
   };
 }
 
+type Keep = (task: Task, running: Promise<Answer>) => Answer;
+
+function keptIn(tasks: TaskTable, task: Task, running: Promise<Answer>): Answer {
+  running.then(
+    (came) => tasks.become(task, endOf(came)),
+    (thrown: unknown) => tasks.become(task, failed(GatewayError.from(thrown, 'dispatch'))),
+  );
+  return created(tasks.textOf(task));
+}
+
 const longestMessage = 1_000;
+
+function createWait(tasks: TaskTable, keep: Keep): TaskKeeper['wait'] {
+  /** By their callers and what they wait for. */
+  const waiting = new Map<string, Task>();
+  return ({ caller, question, message, ttlMs }, run) => {
+    const key = JSON.stringify([caller, question]);
+    const known = waiting.get(key);
+    if (known?.state.status === 'working') return created(tasks.textOf(known));
+    const task = tasks.create(caller, ttlMs);
+    waiting.set(key, task);
+    task.message = message.slice(0, longestMessage);
+    const tell: Background['tell'] = (said) => tasks.say(task, said?.slice(0, longestMessage));
+    const running = run({ signal: task.ending.signal, tell }).finally(() => {
+      if (waiting.get(key) === task) waiting.delete(key);
+    });
+    return keep(task, running);
+  };
+}
 
 /** Whoever has not said that it knows tasks must not be given one. */
 function knowsTasks(capabilitiesText: string): boolean {
