@@ -33,11 +33,12 @@ describe.skipIf(noPostgres !== undefined)('two gateways that keep their audit lo
     if (noPostgres === undefined) await server.close();
   });
 
-  const audit = async (words: readonly string[], cwd = gateways[0]!.folder) => {
-    const program = startNode([...sallyport, 'audit', ...words], { cwd, env: { STATE: url } });
+  const run = async (words: readonly string[], cwd = gateways[0]!.folder) => {
+    const program = startNode([...sallyport, ...words], { cwd, env: { STATE: url } });
     const code = await program.ended;
     return { code, out: program.stdout(), err: program.stderr() };
   };
+  const audit = (words: readonly string[], cwd?: string) => run(['audit', ...words], cwd);
 
   it('are searched together, page by page, and one by one', async () => {
     expect(calls).toHaveLength(6);
@@ -76,6 +77,13 @@ describe.skipIf(noPostgres !== undefined)('two gateways that keep their audit lo
     }
     writeFileSync(join(away, 'day'), day.replaceAll('"subject":"reader"', '"subject":"mallory"'));
     expect(await audit(['verify', 'day', '--key', 'key'], away)).toMatchObject({ code: 1 });
+  });
+
+  it('do not change the key that the other one signs with', async () => {
+    const refused = await run(['keys', 'rotate', 'audit-signing']);
+    expect(refused.code).not.toBe(0);
+    expect(refused.err).toContain('sallyport/audit/south');
+    expect((await audit(['verify'])).code).toBe(0);
   });
 
   it('refuse to be two of one name', async () => {

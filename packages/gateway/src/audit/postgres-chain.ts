@@ -60,7 +60,9 @@ export async function openPostgresChain(settings: PostgresChainSettings, onLost:
     isOpen = false;
   };
   client.on('error', lose);
-  await client.connect();
+  await client.connect().catch((error: unknown) => {
+    throw new Error(`the PostgreSQL server of the audit log cannot be reached: ${reasonOf(error)}`);
+  });
   try {
     await makeTables(client);
     // A gateway that has gone without a word must not hold its log for hours.
@@ -84,6 +86,12 @@ export async function openPostgresChain(settings: PostgresChainSettings, onLost:
     await client.end().catch(() => undefined);
     throw error;
   }
+}
+
+/** The words of drivers and the operating system name hosts and ports, never passwords. */
+function reasonOf(error: unknown): string {
+  if (error instanceof AggregateError) return error.errors.map(String).join('; ');
+  return error instanceof Error ? error.message : String(error);
 }
 
 interface Identity {
