@@ -1,4 +1,6 @@
 import { mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { sallyport, startGateway, type TestGateway, trialService, writeConfig } from '../e2e/support/gateway.ts';
@@ -60,6 +62,27 @@ it('once it is mended the new ones count', async () => {
   rmSync(join(folder, 'policies/more.cedar'));
   await soon(() => said('please do')).toEqual(['policy_denied', ['Say thanks.']]);
   expect(await gateway.operate('gateway.status')).not.toHaveProperty('configuration');
+}, 30_000);
+
+it('a decision point of the configuration is asked, too, and refuses when it is gone', async () => {
+  const asked: string[] = [];
+  const server = createServer(async (request, response) => {
+    const chunks: Buffer[] = [];
+    for await (const chunk of request) chunks.push(chunk as Buffer);
+    const { input } = JSON.parse(Buffer.concat(chunks).toString());
+    asked.push(input.context.arguments.text);
+    response.end(JSON.stringify({ result: { allow: input.context.arguments.text !== 'thanks no', reasons: ['No.'] } }));
+  });
+  await new Promise<void>((resolve) => void server.listen(0, '127.0.0.1', resolve));
+  const { port } = server.address() as AddressInfo;
+  const point = `{ kind: opa, url: 'http://127.0.0.1:${port}/v1/data/x' }`;
+  writeConfig(folder, `services:\n${trialService('trials')}\npolicy: { external: [${point}] }\n`);
+  await soon(() => said('thanks no')).toEqual(['policy_denied', ['No.']]);
+  expect(await said('thanks a lot')).toBe('thanks a lot');
+  expect(asked).toContain('thanks a lot');
+  server.closeAllConnections();
+  await new Promise((resolve) => void server.close(resolve));
+  expect(await said('thanks a lot')).toEqual(['policy_unavailable', undefined]);
 }, 30_000);
 
 it('at the start a mistake in them ends the start', async () => {
