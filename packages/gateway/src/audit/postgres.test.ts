@@ -73,6 +73,23 @@ describe.skipIf(noPostgres !== undefined)('audit logs in one PostgreSQL database
     expect(opened.toSorted()).toEqual(['e1 DataKeyDestroyed', 'o1 DataKeyDestroyed', 'o2 opens']);
   });
 
+  it('refuse what the server has no room for, and go on where they were when it has', async () => {
+    const { places, one, close } = await two();
+    await one.append(answered());
+    const full = "RAISE EXCEPTION 'could not extend file: No space left on device' USING ERRCODE = 'disk_full'";
+    await places[0].change(`CREATE FUNCTION no_room() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN ${full}; END $$;
+      CREATE TRIGGER no_room BEFORE INSERT ON audit FOR EACH ROW EXECUTE FUNCTION no_room()`);
+    await expect(one.append(answered({ auditRequired: true }))).rejects.toMatchObject({
+      why: 'failed',
+      message: expect.stringContaining('No space left'),
+    });
+    await places[0].change('DROP TRIGGER no_room ON audit');
+    await one.append(answered({ auditRequired: true }));
+    expect(one.stats()).toMatchObject({ state: 'up', seq: 2, rejected: 1, restarts: 0 });
+    await close();
+    await expect(verifyAudit(places[0].path)).resolves.toMatchObject({ ok: true, rows: 2 });
+  });
+
   it('refuse what cannot be written while the server is away, lose nothing they acknowledged, and go on by themselves', {
     timeout: 60_000,
   }, async () => {

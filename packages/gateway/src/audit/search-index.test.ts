@@ -5,7 +5,8 @@ import { openChain } from './chain.ts';
 import { writeCheckpointFile } from './checkpoint-file.ts';
 import { type Cell, pack } from './entry.ts';
 import { type AuditFilter, matches } from './filter.ts';
-import { answered, logFolder, someKeys, stranger } from './record.fuzz.ts';
+import { openAuditLog } from './log.ts';
+import { answered, logFolder, silent, someKeys, stranger } from './record.fuzz.ts';
 import { findAudit, searchAudit } from './search.ts';
 import { rowsPerSegment } from './segment.ts';
 import { verifyAudit } from './verify.ts';
@@ -117,6 +118,21 @@ describe('a log that is indexed', { timeout: 60_000 }, () => {
 
   it('says what a page is taken from when it is no page', async () => {
     await expect(findAudit(place.path, {}, { before: 'yesterday' })).rejects.toThrow('"yesterday" is not where a page');
+  });
+
+  it('that was begun before there was an index is read as it is, and indexed by whoever opens it', async () => {
+    const old = new DatabaseSync(place.path);
+    old.exec('DROP TABLE segments; DROP TABLE postings; DROP TABLE handovers');
+    old.exec('DROP INDEX audit_time; CREATE INDEX audit_time ON audit (time_ms, call_id, trace_id)');
+    old.exec('DROP INDEX audit_tool; CREATE INDEX audit_tool ON audit (tool, seq)');
+    old.close();
+    const filter = { tool: 'posts.Seldom', subject: 'user-3' };
+    expect(await found(filter)).toEqual(expected(filter));
+    const log = await openAuditLog({ path: place.path, keys, log: silent });
+    await expect.poll(segments, { timeout: 10_000 }).toBe(2);
+    await log.close();
+    expect(await found(filter)).toEqual(expected(filter));
+    expect((await verifyAudit(place.path)).findings).toEqual([]);
   });
 
   it('is found out when it leaves something out', async () => {
