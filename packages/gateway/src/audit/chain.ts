@@ -72,7 +72,8 @@ export function openChain(settings: ChainSettings): Chain {
     db.exec(tables);
     const identity = identityOf(db, settings);
     const handovers = openHandovers(db);
-    const signing = createSigning(identity.origin, keys, handovers.all());
+    const first = String(db.prepare('SELECT verifier_key FROM meta').get()?.verifier_key);
+    const signing = createSigning({ ...identity, first, handovers: handovers.all() }, keys);
     const end = adoptTail(db, { ...identity, path, keys: signing.chain });
     const dataKeys = openDataKeys(path, keys.seal);
     return createChain({ ...settings, ...identity, db, lock, dataKeys, end, signing, handovers });

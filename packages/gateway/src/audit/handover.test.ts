@@ -11,6 +11,7 @@ import { handoversIn, signHandover } from './handover.ts';
 import { type AuditLogOptions, openAuditLog } from './log.ts';
 import { createSigner } from './note.ts';
 import { proveCall, verifyProof } from './proof.ts';
+import { auditVerifierKey } from './reader.ts';
 import { answered, collected, logFolder, silent, someKeys } from './record.fuzz.ts';
 import type { AuditKeys } from './seal.ts';
 import { searchAudit } from './search.ts';
@@ -95,6 +96,21 @@ describe('a log that changes its signing key', () => {
     await (await write({ ...first, signing }, 1)).close();
     await expect(verifyAudit(place.path, { keys: [key1] })).resolves.toMatchObject({ ok: true, rows: 6, handovers: 1 });
     await expect(write(first, 0)).rejects.toThrow('handed over to another signing key');
+  });
+
+  it('hands over when it is opened after its key was followed by others elsewhere, and verifies with what is at hand', async () => {
+    await (await write(first, 2)).close();
+    const followed = { ...first, signing: third, oldSigning: [signing, first.signing] };
+    await expect(auditVerifierKey(place.path, followed)).resolves.toBe(key1);
+    await (await write(followed, 1)).close();
+    await expect(auditVerifierKey(place.path, followed)).resolves.toBe(key3);
+    for (const key of [key1, key3]) {
+      await expect(verifyAudit(place.path, { keys: [key] })).resolves.toMatchObject({
+        ok: true,
+        rows: 4,
+        handovers: 1,
+      });
+    }
   });
 
   it('goes on after a crash between the handover and the next checkpoint', async () => {

@@ -136,7 +136,8 @@ interface Adopted {
 
 async function adopt(reader: LogReader | undefined, { origin, keys }: PostgresChainSettings): Promise<Adopted> {
   if (reader === undefined) throw new Error('the audit log is not where it was made');
-  const signing = createSigning(origin, keys, await reader.handovers());
+  const first = String(reader.verifierKey);
+  const signing = createSigning({ origin, first, handovers: await reader.handovers() }, keys);
   const lastSeq = await reader.lastSeq();
   const note = await reader.newest();
   const size = Number(note?.split('\n')[1]) || 0;

@@ -5,7 +5,8 @@ import { readPlainText } from './entry.ts';
 import { type AuditSource, theOnly, withLogs } from './log-reader.ts';
 import { createSigner } from './note.ts';
 import type { Row, StoredRecord } from './row.ts';
-import { type AuditKeys, sealedKeyId, unseal } from './seal.ts';
+import { type AuditKeys, type SigningKeys, sealedKeyId, unseal } from './seal.ts';
+import { signerOf } from './signing.ts';
 
 /** One row as readers get it. */
 export interface AuditRow {
@@ -86,10 +87,14 @@ async function keyOf({ path, seal }: SealedSource, id: Uint8Array, owner: KeyOwn
  *
  * @throws Error when there is no such log, or several.
  */
-export async function auditVerifierKey(source: AuditSource, keys?: Pick<AuditKeys, 'signing'>): Promise<string> {
+export async function auditVerifierKey(source: AuditSource, keys?: SigningKeys): Promise<string> {
   return withLogs(source, async (logs) => {
-    const { origin, verifierKey } = theOnly(logs);
-    return keys ? createSigner(origin, keys.signing).verifierKey : String(verifierKey);
+    const log = theOnly(logs);
+    const { origin, verifierKey } = log;
+    const first = String(verifierKey);
+    if (keys === undefined) return first;
+    const signer = signerOf({ origin, first, handovers: await log.handovers() }, keys);
+    return (signer ?? createSigner(origin, keys.signing)).verifierKey;
   });
 }
 

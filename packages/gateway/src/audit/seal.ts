@@ -2,16 +2,21 @@ import { createCipheriv, createDecipheriv, hash, type KeyObject, randomBytes } f
 import type { AccessRequest, JsonText } from '@sallyport/core';
 import { type DataKey, idBytes, type KeyOwner } from './data-keys.ts';
 
+/** The secret halves of the Ed25519 keys that sign checkpoints, 32 bytes each. */
+export interface SigningKeys {
+  readonly signing: Uint8Array;
+  /** The one that is to follow it: a log hands over to it when it is opened, if it has not yet. */
+  readonly nextSigning?: Uint8Array;
+  /** Those it followed: a log that still signs with one of them hands over when it is opened. */
+  readonly oldSigning?: readonly Uint8Array[];
+}
+
 /** The three keys of a log, 32 bytes each, derived from the master key. They never leave the process. */
-export interface AuditKeys {
+export interface AuditKeys extends SigningKeys {
   /** Keys the hash of the arguments: equal arguments can be recognised, unequal ones not guessed at. */
   readonly argumentHash: Uint8Array;
   /** Wraps the data keys, one per tenant and day, that seal access requests and arguments. */
   readonly seal: Uint8Array;
-  /** The secret half of the Ed25519 key that signs checkpoints. */
-  readonly signing: Uint8Array;
-  /** The one that is to follow it: the log hands over to it when it is opened, if it has not yet. */
-  readonly nextSigning?: Uint8Array;
 }
 
 /** What a sealed column holds. */

@@ -238,7 +238,7 @@ async function openLogChain(settings: ChainSettings | PostgresChainSettings): Pr
 async function serve(settings: ChainSettings | PostgresChainSettings): Promise<void> {
   const chain = await openLogChain(settings);
   const checkpoints = createCheckpointKeeper(chain, settings);
-  if (settings.keys.nextSigning) await handOver(settings.keys.nextSigning, { chain, checkpoints });
+  await handOver(settings.keys.nextSigning ?? settings.keys.signing, { chain, checkpoints });
   await checkpoints.open();
   const stopRetention = keepRetention(chain, checkpoints);
   const index = keepIndex(chain);

@@ -1,11 +1,11 @@
 import { GatewayError } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import type { AdminDeps } from '../admin/index.ts';
-import { auditLogs, auditVerifierKey } from '../audit/index.ts';
+import { auditVerifierKey } from '../audit/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { adoptKey, placeText, prepareKey, readKeys, rotateMasterKey } from '../secrets/index.ts';
 import type { Assertions } from './assertions.ts';
-import { auditPlace, auditSource } from './audit-place.ts';
+import { auditPlace } from './audit-place.ts';
 import type { BuiltIn } from './authserver.ts';
 import { auditKeys, keyPlaces } from './keys.ts';
 import type { Stores } from './stores.ts';
@@ -26,7 +26,6 @@ export function createKeyAdmin(parts: KeyAdminParts): AdminDeps['keys'] {
   const auditPath = auditPlace(config);
 
   const rotateAuditSigning = async (): Promise<JsonObject> => {
-    await refuseForOthers(config, auditPath);
     const previous = await auditVerifierKey(auditPath, auditKeys(readKeys(places)));
     // The new one is kept before the log hands over to it, and the old one until that is on the disk.
     const next = prepareKey(places, 'audit-signing', nowMs()).next('audit-signing');
@@ -62,16 +61,6 @@ export function createKeyAdmin(parts: KeyAdminParts): AdminDeps['keys'] {
     list: () => listKeys(parts),
     rotate: (key, options) => rotations[key](options),
   };
-}
-
-/** The key signs for the logs of all gateways that share a database, and each log has to be handed over by whoever writes it. */
-async function refuseForOthers(config: GatewayConfig, own: ReturnType<typeof auditPlace>): Promise<void> {
-  if (typeof own === 'string') return;
-  const others = (await auditLogs(auditSource(config))).filter((origin) => origin !== own.origin);
-  if (others.length === 0) return;
-  throw conflict(
-    `other gateways sign their audit logs with this key, and could not go on with them: ${others.join(', ')}`,
-  );
 }
 
 async function listKeys({ config, assertions, builtIn }: KeyAdminParts): Promise<readonly JsonObject[]> {

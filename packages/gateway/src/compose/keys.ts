@@ -26,12 +26,14 @@ export function gatewayKeys(config: KeyConfig, env: KeyPlaces['env'] = process.e
 }
 
 /** The keys of the audit log, of a gateway's keys or derived from a key of an embedder's own: also for those who only read it. */
-export function auditKeys(keys: Pick<Keys, 'of' | 'next'> | KeyObject): AuditKeys {
+export function auditKeys(keys: Pick<Keys, 'of' | 'next' | 'old'> | KeyObject): AuditKeys {
   const of = (purpose: KeyPurpose): Uint8Array =>
     (keys instanceof KeyObject ? deriveKey(keys, purpose) : keys.of(purpose)).export();
   const next = keys instanceof KeyObject ? undefined : keys.next('audit-signing');
+  const old = keys instanceof KeyObject ? [] : keys.old('audit-signing');
   return {
     ...{ argumentHash: of('argument-hash'), seal: of('sealing'), signing: of('audit-signing') },
     ...(next && { nextSigning: next.export() }),
+    ...(old.length > 0 && { oldSigning: old.map((key) => key.export()) }),
   };
 }

@@ -95,8 +95,20 @@ describe('a key ring', () => {
     const adopted = adoptKey(places, 'audit-signing');
     expect(adopted.of('audit-signing').equals(next!)).toBe(true);
     expect(adopted.next('audit-signing')).toBeUndefined();
+    expect(adopted.old('audit-signing').map((key) => key.equals(before.of('audit-signing')))).toEqual([true]);
+    expect(adopted.old('sealing')).toEqual([]);
     expect(adopted.of('sealing').equals(before.of('sealing'))).toBe(true);
     expect(adoptKey(places, 'audit-signing').of('audit-signing').equals(next!)).toBe(true);
+  });
+
+  it('stays a small file, however often a key is followed by another', () => {
+    openKeys(places, nowMs);
+    for (let times = 0; times < 40; times++) {
+      prepareKey(places, 'audit-signing', nowMs + times);
+      adoptKey(places, 'audit-signing');
+    }
+    expect(readKeys(places).old('audit-signing')).toHaveLength(16);
+    expect(rotateMasterKey(places).old('audit-signing')).toHaveLength(16);
   });
 
   it('needs no file of its own where none can be made', () => {

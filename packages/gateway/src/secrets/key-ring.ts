@@ -38,6 +38,8 @@ export interface Keys {
   of(purpose: KeyPurpose): KeyObject;
   /** The key that is to follow, if one waits. */
   next(purpose: KeyPurpose): KeyObject | undefined;
+  /** Those that it followed, newest first; of them sixteen at most. */
+  old(purpose: KeyPurpose): readonly KeyObject[];
   readonly facts: readonly KeyFacts[];
   /** Names the master key. */
   readonly masterId: string;
@@ -60,6 +62,7 @@ interface Kept {
 interface Held {
   readonly now: Kept;
   readonly next?: Kept;
+  readonly old?: readonly Kept[];
 }
 
 type Ring = Readonly<Record<KeyPurpose, Held>>;
@@ -72,6 +75,8 @@ interface Opened {
 }
 
 const keyBytes = 32;
+/** The file has to stay a small one. */
+const mostOld = 16;
 const unwritable = ['EROFS', 'EACCES', 'EPERM'];
 const sealKind = 'key ring';
 /** A text that opens for good. */
@@ -126,12 +131,13 @@ export function prepareKey(places: KeyPlaces, purpose: KeyPurpose, nowMs: number
   return replaceRing(places, opened, ring);
 }
 
-/** The key that waits for this purpose takes over, and the old one is forgotten. @throws Error as `prepareKey` does. */
+/** The key that waits for this purpose takes over; the old one stays for what still goes by it. @throws Error as `prepareKey` does. */
 export function adoptKey(places: KeyPlaces, purpose: KeyPurpose): Keys {
   const opened = openRing(places);
-  const { next } = opened.ring[purpose];
+  const { now, next, old = [] } = opened.ring[purpose];
   if (next === undefined) return toKeys(opened);
-  return replaceRing(places, opened, { ...opened.ring, [purpose]: { now: next } });
+  const held = { now: next, old: [now, ...old].slice(0, mostOld) };
+  return replaceRing(places, opened, { ...opened.ring, [purpose]: held });
 }
 
 /**
@@ -209,6 +215,7 @@ function toKeys({ ring, master }: Opened): Keys {
   return {
     of: (purpose) => ring[purpose].now.key,
     next: (purpose) => ring[purpose].next?.key,
+    old: (purpose) => (ring[purpose].old ?? []).map(({ key }) => key),
     facts: keyPurposes.map((purpose) => {
       const { now, next } = ring[purpose];
       return {
@@ -247,8 +254,11 @@ function sealerOf(master: KeyObject) {
 function wrapRing(ring: Ring, master: KeyObject): string {
   const claims: JsonObject = Object.fromEntries(
     keyPurposes.map((purpose) => {
-      const { now, next } = ring[purpose];
-      return [purpose, { now: written(now), ...(next && { next: written(next) }) }];
+      const { now, next, old } = ring[purpose];
+      return [
+        purpose,
+        { now: written(now), ...(next && { next: written(next) }), ...(old && { old: old.map(written) }) },
+      ];
     }),
   );
   const sealed = sealerOf(master).seal(sealKind, claims, forEver);
@@ -278,7 +288,8 @@ function unwrapRing(sealed: string, master: KeyObject, path: string): Ring {
     // A purpose of a later version than the ring: drawn nowhere yet, so derived as those of old folders are.
     if (!isJsonObject(held)) return { now: { key: deriveKey(master, purpose) } };
     const next = keptIn(held.next);
-    return { now: keptIn(held.now) ?? corrupt(path), ...(next && { next }) };
+    const old = Array.isArray(held.old) ? held.old.flatMap((each) => keptIn(each) ?? []) : [];
+    return { now: keptIn(held.now) ?? corrupt(path), ...(next && { next }), ...(old.length > 0 && { old }) };
   });
 }
 
