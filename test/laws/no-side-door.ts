@@ -134,6 +134,7 @@ export const operations: readonly Operation[] = [
   { name: 'keys.list', scope: 'admin:keys', changes: false, args: none },
   { name: 'keys.rotate', scope: 'admin:keys', changes: true, args: async () => ({ key: 'assertion' }) },
   { name: 'catalog.show', scope: 'admin:read', changes: false, args: none },
+  { name: 'gateway.openapi', scope: 'admin:read', changes: false, args: none },
   { name: 'gateway.status', scope: 'admin:read', changes: false, args: none },
   { name: 'metrics.show', scope: 'admin:read', changes: false, args: none },
 ];

@@ -35,9 +35,9 @@ const planted: readonly (readonly [folder: string, rule: string, place: string, 
   ['tools', 'long-lived', 'tools/sallyport.yaml:7', '90d'],
   ['tools', 'secret', 'tools/sallyport.yaml:12', 'mode 0600'],
   ['tools', 'test', 'tools/sallyport.tools.json:13', 'policy test'],
-  ['tools', 'owner', 'tools/sallyport.tools.json:48', 'owner:'],
-  ['tools', 'classification', 'tools/sallyport.tools.json:79', 'classification:'],
-  ['tools', 'scopes', 'tools/sallyport.tools.json:110', 'Declare scopes'],
+  ['tools', 'owner', 'tools/sallyport.tools.json:43', 'owner:'],
+  ['tools', 'classification', 'tools/sallyport.tools.json:68', 'classification:'],
+  ['tools', 'scopes', 'tools/sallyport.tools.json:93', 'Declare scopes'],
 ];
 
 const examples = resolve(import.meta.dirname, '../../../../examples');
