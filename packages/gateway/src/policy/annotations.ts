@@ -22,12 +22,17 @@ function isDuration(value: string): boolean {
 
 const duration = { expected: 'a duration like 30m', holds: isDuration };
 
+/** Names under which the gateway itself decides: records would tell two things by one word. */
+export function isReservedId(id: string): boolean {
+  return /^(?:scopes|intent-bounds|internal-tools|risk|external\/.*)$/.test(id);
+}
+
 /** All annotations there are, by name. */
 const annotationRules: Readonly<Record<string, AnnotationRule>> = {
   id: {
     on: 'any',
-    expected: 'a name of letters, digits and ._/:*-, at most 200 long',
-    holds: (value) => /^[\w./:*-]{1,200}$/.test(value),
+    expected: "a name of letters, digits and ._/:*-, at most 200 long, and not one of the gateway's own",
+    holds: (value) => /^[\w./:*-]{1,200}$/.test(value) && !isReservedId(value),
   },
   reason: { on: 'any', ...text },
   mode: { on: 'any', expected: 'shadow', holds: (value) => value === 'shadow' },

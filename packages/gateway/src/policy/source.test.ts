@@ -53,7 +53,7 @@ ${named}
     [
       'a name with blanks',
       `@id("a b") ${named}`,
-      '1:1 @id: expected a name of letters, digits and ._/:*-, at most 200 long',
+      "1:1 @id: expected a name of letters, digits and ._/:*-, at most 200 long, and not one of the gateway's own",
     ],
     [
       'a mistyped annotation',
@@ -119,6 +119,16 @@ ${named}
 });
 
 describe('a tool policy', () => {
+  it('may not have the name that something else decides under', async () => {
+    const read = await parsePolicies([{ name: 'a/external.policy.yaml', text: 'tool: a.B' }]);
+    expect(hasProblems(read) && read.problems[0]?.message).toBe(
+      'the gateway itself decides under the name external: give the file another one',
+    );
+    expect(await problemsOf('a.cedar', `@id("scopes") ${named}`)).toEqual([
+      expect.stringMatching(/^1:1 @id: expected/),
+    ]);
+  });
+
   it.each([
     ['no tool', 'owner: me', '1:1 tool is missing: expected names or patterns of tools'],
     ['a mistyped key', 'tool: a.B\nalowed: [agent:x]', '2:1 unknown key "alowed"; did you mean "allowed"?'],

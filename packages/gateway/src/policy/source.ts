@@ -3,6 +3,7 @@ import { readdir, readFile, stat } from 'node:fs/promises';
 import { join, relative, resolve, sep } from 'node:path';
 import type { PolicyFile } from '@sallyport/core';
 import type { Problem } from '../text/source.ts';
+import { isReservedId } from './annotations.ts';
 import { type Cedar, loadCedar } from './cedar.ts';
 import { readCedarText } from './cedar-file.ts';
 import { readToolPolicies, stemOf, type ToolPolicy } from './tool-file.ts';
@@ -76,7 +77,7 @@ export async function parsePolicies(
       problems.push(...read.problems);
     }
   }
-  problems.push(...repeated(policies), ...sameStem(files));
+  problems.push(...repeated(policies), ...sameStem(files), ...reservedStem(files));
   if (problems.length > 0) return { problems };
   return { files, cedar: policies, tools, revision: revisionOf(files) };
 }
@@ -121,6 +122,16 @@ function sameStem(files: readonly PolicyFile[]): readonly Problem[] {
       if (before === undefined) return [];
       const message = `${before} has the same name, by which rules are known: rename one of them`;
       return [{ file: name, line: 1, column: 1, message, frame: '' }];
+    });
+}
+
+/** Records know what decides by the names of files as well. */
+function reservedStem(files: readonly PolicyFile[]): readonly Problem[] {
+  return files
+    .filter(({ name }) => isToolFile(name) && isReservedId(`${stemOf(name)}/`))
+    .map(({ name }) => {
+      const message = `the gateway itself decides under the name ${stemOf(name)}: give the file another one`;
+      return { file: name, line: 1, column: 1, message, frame: '' };
     });
 }
 
