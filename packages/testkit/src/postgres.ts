@@ -67,47 +67,17 @@ function findPrograms(): string | undefined {
 /** Starts a server. Skip the test when `noPostgres` says so. @throws Error with the server's own words when it does not start. */
 export async function startPostgres({ settings = {} }: PostgresServerOptions = {}): Promise<PostgresServer> {
   if (programs === undefined) throw new Error(noPostgres);
-  const folder = mkdtempSync(join(tmpdir(), 'sallyport-pg-'));
-  const data = join(folder, 'data');
-  const who = unprivileged();
-  const [user, password] = ['sallyport', randomBytes(12).toString('hex')];
-  mkdirSync(data, { mode: 0o700 });
-  writeFileSync(join(folder, 'password'), password);
-  if (who) for (const path of [folder, data, join(folder, 'password')]) chownSync(path, who.uid, who.gid);
-  const initialized = spawnSync(
-    join(programs, 'initdb'),
-    ['-D', data, '-U', user, '-A', 'scram-sha-256', '--pwfile', join(folder, 'password'), '-E', 'UTF8'].concat([
-      '--locale=C',
-      '--no-sync',
-    ]),
-    { ...who, cwd: folder, encoding: 'utf8' },
-  );
-  if (initialized.status !== 0) throw new Error(`initdb failed: ${initialized.stderr}`);
-  const port = await freePort();
-  const all = {
-    ...{ listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: folder },
-    ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '60' },
-    ...{ shared_buffers: '16MB', autovacuum: 'off', ...settings },
+  const place: Place = {
+    ...{ programs, folder: mkdtempSync(join(tmpdir(), 'sallyport-pg-')), who: unprivileged() },
+    ...{ port: await freePort(), user: 'sallyport', password: randomBytes(12).toString('hex') },
   };
-  const args = ['-D', data, ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
-
-  const url = (database: string) =>
-    `postgres://${user}:${password}@localhost:${port}/${database}?host=${encodeURIComponent(folder)}`;
-  const ask = async (program: string, ...words: readonly string[]): Promise<boolean> => {
-    const asked = spawn(join(programs, program), ['-h', folder, '-p', String(port), '-U', user, ...words], {
-      env: { PGPASSWORD: password },
-      stdio: 'ignore',
-    });
-    const [code] = (await once(asked, 'exit')) as [number | null];
-    return code === 0;
-  };
+  const { folder, port, user, password } = place;
+  initialize(place);
   let running: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     running = await started({
-      command: withParent(join(programs, 'postgres'), args),
-      who,
-      folder,
-      isReady: () => ask('pg_isready', '-d', 'postgres'),
+      command: withParent(join(programs, 'postgres'), wordsOf(place, settings)),
+      ...{ who: place.who, folder, isReady: () => ask(place, 'pg_isready', '-d', 'postgres') },
     });
   };
   const stop = async (how: 'fast' | 'immediate' = 'fast'): Promise<void> => {
@@ -125,8 +95,8 @@ export async function startPostgres({ settings = {} }: PostgresServerOptions = {
     ...{ socket: folder, port, user, password, start, stop },
     async createDatabase() {
       const name = `test_${databases++}`;
-      if (!(await ask('createdb', name))) throw new Error(`the database ${name} cannot be made`);
-      return url(name);
+      if (!(await ask(place, 'createdb', name))) throw new Error(`the database ${name} cannot be made`);
+      return `postgres://${user}:${password}@localhost:${port}/${name}?host=${encodeURIComponent(folder)}`;
     },
     overTcp: (given) => given.replace(/\?host=.*$/, '').replace('@localhost:', '@127.0.0.1:'),
     freeze: () => signalAll(running?.pid, 'SIGSTOP'),
@@ -137,6 +107,45 @@ export async function startPostgres({ settings = {} }: PostgresServerOptions = {
       rmSync(folder, { recursive: true, force: true });
     },
   };
+}
+
+interface Place {
+  readonly programs: string;
+  readonly folder: string;
+  readonly who: { readonly uid: number; readonly gid: number } | undefined;
+  readonly port: number;
+  readonly user: string;
+  readonly password: string;
+}
+
+function initialize({ programs: folderOfPrograms, folder, who, user, password }: Place): void {
+  const [data, secret] = [join(folder, 'data'), join(folder, 'password')];
+  mkdirSync(data, { mode: 0o700 });
+  writeFileSync(secret, password, { mode: 0o600 });
+  if (who) for (const path of [folder, data, secret]) chownSync(path, who.uid, who.gid);
+  const words = ['-D', data, '-U', user, '-A', 'scram-sha-256', '--pwfile', secret, '-E', 'UTF8', '--locale=C'];
+  const { status, stderr } = spawnSync(join(folderOfPrograms, 'initdb'), [...words, '--no-sync'], {
+    ...{ ...who, cwd: folder, encoding: 'utf8' },
+  });
+  if (status !== 0) throw new Error(`initdb failed: ${stderr}`);
+}
+
+function wordsOf({ folder, port }: Place, settings: Readonly<Record<string, string>>): readonly string[] {
+  const all = {
+    ...{ listen_addresses: '127.0.0.1', port: String(port), unix_socket_directories: folder },
+    ...{ fsync: 'off', synchronous_commit: 'off', full_page_writes: 'off', max_connections: '60' },
+    ...{ shared_buffers: '16MB', autovacuum: 'off', ...settings },
+  };
+  return ['-D', join(folder, 'data'), ...Object.entries(all).flatMap(([name, value]) => ['-c', `${name}=${value}`])];
+}
+
+/** Runs one of PostgreSQL's programs against the server; whether it found what it was asked for. */
+async function ask(place: Place, program: string, ...words: readonly string[]): Promise<boolean> {
+  const where = ['-h', place.folder, '-p', String(place.port), '-U', place.user];
+  const env = { PGPASSWORD: place.password };
+  const asked = spawn(join(place.programs, program), [...where, ...words], { env, stdio: 'ignore' });
+  const [code] = (await once(asked, 'exit')) as [number | null];
+  return code === 0;
 }
 
 interface Start {

@@ -33,37 +33,9 @@ export async function openPostgresChanges(access: PostgresAccess, timing: Change
   const answers = (): boolean => performance.now() - known.atMs <= believedMs;
   const ifBelieved = (value: 'version' | 'epoch'): number => (answers() ? known[value] : --doubts);
 
-  let client: Client | undefined;
-  let isClosed = false;
-  const drop = (lost: Client | undefined): void => {
-    if (client === lost) client = undefined;
-    lost?.removeAllListeners('notification');
-    lost?.end().catch(() => {});
-    if (lost !== undefined) notWaitedFor(lost);
-  };
-  const connected = async (): Promise<Client> => {
-    if (client !== undefined) return client;
-    const { default: pg } = await import('pg');
-    const made = new pg.Client(await clientConfig(access));
-    made.on('error', () => drop(made));
-    made.on('end', () => drop(made));
-    made.on('notification', () => readSoon().catch(() => {}));
-    try {
-      await made.connect();
-      await made.query(`LISTEN ${changesChannel}`);
-    } catch (error) {
-      drop(made);
-      throw error;
-    }
-    if (isClosed) {
-      drop(made);
-      throw new Error('changes are not followed any more');
-    }
-    client = made;
-    return made;
-  };
-  const read = async (): Promise<void> => {
-    const by = await connected();
+  const listener = createListener(access, () => readSoon().catch(() => {}));
+  const readSoon = createInTurn(async () => {
+    const by = await listener.connected();
     // What was committed before this moment is in the answer; what comes after may be missing from it.
     const atMs = performance.now();
     try {
@@ -72,16 +44,13 @@ export async function openPostgresChanges(access: PostgresAccess, timing: Change
       if (row === undefined) throw new Error('the row that counts changes is gone');
       known = { version: row.count, epoch: row.epoch, atMs };
     } catch (error) {
-      drop(by);
+      listener.drop(by);
       throw error;
     }
-  };
-  const readSoon = createInTurn(read);
+  });
 
   await readSoon();
-  const timer = setInterval(() => {
-    if (!isClosed) readSoon().catch(() => {});
-  }, readMs);
+  const timer = setInterval(() => void readSoon().catch(() => {}), readMs);
   timer.unref();
   return {
     answers,
@@ -93,9 +62,51 @@ export async function openPostgresChanges(access: PostgresAccess, timing: Change
       });
     },
     async close() {
-      isClosed = true;
       clearInterval(timer);
-      drop(client);
+      listener.close();
+    },
+  };
+}
+
+interface Listener {
+  /** The connection on which the server tells, made anew when it was lost. */
+  connected(): Promise<Client>;
+  drop(lost: Client): void;
+  close(): void;
+}
+
+function createListener(access: PostgresAccess, onChange: () => void): Listener {
+  let client: Client | undefined;
+  let isClosed = false;
+  const drop = (lost: Client): void => {
+    if (client === lost) client = undefined;
+    lost.removeAllListeners('notification');
+    lost.end().catch(() => {});
+    notWaitedFor(lost);
+  };
+  return {
+    drop,
+    async connected() {
+      if (client !== undefined) return client;
+      const { default: pg } = await import('pg');
+      const made = new pg.Client(await clientConfig(access));
+      made.on('error', () => drop(made));
+      made.on('end', () => drop(made));
+      made.on('notification', onChange);
+      try {
+        await made.connect();
+        await made.query(`LISTEN ${changesChannel}`);
+        if (isClosed) throw new Error('changes are not followed any more');
+      } catch (error) {
+        drop(made);
+        throw error;
+      }
+      client = made;
+      return made;
+    },
+    close() {
+      isClosed = true;
+      if (client !== undefined) drop(client);
     },
   };
 }
