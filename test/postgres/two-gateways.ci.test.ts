@@ -85,6 +85,7 @@ describe.skipIf(noPostgres !== undefined)('two gateways on one PostgreSQL', () =
     for (const each of [one, other]) {
       await expect.poll(async () => (await call(each, token, write)).came).toBe('store_unavailable');
     }
+    console.log(await one.operate('gateway.status').catch((error: unknown) => error));
     await server.start();
     for (const each of [one, other]) await expect.poll(() => statusAt(each)).toBe(200);
   });
