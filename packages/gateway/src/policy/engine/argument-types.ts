@@ -1,8 +1,10 @@
 import { isJsonObject, type JsonObject, type JsonValue } from '@sallyport/protocol';
 import type { ArgumentType } from '../types.ts';
 
-/** Schemas nest and refer to themselves: deeper than this nothing is typed. */
-const deepest = 12;
+/** Schemas nest and refer to themselves: deeper than this nothing is typed, and less deep where that would be too much. */
+const depths = [12, 8, 6, 4, 2, 1];
+/** A schema of a few hundred bytes that refers to itself in each of its members is millions of types at the full depth. */
+const mostTypes = 10_000;
 const untyped: ArgumentType = { kind: 'untyped' };
 
 /**
@@ -11,17 +13,26 @@ const untyped: ArgumentType = { kind: 'untyped' };
  * arrays, alternatives, members that no `properties` names, no type at all) is untyped.
  */
 export function typeOfSchema(schema: JsonObject): ArgumentType {
-  return typeOf(schema, { root: schema, depth: 0 });
+  for (const deepest of depths) {
+    const left = { types: mostTypes };
+    const type = typeOf(schema, { root: schema, depth: deepest, left });
+    if (left.types >= 0) return type;
+  }
+  return untyped;
 }
 
 interface Where {
   readonly root: JsonObject;
+  /** How much deeper it may go. */
   readonly depth: number;
+  /** How many more there may be in all. */
+  readonly left: { types: number };
 }
 
-function typeOf(value: JsonValue | undefined, { root, depth }: Where): ArgumentType {
-  if (depth > deepest || !isJsonObject(value)) return untyped;
-  const inner = { root, depth: depth + 1 };
+function typeOf(value: JsonValue | undefined, { root, depth, left }: Where): ArgumentType {
+  left.types--;
+  if (depth < 0 || left.types < 0 || !isJsonObject(value)) return untyped;
+  const inner = { root, depth: depth - 1, left };
   if (typeof value.$ref === 'string') return typeOf(referenced(root, value.$ref), inner);
   const alternatives = value.anyOf ?? value.oneOf;
   const name = nameOf(value);
@@ -98,8 +109,17 @@ function referenced(root: JsonObject, reference: string): JsonValue | undefined 
   if (!reference.startsWith('#/')) return undefined;
   let found: JsonValue | undefined = root;
   for (const part of reference.slice(2).split('/')) {
-    const name = decodeURIComponent(part).replaceAll('~1', '/').replaceAll('~0', '~');
-    found = isJsonObject(found) && Object.hasOwn(found, name) ? found[name] : undefined;
+    const name = decoded(part)?.replaceAll('~1', '/').replaceAll('~0', '~');
+    found = name !== undefined && isJsonObject(found) && Object.hasOwn(found, name) ? found[name] : undefined;
   }
   return found;
+}
+
+/** Undefined: a `%` that begins nothing. Servers of others write schemas, too. */
+function decoded(part: string): string | undefined {
+  try {
+    return decodeURIComponent(part);
+  } catch {
+    return undefined;
+  }
 }
