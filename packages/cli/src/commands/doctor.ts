@@ -51,13 +51,14 @@ async function examineConfig(
   options: DoctorOptions,
   context: Context,
 ): Promise<readonly Finding[]> {
-  const { dataPaths } = await import('@sallyport/gateway');
+  const { dataPaths, keyPlaces } = await import('@sallyport/gateway');
   const files = dataPaths(config.data);
   const status = await statusOf(options, context);
   const runs = status !== undefined;
   return [
     checkPrivate('data folder', config.data),
     checkMasterKey(config, context),
+    checkPrivate('key ring', keyPlaces(config, context.env).ring),
     ...(await checkDatabase(config, context)),
     ...filesOf(config, files).map((path) => checkPrivate('data file', path)),
     runs ? good('gateway', 'runs') : unknown('gateway', 'does not run'),
