@@ -19,12 +19,19 @@ export function narrowBy(engine: Engine, request: AccessRequest, schema: JsonObj
   return engine.during({ ...request, action: 'discover', context }, (applicable) => {
     const open = applicable.policies.filter(({ narrows, isShadow }) => narrows && !isShadow);
     if (open.length === 0) return undefined;
-    const bounds = Object.entries(properties).flatMap(([name, property]) => {
+    // Only what policies name is looked at: a server of somebody else may declare thousands.
+    const names = new Set(open.flatMap(({ paths }) => paths.flatMap(([, path]) => argumentIn(path) ?? [])));
+    const bounds = [...names].flatMap((name) => {
+      const property = Object.hasOwn(properties, name) ? properties[name] : undefined;
       const found = isJsonObject(property) ? boundsOf(applicable, { name, property, open }) : undefined;
       return found === undefined ? [] : [[name, found] as const];
     });
     return bounds.length === 0 ? undefined : Object.fromEntries(bounds);
   });
+}
+
+function argumentIn({ root, names: [first, name] }: Path): string | undefined {
+  return root === 'context' && first === 'arguments' ? name : undefined;
 }
 
 interface Argument {
@@ -106,7 +113,7 @@ function namedBy({ term }: ReadyPolicy, name: string): readonly Known[] | undefi
 }
 
 function isAskedFor(term: Term, name: string): boolean {
-  return term.kind === 'has' && term.path.names[0] === 'arguments' && term.path.names[1] === name;
+  return term.kind === 'has' && argumentIn(term.path) === name;
 }
 
 function isWhole({ root, names }: Path): boolean {
@@ -114,9 +121,7 @@ function isWhole({ root, names }: Path): boolean {
 }
 
 function isArgument(term: Term, name: string): boolean {
-  if (term.kind !== 'path') return false;
-  const { root, names } = term.path;
-  return root === 'context' && names[0] === 'arguments' && names[1] === name;
+  return term.kind === 'path' && argumentIn(term.path) === name;
 }
 
 const orders: readonly string[] = ['==', '!=', '<', '<=', '>', '>='];
