@@ -1,5 +1,6 @@
 export * from './audit-record.ts';
 export * from './call.ts';
+export * from './consent.ts';
 export * from './decision.ts';
 export * from './error.ts';
 export * from './intent.ts';

@@ -25,7 +25,7 @@ export async function listApprovals(options: ListOptions, context: Context): Pro
   if (approvals.length === 0) return say(context, 'Nothing waits for anybody.');
   const nowMs = Date.now();
   const rows = approvals.map((one) => [
-    ...[one.id, one.state, whoText(one.requester), printableLine(one.tool), needsText(one.needs)],
+    ...[one.id, one.state, whoText(one.requester), printableLine(one.tool), needsText(one)],
     ...[durationText(Date.parse(one.expiresAt) - nowMs), one.mayDecide ? 'yes' : ''],
   ]);
   print(context, table(['id', 'state', 'who', 'wants', 'approvals', 'time left', 'yours'], rows, context.style.dim));
@@ -92,7 +92,7 @@ function tellNew(
   { known, isFirst }: Seen,
   to: { readonly options: AdminOptions; readonly context: Context },
 ) {
-  const stands = `${one.state} ${needsText(one.needs)}`;
+  const stands = `${one.state} ${needsText(one)}`;
   if (known.get(one.id) === stands) return;
   known.set(one.id, stands);
   if (isFirst && one.state !== 'pending') return;

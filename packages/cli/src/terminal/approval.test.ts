@@ -62,7 +62,18 @@ describe('an approval on a page', () => {
 
   test('names the scopes where there are several', () => {
     const needs = [...shown.needs, { scope: 'legal:approve', approvals: 1, agreed: 0 }];
-    expect(needsText(needs)).toBe('1 of 2 finance:approve, 0 of 1 legal:approve');
+    expect(needsText({ ...shown, needs })).toBe('1 of 2 finance:approve, 0 of 1 legal:approve');
+  });
+
+  test('says whose consent it waits for, and that it was given', () => {
+    const consent = (agreed: number) => ({ by: 'subject', agreed }) as const;
+    expect(needsText({ ...shown, needs: [consent(0)] })).toBe("waits for dana's own consent");
+    const needs = [consent(1), ...shown.needs];
+    expect(needsText({ ...shown, needs })).toBe('dana consents, 1 of 2 finance:approve');
+    const votes = [{ subject: 'dana', verdict: 'approve', scopes: [], consents: true, at: shown.createdAt }];
+    const text = approvalText({ ...shown, needs, votes }, facts);
+    expect(text).toContain('needs     dana consents\nneeds     1 of 2 with finance:approve');
+    expect(text).toContain('  dana consented 2027-01-02T10:00:00.000Z\n'.trimEnd());
   });
 });
 

@@ -1,6 +1,11 @@
 import { durationText } from '../duration.ts';
 import { printableLine, type Style } from './style.ts';
 
+/** So many people with a scope, or the one on whose behalf it is; and how many have agreed. */
+type Need =
+  | { readonly scope: string; readonly approvals: number; readonly agreed: number }
+  | { readonly by: 'subject'; readonly agreed: number };
+
 /** An approval as the gateway lists it. */
 export interface Listed {
   readonly id: string;
@@ -15,7 +20,7 @@ export interface Listed {
     readonly app?: string;
     readonly intent?: string;
   };
-  readonly needs: readonly { readonly scope: string; readonly approvals: number; readonly agreed: number }[];
+  readonly needs: readonly Need[];
   readonly mayDecide: boolean;
   readonly createdAt: string;
   readonly expiresAt: string;
@@ -30,6 +35,7 @@ export interface Shown extends Listed {
     readonly subject: string;
     readonly verdict: string;
     readonly scopes: readonly string[];
+    readonly consents?: boolean;
     readonly at: string;
     readonly reason?: string;
   }[];
@@ -51,13 +57,19 @@ export function whoText({ subject, actors = [] }: Listed['requester']): string {
   return printableLine([subject, ...actors.map((actor) => `via ${actor}`)].join(' '));
 }
 
-/** `1 of 2`, with the scope where there are several. */
-export function needsText(needs: Listed['needs']): string {
-  const texts = needs.map(({ scope, approvals, agreed }) => {
-    const count = `${agreed} of ${approvals}`;
-    return needs.length === 1 ? count : `${count} ${printableLine(scope)}`;
+/** `1 of 2`, with the scope where there are several; `waits for dana's own consent`. */
+export function needsText({ needs, requester }: Pick<Listed, 'needs' | 'requester'>): string {
+  const texts = needs.map((need) => {
+    if ('by' in need) return consentText(need, requester);
+    const count = `${need.agreed} of ${need.approvals}`;
+    return needs.length === 1 ? count : `${count} ${printableLine(need.scope)}`;
   });
   return texts.join(', ');
+}
+
+function consentText({ agreed }: { readonly agreed: number }, { subject }: Listed['requester']): string {
+  const name = printableLine(subject);
+  return agreed > 0 ? `${name} consents` : `waits for ${name}'s own consent`;
 }
 
 /** What a person decides by, on a page. */
@@ -95,7 +107,11 @@ function factsOf(shown: Shown): readonly (readonly [string, string])[] {
     ...why.map((text) => ['why', text] as const),
     risk && ['risk', `${risk.score} of 100${factorsText(risk.factors)}`],
     requester.intent === undefined ? undefined : ['intent', `${requester.intent} (sallyport trace shows it)`],
-    ...needs.map(({ scope, approvals, agreed }) => ['needs', `${agreed} of ${approvals} with ${scope}`] as const),
+    ...needs.map((need) => {
+      const text =
+        'by' in need ? consentText(need, requester) : `${need.agreed} of ${need.approvals} with ${need.scope}`;
+      return ['needs', text] as const;
+    }),
     ['by', policies.join(', ')],
     ['asked', `${shown.createdAt} by call ${shown.callId}`],
     ['until', shown.expiresAt],
@@ -116,10 +132,11 @@ function argumentLines({ argumentsText, restText }: Shown, { dim, red }: Style):
 
 function voteLines({ votes }: Shown, { dim, green, red }: Style): readonly string[] {
   if (votes.length === 0) return [];
-  const lines = votes.map(({ subject, verdict, scopes, at, reason }) => {
-    const word = verdict === 'approve' ? green('approved') : red('rejected');
+  const lines = votes.map(({ subject, verdict, scopes, consents, at, reason }) => {
+    const word = verdict === 'approve' ? green(consents ? 'consented' : 'approved') : red('rejected');
+    const by = consents ? '' : ` by ${printableLine(scopes.join(', '))}`;
     const why = reason === undefined ? '' : `: ${printableLine(reason)}`;
-    return `  ${printableLine(subject)} ${word} ${dim(`${at} by ${printableLine(scopes.join(', '))}`)}${why}`;
+    return `  ${printableLine(subject)} ${word} ${dim(`${at}${by}`)}${why}`;
   });
   return ['', dim('votes'), ...lines];
 }

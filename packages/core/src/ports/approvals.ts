@@ -20,13 +20,21 @@ export type ApprovalState =
   | 'withdrawn'
   | 'expired';
 
-/** So many different people with this scope have to agree. */
-export interface ApprovalNeed {
+/** So many different people with this scope have to agree, none of whom asked. */
+export interface ApproversNeed {
   readonly scope: string;
   readonly approvals: number;
 }
 
-/** Who asked, as far as an approval is bound to it. None of them may approve. */
+/** The person on whose behalf it is asked for has to agree, and nobody else can. */
+export interface ConsentNeed {
+  readonly by: 'subject';
+}
+
+/** What has to be said before a call may go by an approval. */
+export type ApprovalNeed = ApproversNeed | ConsentNeed;
+
+/** Who asked, as far as an approval is bound to it. None of them may approve; the subject alone may consent. */
 export interface ApprovalRequester {
   readonly subject: string;
   readonly actor?: Actor;
@@ -101,8 +109,10 @@ export interface ApprovalVote {
   /** As records name it. */
   readonly subject: string;
   readonly verdict: 'approve' | 'reject';
-  /** The needed scopes that it has. */
+  /** The needed scopes that it has; none where it consents. */
   readonly scopes: readonly string[];
+  /** It is the subject of the call, and says whether that is to be done on its behalf: it counts for that need alone. */
+  readonly consents?: boolean;
   /** Sealed. */
   readonly reason?: string;
   /** Whether the caller is told the reason of a rejection. */
@@ -146,6 +156,8 @@ export interface ApprovalFilter {
   readonly states?: readonly ApprovalState[];
   /** Those of requesters of this tenant only. */
   readonly tenant?: string;
+  /** Those that count in this account's share only (`accountKey`): asked for by it, or on its behalf. */
+  readonly account?: string;
   readonly limit: number;
 }
 
@@ -219,13 +231,22 @@ function stateAfter(
 ): ApprovalState {
   if (verdict === 'reject') return 'rejected';
   // What nobody needs to agree to is not approved by nobody.
-  const isMet = needs.length > 0 && needs.every((need) => agreed(need, votes) >= need.approvals);
+  const isMet = needs.length > 0 && needs.every((need) => agreed(need, votes) >= peopleFor(need));
   return isMet ? 'granted' : 'pending';
 }
 
-/** How many people with the scope of a need have agreed. */
-export function agreed({ scope }: ApprovalNeed, votes: readonly ApprovalVote[]): number {
-  return votes.filter(({ verdict, scopes }) => verdict === 'approve' && scopes.includes(scope)).length;
+/** How many people a need takes. */
+export function peopleFor(need: ApprovalNeed): number {
+  return 'by' in need ? 1 : need.approvals;
+}
+
+/** How many people who count for a need have agreed. */
+export function agreed(need: ApprovalNeed, votes: readonly ApprovalVote[]): number {
+  return votes.filter((vote) => vote.verdict === 'approve' && countsFor(need, vote)).length;
+}
+
+function countsFor(need: ApprovalNeed, { scopes, consents = false }: ApprovalVote): boolean {
+  return 'by' in need ? consents : !consents && scopes.includes(need.scope);
 }
 
 /** Which approval answers a request. `becomes`: it comes to nothing, or has; the caller is told now, once. */
@@ -259,9 +280,11 @@ export function chooseApproval(
 
 /** Whether whoever meets the needs of one meets those of the other: a call that has become less risky needs no less than before. */
 function covers(given: readonly ApprovalNeed[], needed: readonly ApprovalNeed[]): boolean {
-  return needed.every((need) =>
-    given.some(({ scope, approvals }) => scope === need.scope && approvals >= need.approvals),
-  );
+  return needed.every((need) => given.some((one) => isForSame(one, need) && peopleFor(one) >= peopleFor(need)));
+}
+
+function isForSame(one: ApprovalNeed, other: ApprovalNeed): boolean {
+  return 'by' in one || 'by' in other ? 'by' in one && 'by' in other : one.scope === other.scope;
 }
 
 function byState(approvals: readonly Approval[], wanted: ApprovalState): Approval | undefined {

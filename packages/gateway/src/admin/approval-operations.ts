@@ -17,7 +17,8 @@ export interface ApprovalOperationDeps {
   readonly approvalDesk: Pick<ApprovalDesk, 'list' | 'show' | 'vote' | 'until' | 'mayDecide'>;
 }
 
-const scope = 'admin:approvals';
+/** With the second, people see and decide what waits for their own consent, and nothing else. */
+const scopes = ['admin:approvals', 'admin:consent'];
 const mostListed = 500;
 const longestWaitSeconds = 25;
 
@@ -53,7 +54,7 @@ type Desk = ApprovalOperationDeps['approvalDesk'];
 
 function list(desk: Desk): Operation {
   return {
-    tool: reading('approvals.list', scope, {
+    tool: reading('approvals.list', scopes, {
       description: `Lists what waits for people, newest first, at most ${mostListed}: who wants to call what. Arguments are in approvals.show.`,
       inputSchema: schemas.strictObject({}, { all }),
     }),
@@ -63,7 +64,7 @@ function list(desk: Desk): Operation {
 
 function watch(desk: Desk): Operation {
   return {
-    tool: reading('approvals.watch', scope, {
+    tool: reading('approvals.watch', scopes, {
       description:
         'Answers like approvals.list when that is not what the etag says any more, or when the wait is over.',
       inputSchema: schemas.strictObject(
@@ -89,7 +90,7 @@ function watch(desk: Desk): Operation {
 
 function show(desk: Desk): Operation {
   return {
-    tool: reading('approvals.show', scope, {
+    tool: reading('approvals.show', scopes, {
       description:
         'Shows all there is to decide by: who wants to call what, with which arguments, and why people are asked.',
       inputSchema: schemas.strictObject({ id: approvalId }),
@@ -103,9 +104,9 @@ function show(desk: Desk): Operation {
 
 function approve(desk: Desk): Operation {
   return {
-    tool: changing('approvals.approve', scope, {
+    tool: changing('approvals.approve', scopes, {
       description:
-        'Agrees to one call, exactly as it is shown. Whoever asked for it may not, and once per person counts.',
+        'Agrees to one call, exactly as it is shown. Whoever asked for it may not, but for the consent of the person on whose behalf it is; once per person counts.',
       inputSchema: schemas.strictObject({ id: approvalId }, { reason: { ...reason, description: 'For the record.' } }),
       outputSchema: decided,
       idempotent: true,
@@ -121,7 +122,7 @@ function approve(desk: Desk): Operation {
 
 function reject(desk: Desk): Operation {
   return {
-    tool: changing('approvals.reject', scope, {
+    tool: changing('approvals.reject', scopes, {
       description:
         'Ends a request, or an approval that was given and not used yet. The same call is refused until the request would have expired.',
       inputSchema: schemas.strictObject(
@@ -175,8 +176,9 @@ function details({ binding, policies, callId, votes, changedAtMs }: Approval): J
   return {
     ...{ method, argumentsHash, definitionHash, policyRevision, policies, callId },
     changedAt: iso(changedAtMs),
-    votes: votes.map(({ subject, verdict, scopes, reason: why, isPublic, atMs }) => ({
-      ...{ subject, verdict, scopes, at: iso(atMs) },
+    votes: votes.map(({ subject, verdict, scopes: by, consents, reason: why, isPublic, atMs }) => ({
+      ...{ subject, verdict, scopes: by, at: iso(atMs) },
+      ...(consents && { consents }),
       ...(why !== undefined && { reason: why, told: isPublic === true }),
     })),
   };

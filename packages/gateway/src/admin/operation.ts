@@ -26,18 +26,33 @@ export interface AdminOperations {
   readonly handlers: ReadonlyMap<string, OperationHandler>;
 }
 
-/** Declares an operation that only looks. */
-export function reading(name: string, scope: string, rest: Omit<ToolManifest, 'name' | 'scopes'>): ToolManifest {
-  return { ...rest, name, scopes: [scope], sideEffect: 'read', classification: 'confidential', owner: 'sallyport' };
+/** Declares an operation that only looks. @param scopes of which one is enough. */
+export function reading(
+  name: string,
+  scopes: string | readonly string[],
+  rest: Omit<ToolManifest, 'name' | 'scopes'>,
+): ToolManifest {
+  return {
+    ...rest,
+    name,
+    scopes: [scopes].flat(),
+    sideEffect: 'read',
+    classification: 'confidential',
+    owner: 'sallyport',
+  };
 }
 
-/** Declares an operation that changes who may do what: its intent is on record before it happens. */
-export function changing(name: string, scope: string, rest: Omit<ToolManifest, 'name' | 'scopes'>): ToolManifest {
+/** Declares an operation that changes who may do what: its intent is on record before it happens. @param scopes of which one is enough. */
+export function changing(
+  name: string,
+  scopes: string | readonly string[],
+  rest: Omit<ToolManifest, 'name' | 'scopes'>,
+): ToolManifest {
   return {
     sideEffect: 'write',
     ...rest,
     name,
-    scopes: [scope],
+    scopes: [scopes].flat(),
     classification: 'restricted',
     risk: 'high',
     owner: 'sallyport',

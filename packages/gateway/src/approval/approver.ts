@@ -2,19 +2,23 @@ import type { KeyObject } from 'node:crypto';
 import {
   type AccessRequest,
   type Approval,
+  type ApprovalNeed,
   type Approvals,
   type Approver,
   accountKey,
   type CancelSignal,
   GatewayError,
   type Hold,
+  hasPersonBehind,
   type NewApproval,
   noHold,
+  obligationsForPeople,
+  type PeopleObligation,
   type Permit,
   type Suspended,
 } from '@sallyport/core';
 import type { Logger } from 'pino';
-import { approveObligations, createBind } from './binding.ts';
+import { createBind } from './binding.ts';
 import type { Tell } from './channels.ts';
 import { type ContextSeal, contextOf } from './context.ts';
 import type { ApprovalSettings } from './settings.ts';
@@ -43,8 +47,11 @@ const attempts = 5;
  */
 export function createApprover(parts: ApproverParts): Approver {
   const bind = createBind(parts.hashKey);
-  const newApproval = (permit: Permit, request: AccessRequest): NewApproval => {
-    const obligations = approveObligations(permit);
+  const newApproval = (
+    permit: Permit,
+    request: AccessRequest,
+    obligations: readonly PeopleObligation[],
+  ): NewApproval => {
     const { lifeMs } = parts.settings();
     const [id, createdAtMs] = [parts.newId(), parts.nowMs()];
     return {
@@ -57,8 +64,10 @@ export function createApprover(parts: ApproverParts): Approver {
   };
   return {
     async approve(permit, request) {
-      if (approveObligations(permit).length === 0) return noHold;
-      const wanted = newApproval(permit, request);
+      const obligations = obligationsForPeople(permit);
+      if (obligations.length === 0) return noHold;
+      refuseUnasked(permit, obligations);
+      const wanted = newApproval(permit, request, obligations);
       const goesOn = parts.goesOn(permit);
       for (let attempt = 0; attempt < attempts; attempt++) {
         const found = await ask(parts, wanted, goesOn);
@@ -68,6 +77,14 @@ export function createApprover(parts: ApproverParts): Approver {
       throw new GatewayError('approval_unavailable', {}, { cause: 'others were faster, again and again' });
     },
   };
+}
+
+/** @throws GatewayError where the consent of a person is needed, and there is none. */
+function refuseUnasked({ principal }: Permit, obligations: readonly PeopleObligation[]): void {
+  if (hasPersonBehind(principal) || obligations.every(({ kind }) => kind !== 'consent')) return;
+  throw new GatewayError('approval_unavailable', {
+    issues: ['nobody can consent to it: it is made on behalf of an account that is not a person'],
+  });
 }
 
 /** The approval to wait for, or to go by. @throws GatewayError where there is none of both */
@@ -96,14 +113,23 @@ async function ask(parts: ApproverParts, wanted: NewApproval, goesOn: boolean): 
 }
 
 function suspended({ changed }: ApproverParts, { id, binding, expiresAtMs }: Approval): Suspended {
-  const people = Math.max(...binding.needs.map(({ approvals }) => approvals));
   return {
     kind: 'suspended',
     question: id,
-    reason: people > 1 ? `${people} people have to approve this call.` : 'A person has to approve this call.',
+    reason: reasonOf(binding.needs),
     expiresAtMs,
     settled: (signal) => changed(id, signal),
   };
+}
+
+function reasonOf(needs: readonly ApprovalNeed[]): string {
+  const counts = needs.flatMap((need) => ('by' in need ? [] : [need.approvals]));
+  const people = Math.max(0, ...counts);
+  const approve = people > 1 ? `${people} people have to approve` : 'a person has to approve';
+  const consent = 'the person on whose behalf it is made has to agree to';
+  const parts = [...(counts.length < needs.length ? [consent] : []), ...(people > 0 ? [approve] : [])];
+  const text = `${parts.join(' it, and ')} ${parts.length > 1 ? 'it' : 'this call'}.`;
+  return `${text.charAt(0).toUpperCase()}${text.slice(1)}`;
 }
 
 /** What cannot be settled stays reserved, which is as good as spent: the call that went by it is answered all the same. */

@@ -1,30 +1,26 @@
 import { createHmac, type KeyObject } from 'node:crypto';
-import type {
-  ApprovalBinding,
-  ApprovalNeed,
-  ApprovalRequester,
-  JsonText,
-  Obligation,
-  Permit,
-  Principal,
+import {
+  type ApprovalBinding,
+  type ApprovalNeed,
+  type ApprovalRequester,
+  type JsonText,
+  obligationsForPeople,
+  type PeopleObligation,
+  type Permit,
+  type Principal,
 } from '@sallyport/core';
 import { canonicalJson } from './canonical.ts';
 
-/** What policies want approved, of all their obligations. */
-export type ApproveObligation = Extract<Obligation, { readonly kind: 'approve' }>;
-
-/** The obligations that are for people to fulfil. */
-export function approveObligations({ obligations }: Pick<Permit, 'obligations'>): readonly ApproveObligation[] {
-  return obligations.filter((one) => one.kind === 'approve');
-}
-
-/** All that policies ask for together: of each scope as many people as any of them wants. Sorted by scope. */
-export function needsOf(obligations: readonly ApproveObligation[]): readonly ApprovalNeed[] {
+/** All that policies ask for together: consent, and of each scope as many people as any of them wants. Sorted by scope. */
+export function needsOf(obligations: readonly PeopleObligation[]): readonly ApprovalNeed[] {
   const needs = new Map<string, number>();
-  for (const { scope, approvals } of obligations) needs.set(scope, Math.max(needs.get(scope) ?? 1, approvals));
-  return [...needs]
+  for (const one of obligations) {
+    if (one.kind === 'approve') needs.set(one.scope, Math.max(needs.get(one.scope) ?? 1, one.approvals));
+  }
+  const approvers = [...needs]
     .map(([scope, approvals]) => ({ scope, approvals }))
     .sort((one, other) => (one.scope < other.scope ? -1 : 1));
+  return obligations.some(({ kind }) => kind === 'consent') ? [{ by: 'subject' }, ...approvers] : approvers;
 }
 
 /** An approval's binding, and the keys it is found by. */
@@ -43,7 +39,7 @@ export function createBind(key: KeyObject): (permit: Permit) => Bound {
     const requester = requesterOf(permit.principal);
     const argumentsHash = mac(JSON.stringify(['arguments', ofText(permit.argumentsText), ofText(permit.restText)]));
     const same = { requester, tool, service, method: permit.method, argumentsHash };
-    const needs = needsOf(approveObligations(permit));
+    const needs = needsOf(obligationsForPeople(permit));
     const bound = { ...same, definitionHash, policyRevision: permit.policyRevision };
     return {
       binding: { ...bound, needs },

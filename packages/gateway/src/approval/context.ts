@@ -1,5 +1,10 @@
-import { type AccessRequest, type ApprovalContext, GatewayError, type Permit } from '@sallyport/core';
-import type { ApproveObligation } from './binding.ts';
+import {
+  type AccessRequest,
+  type ApprovalContext,
+  GatewayError,
+  type PeopleObligation,
+  type Permit,
+} from '@sallyport/core';
 
 /** Keeps what people decide by out of the sight of everybody else. Bound to the id, so that none passes for another. */
 export interface ContextSeal {
@@ -19,7 +24,7 @@ const longestArguments = 512 * 1024;
 export function contextOf(
   permit: Permit,
   { context }: AccessRequest,
-  obligations: readonly ApproveObligation[],
+  obligations: readonly PeopleObligation[],
 ): ApprovalContext {
   const { target, principal, argumentsText, restText } = permit;
   if (argumentsText.length + (restText?.length ?? 0) > longestArguments) {

@@ -7,6 +7,7 @@ import {
   type ApprovalState,
   type Approvals,
   type Approver,
+  accountKey,
   type CancelSignal,
   GatewayError,
   type Permit,
@@ -18,7 +19,7 @@ import { createChanges } from './changes.ts';
 import { createTell } from './channels.ts';
 import type { ContextSeal } from './context.ts';
 import type { ApprovalSettings } from './settings.ts';
-import { maySee, mayVote, type Said, scopesOfVoter, voteOf, withReasons } from './voting.ts';
+import { maySee, mayVote, type Said, seesOthers, voteOf, weightOf, withReasons } from './voting.ts';
 
 /** What the desk is made of. */
 export interface DeskParts {
@@ -48,7 +49,7 @@ export interface ShownApproval {
 /** Where approvals are asked for, given and followed. */
 export interface ApprovalDesk extends Approver {
   /** Those that somebody may know of, newest first. */
-  list(viewer: Principal, filter: Omit<ApprovalFilter, 'tenant'>): Promise<readonly Approval[]>;
+  list(viewer: Principal, filter: Omit<ApprovalFilter, 'tenant' | 'account'>): Promise<readonly Approval[]>;
   /** @throws GatewayError `not_found` */
   show(viewer: Principal, id: string): Promise<ShownApproval>;
   /** Whether a decision of theirs would count now. */
@@ -94,7 +95,12 @@ export function createApprovalDesk(parts: DeskParts): ApprovalDesk {
     ...createApprover({ ...parts, announce, changed: changes.settled }),
     changed: changes.settled,
     until: changes.until,
-    list: ({ tenant }, filter) => approvals.list({ ...filter, ...(tenant !== undefined && { tenant }) }),
+    async list(viewer, filter) {
+      const { tenant } = viewer;
+      const account = seesOthers(viewer) ? undefined : accountKey(viewer);
+      const within = { ...(tenant !== undefined && { tenant }), ...(account !== undefined && { account }) };
+      return (await approvals.list({ ...filter, ...within })).filter((approval) => maySee(viewer, approval));
+    },
     async show(viewer, id) {
       const approval = await visible(viewer, id);
       return { approval: withReasons(approval, seal), context: seal.open(id, approval.sealed) };
@@ -102,14 +108,14 @@ export function createApprovalDesk(parts: DeskParts): ApprovalDesk {
     mayDecide: (viewer, approval) => isOpen(approval, nowMs()) && mayVote(viewer, approval, parts.settings().approvers),
     async vote(voter, id, said) {
       const approval = await visible(voter, id);
-      const scopes = scopesOfVoter(voter, approval, parts.settings().approvers);
+      const weight = weightOf(voter, approval, parts.settings().approvers);
       if (!parts.isCurrent(approval.binding)) {
         const withdrawn = await approvals.withdraw(id, nowMs());
         if (withdrawn !== undefined) await ending([withdrawn]);
       }
       const { reason } = said;
       const sealed = { ...said, ...(reason !== undefined && { reason: seal.sealReason(id, reason) }) };
-      const voted = await approvals.vote(id, voteOf(voter, sealed, { scopes, atMs: nowMs() }));
+      const voted = await approvals.vote(id, voteOf(voter, sealed, { ...weight, atMs: nowMs() }));
       if (voted.kind === 'unknown') throw unknown();
       if (voted.kind === 'over') throw over(voted.approval, nowMs());
       if (voted.kind === 'counted') announce(heard(voted.approval.state), voted.approval);

@@ -6,6 +6,7 @@ import {
   isHold,
   joinHolds,
   noHold,
+  obligationsForPeople,
   type Permit,
   type Stages,
   type Suspended,
@@ -14,7 +15,7 @@ import {
 /**
  * Asks each approver in turn; the first that wants to wait suspends the call and what was reserved is given back.
  *
- * What policies want approved goes by an approval that has an id, or not at all: where no approver reserved one, the call is
+ * What policies want approved, or consented to, goes by an approval that has an id, or not at all: where no approver reserved one, the call is
  * refused.
  *
  * @param desk is asked last, and only of what policies want approved, so other calls wait for nothing.
@@ -22,8 +23,7 @@ import {
 export function createApprove(approvers: readonly Approver[], desk?: Approver): Stages['approve'] {
   const forPolicies = desk === undefined ? approvers : [...approvers, desk];
   return (permit, request) => {
-    const isWanted = permit.obligations.some(({ kind }) => kind === 'approve');
-    if (isWanted) return askForPolicies(forPolicies, permit, request);
+    if (obligationsForPeople(permit).length > 0) return askForPolicies(forPolicies, permit, request);
     return approvers.length === 0 ? noHold : askAll(approvers, permit, request);
   };
 }

@@ -3,6 +3,7 @@ import {
   type Approval,
   type ApprovalVote,
   accountKey,
+  actsItself,
   GatewayError,
   type Principal,
 } from '@sallyport/core';
@@ -10,39 +11,71 @@ import { scopesSatisfy } from '@sallyport/protocol';
 import type { ContextSeal } from './context.ts';
 import type { ApproverKinds } from './settings.ts';
 
+/** What somebody decides by. */
+export type Weight = Pick<ApprovalVote, 'scopes' | 'consents'>;
+
 /**
- * Which of the needed scopes somebody decides by.
+ * Which of the needed scopes somebody decides by, or that it is the one whose consent is needed. Nobody counts as both.
  *
  * @throws GatewayError `policy_denied` for who asked, for an agent on somebody's behalf and for what is no person;
  * `insufficient_scope` for who has none of the scopes.
  */
-export function scopesOfVoter(voter: Principal, approval: Approval, kinds: ApproverKinds): readonly string[] {
+export function weightOf(voter: Principal, approval: Approval, kinds: ApproverKinds): Weight {
+  if (mayConsent(voter, approval)) return { scopes: [], consents: true };
   const why = whyNot(voter, approval, kinds);
   if (why !== undefined) throw new GatewayError('policy_denied', { reasons: [why] });
   const scopes = heldScopes(voter, approval);
-  if (scopes.length > 0) return scopes;
-  throw new GatewayError('insufficient_scope', { scopes: approval.binding.needs.map(({ scope }) => scope) });
+  if (scopes.length > 0) return { scopes };
+  throw new GatewayError('insufficient_scope', { scopes: scopesIn(approval) });
 }
 
 /** Whether somebody may decide at all. */
 export function mayVote(voter: Principal, approval: Approval, kinds: ApproverKinds): boolean {
+  if (mayConsent(voter, approval)) return true;
   return whyNot(voter, approval, kinds) === undefined && heldScopes(voter, approval).length > 0;
+}
+
+/**
+ * Whether somebody is the person on whose behalf a call is made that needs the consent of that person, and says so itself: by
+ * no agent, under no intent, and not by the program that calls. A token of the gateway's own names no program.
+ */
+export function mayConsent(voter: Principal, { binding: { requester, needs } }: Approval): boolean {
+  if (!needs.some((need) => 'by' in need)) return false;
+  const { subject, tenant } = requester;
+  const isSubject = voter.kind === 'person' && accountKey(voter) === accountKey({ subject, tenant });
+  const isProgram =
+    voter.method !== 'api-token' && [requester.client, ...actorsIn(requester.actor)].includes(voter.client);
+  return isSubject && actsItself(voter) && !isProgram;
 }
 
 function whyNot(voter: Principal, { binding }: Approval, kinds: ApproverKinds): string | undefined {
   if (!kinds.includes(voter.kind)) return `accounts of kind ${voter.kind} may not decide`;
-  if (voter.actor !== undefined || voter.intent !== undefined) return 'nobody may decide on behalf of somebody';
+  if (!actsItself(voter)) return 'nobody may decide on behalf of somebody';
   if (namesIn(binding.requester).includes(voter.subject)) return 'who asks for an approval may not decide on it';
-  return undefined;
+  const isConsentAlone = binding.needs.length > 0 && binding.needs.every((need) => 'by' in need);
+  return isConsentAlone ? 'only the person on whose behalf the call is made may decide on it' : undefined;
 }
 
-function heldScopes({ scopes }: Principal, { binding }: Approval): readonly string[] {
-  return binding.needs.flatMap(({ scope }) => (scopesSatisfy(scopes, [scope]) ? [scope] : []));
+function scopesIn({ binding }: Approval): readonly string[] {
+  return binding.needs.flatMap((need) => ('by' in need ? [] : [need.scope]));
 }
 
-/** Whether somebody may know of an approval: a tenant is told of its own. */
-export function maySee({ tenant }: Pick<Principal, 'tenant'>, { binding }: Approval): boolean {
-  return tenant === undefined || binding.requester.tenant === tenant;
+function heldScopes({ scopes }: Principal, approval: Approval): readonly string[] {
+  return scopesIn(approval).filter((scope) => scopesSatisfy(scopes, [scope]));
+}
+
+/** Who has this may know of all approvals, of its tenant if it has one; anybody else only of those that wait for its consent. */
+export const approvalsScope = 'admin:approvals';
+
+/** Whether somebody may know of approvals that do not wait for its own consent. */
+export function seesOthers({ scopes }: Pick<Principal, 'scopes'>): boolean {
+  return scopesSatisfy(scopes, [approvalsScope]);
+}
+
+/** Whether somebody may know of an approval: a tenant is told of its own, a person of what needs its consent. */
+export function maySee(viewer: Principal, approval: Approval): boolean {
+  if (!seesOthers(viewer)) return mayConsent(viewer, approval);
+  return viewer.tenant === undefined || approval.binding.requester.tenant === viewer.tenant;
 }
 
 /** What somebody says of an approval. */
@@ -53,7 +86,7 @@ export interface Said {
 }
 
 /** The vote as it is stored. @param said with its reason sealed. */
-export function voteOf(voter: Principal, said: Said, facts: Pick<ApprovalVote, 'scopes' | 'atMs'>): ApprovalVote {
+export function voteOf(voter: Principal, said: Said, facts: Weight & Pick<ApprovalVote, 'atMs'>): ApprovalVote {
   const { verdict, reason, isPublic } = said;
   return {
     ...{ voter: accountKey(voter), subject: voter.subject, verdict, ...facts },

@@ -12,7 +12,7 @@ beforeEach(() => {
   approvals = memoryApprovals();
 });
 
-const eve = fakePrincipal({ subject: 'eve', kind: 'person', scopes: ['finance:approve'] });
+const eve = fakePrincipal({ subject: 'eve', kind: 'person', scopes: ['admin:approvals', 'finance:approve'] });
 const { signal } = new AbortController();
 const deskOver = (store = approvals) => openTestDesk(store, () => nowMs).desk;
 

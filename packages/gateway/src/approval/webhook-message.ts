@@ -1,4 +1,4 @@
-import type { Actor, ApprovalContext, ApprovalEvent } from '@sallyport/core';
+import type { Actor, ApprovalContext, ApprovalEvent, ApprovalNeed, ApprovalRequester } from '@sallyport/core';
 import type { JsonObject, JsonValue } from '@sallyport/protocol';
 
 /** How much of a call a message tells. */
@@ -21,8 +21,8 @@ export function jsonMessage({ kind, approval, context }: ApprovalEvent, { isWhol
         ...(requester.tenant !== undefined && { tenant: requester.tenant }),
         ...(requester.app !== undefined && { app: requester.app }),
       },
-      needs: needs.map(({ scope, approvals }) => ({ scope, approvals })),
-      votes: votes.map(({ subject, verdict }) => ({ subject, verdict })),
+      needs: needs.map(needJson),
+      votes: votes.map(({ subject, verdict, consents }) => ({ subject, verdict, ...(consents && { consents }) })),
       createdAt: new Date(createdAtMs).toISOString(),
       expiresAt: new Date(expiresAtMs).toISOString(),
       ...(opened && factsOf(opened)),
@@ -30,6 +30,14 @@ export function jsonMessage({ kind, approval, context }: ApprovalEvent, { isWhol
       show: showLine(id),
     },
   };
+}
+
+function needJson(need: ApprovalNeed): JsonObject {
+  return 'by' in need ? { by: need.by } : { scope: need.scope, approvals: need.approvals };
+}
+
+function needText(need: ApprovalNeed, { subject }: ApprovalRequester): string {
+  return 'by' in need ? `${subject}'s own consent` : `${need.approvals} × ${need.scope}`;
 }
 
 function factsOf({ title, sideEffect, classification, owner, why, environment, risk }: ApprovalContext): JsonObject {
@@ -56,7 +64,7 @@ export function slackMessage(event: ApprovalEvent, { isWhole }: MessageOptions):
   const facts = [
     ...(opened === undefined ? [] : opened.why),
     ...(opened?.risk === undefined ? [] : [`Risk: ${opened.risk.score}`]),
-    `Needs: ${binding.needs.map(({ scope, approvals }) => `${approvals} × ${scope}`).join(', ')}`,
+    `Needs: ${binding.needs.map((need) => needText(need, binding.requester)).join(', ')}`,
     `Until: ${new Date(expiresAtMs).toISOString()}`,
     `Details: ${showLine(id)}`,
   ];

@@ -23,6 +23,7 @@ const skewMs = 60_000;
 /** Who sees to each kind of obligation. One that is not here is nobody's, and refuses. */
 const keptBy: Readonly<Record<Obligation['kind'], string>> = {
   approve: 'the stage approve',
+  consent: 'the stage approve',
   'second-factor': 'this',
   redact: 'an output filter',
   limit: 'a quota',

@@ -98,8 +98,10 @@ function secretOrRefuse(read: (place: SecretPlace) => string, place: SecretPlace
   }
 }
 
-/** Every approver may take part in approvals, and decides by the scopes that the configuration says. */
-const administrative = 'admin:approvals';
+/** Every approver may take part in approvals, and decides by the scopes that the configuration says; without any it consents. */
+function scopesOf(decided: readonly string[]): readonly string[] {
+  return decided.length === 0 ? ['admin:consent'] : ['admin:approvals', ...decided];
+}
 
 interface Answering {
   readonly channel: string;
@@ -120,7 +122,7 @@ async function principalOf(
     client: `webhook:${channel}`,
     ...(account.tenant !== undefined && { tenant: account.tenant }),
     kind: account.kind,
-    scopes: [administrative, ...scopes],
+    scopes: scopesOf(scopes),
     attributes: {},
     method: 'webhook-answer',
     credentialId: `webhook:${channel}/${approver}`,

@@ -8,5 +8,7 @@ export function mayWait(
 ): boolean {
   const { approve, secondApprover } = risk.thresholds;
   if (approve !== undefined || secondApprover !== undefined || policy.external.length > 0) return true;
-  return policies().some(({ annotations, shadow }) => !shadow && Object.hasOwn(annotations, 'approve'));
+  return policies().some(
+    ({ annotations, shadow }) => !shadow && ['approve', 'consent'].some((name) => Object.hasOwn(annotations, name)),
+  );
 }

@@ -7,6 +7,7 @@ import {
   type Intent,
   noHold,
   type Obligation,
+  obligationsForPeople,
   type Principal,
 } from '@sallyport/core';
 import type { JsonValue } from '@sallyport/protocol';
@@ -67,11 +68,12 @@ function createStage({ policies, tools }: CaseGround): Stage {
   let now: PolicyCase | undefined;
   let record: AuditRecord | undefined;
   let obligations: readonly Obligation[] = [];
+  let isWaiting = false;
   const approver: Approver = {
     approve(permit) {
       ({ obligations } = permit);
-      const isWanted = obligations.some(({ kind }) => kind === 'approve');
-      return isWanted ? { kind: 'suspended', question: 'case', reason: 'people have to agree' } : noHold;
+      isWaiting = obligationsForPeople(permit).length > 0;
+      return isWaiting ? { kind: 'suspended', question: 'case', reason: 'people have to agree' } : noHold;
     },
   };
   const source: AttributeSource = {
@@ -95,6 +97,7 @@ function createStage({ policies, tools }: CaseGround): Stage {
       now = one;
       record = undefined;
       obligations = [];
+      isWaiting = false;
       const visible = await gateway.listTools({ token: 'case' });
       const error = await gateway.call({ token: 'case', tool: one.tool, input: one.arguments }).then(
         () => undefined,
@@ -102,7 +105,13 @@ function createStage({ policies, tools }: CaseGround): Stage {
       );
       // Records of embedded calls are there when they are answered; a turn of the loop makes sure.
       await setImmediate();
-      const found = foundOf({ error, record, obligations, isVisible: visible.some(({ name }) => name === one.tool) });
+      const found = foundOf({
+        error,
+        record,
+        obligations,
+        isWaiting,
+        isVisible: visible.some(({ name }) => name === one.tool),
+      });
       return { case: one, found, differences: differencesOf(one, found) };
     },
   };
@@ -151,17 +160,17 @@ interface Played {
   readonly error: unknown;
   readonly record: AuditRecord | undefined;
   readonly obligations: readonly Obligation[];
+  readonly isWaiting: boolean;
   readonly isVisible: boolean;
 }
 
-function foundOf({ error, record, obligations, isVisible }: Played): FoundDecision {
+function foundOf({ error, record, obligations, isWaiting, isVisible }: Played): FoundDecision {
   if (error !== undefined && !(error instanceof GatewayError)) throw error;
   const refused = error === undefined || afterwards.has(error.stage) ? undefined : error;
-  const isApproval = obligations.some(({ kind }) => kind === 'approve');
   const denied = isVisible ? 'deny' : 'hidden';
   const { policies = [], policyErrors = [], shadow } = record ?? {};
   return {
-    decision: refused !== undefined ? denied : isApproval ? 'approval' : 'permit',
+    decision: refused !== undefined ? denied : isWaiting ? 'approval' : 'permit',
     ...(refused && refused.reason !== 'policy_denied' && { refusal: refused.reason }),
     ...{ policies, reasons: refused?.details.reasons ?? [], obligations, errors: policyErrors },
     ...(shadow && { shadow: { decision: shadow.effect, policies: shadow.policies } }),

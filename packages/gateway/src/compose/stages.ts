@@ -8,6 +8,7 @@ import {
   type Hop,
   type Intents,
   type OutputFilter,
+  obligationsForPeople,
   type Permit,
   type Pipeline,
   type PolicyEngine,
@@ -161,7 +162,7 @@ function approveWith({ approvers: more = [], desk }: Parts, parts: WaitingParts)
   const ticketed = withTickets(approve, parts);
   if (asked.length > 0) return ticketed;
   return (permit, request) =>
-    permit.obligations.some(({ kind }) => kind === 'approve') ? ticketed(permit, request) : approve(permit, request);
+    obligationsForPeople(permit).length > 0 ? ticketed(permit, request) : approve(permit, request);
 }
 
 function isCurrent({ byName, resourceAt }: Catalog, target: Target): boolean {

@@ -29,8 +29,10 @@ const approver = z
         .regex(/^[^\s\p{C}]{1,200}$/u, { error: 'expected the name of an account' })
         .describe('Whose answers these are: an account of the gateway.'),
       scopes: listOf(field.scope, names('scopes'))
-        .min(1, { error: 'expected at least one scope' })
-        .describe('Scopes that the account decides by when it answers here, like `payments:approve`.'),
+        .prefault([])
+        .describe(
+          'Scopes that the account decides by when it answers here, like `payments:approve`. Without any it can only consent to what is done on its behalf.',
+        ),
     },
     { error: 'expected { account: alice, scopes: [payments:approve] }' },
   )

@@ -3,8 +3,8 @@ import { scope, unitMs } from '../text/fields.ts';
 /** What each annotation is and what may stand in it; those of `permit` alone are obligations, or belong to one. */
 interface AnnotationRule {
   readonly on: 'any' | 'permit';
-  /** Goes with this one. */
-  readonly with?: string;
+  /** Goes with one of these. */
+  readonly with?: readonly string[];
   readonly expected: string;
   readonly holds: (value: string) => boolean;
 }
@@ -40,12 +40,13 @@ const annotationRules: Readonly<Record<string, AnnotationRule>> = {
   approve: { on: 'permit', expected: 'a scope like finance:approve', holds: (value) => scope.safeParse(value).success },
   approvals: {
     on: 'permit',
-    with: 'approve',
+    with: ['approve'],
     expected: 'a number from 1 to 20',
     holds: (value) => /^([1-9]|1\d|20)$/.test(value),
   },
-  approval_life: { on: 'permit', with: 'approve', ...duration },
-  why: { on: 'permit', with: 'approve', ...text },
+  consent: { on: 'permit', expected: 'required', holds: (value) => value === 'required' },
+  approval_life: { on: 'permit', with: ['approve', 'consent'], ...duration },
+  why: { on: 'permit', with: ['approve', 'consent'], ...text },
   second_factor: {
     on: 'permit',
     expected: 'nothing, or a duration like 15m',
@@ -63,7 +64,7 @@ const annotationRules: Readonly<Record<string, AnnotationRule>> = {
   },
   limit_of: {
     on: 'permit',
-    with: 'limit',
+    with: ['limit'],
     expected: 'principal or all',
     holds: (value) => /^(?:principal|all)$/.test(value),
   },
@@ -83,6 +84,7 @@ export function annotationFault(
   if (rule === undefined) return `there is no annotation @${name}`;
   if (rule.on === 'permit' && policy.effect === 'forbid')
     return `@${name} goes with permit: a forbid refuses, and asks for nothing`;
-  if (rule.with !== undefined && !policy.names.includes(rule.with)) return `@${name} goes with @${rule.with}`;
+  if (rule.with !== undefined && !rule.with.some((other) => policy.names.includes(other)))
+    return `@${name} goes with @${rule.with.join(' or @')}`;
   return rule.holds(value) ? undefined : `@${name}: expected ${rule.expected}`;
 }

@@ -6,7 +6,7 @@ import type { CedarPolicy } from './types.ts';
 type Written = Readonly<Partial<Record<string, string>>>;
 
 /**
- * What a permit asks for besides, by its annotations: `@approve`, `@second_factor`, `@redact`, `@limit`, `@notify`, `@audit`,
+ * What a permit asks for besides, by its annotations: `@approve`, `@consent`, `@second_factor`, `@redact`, `@limit`, `@notify`, `@audit`,
  * each at most once. A forbid asks for nothing.
  *
  * @throws Error for one that cannot be read, which reading the file has refused already: it is never left out.
@@ -31,10 +31,13 @@ export function obligationsOf({
 }
 
 function approvalOf(policy: string, written: Written): readonly Obligation[] {
-  const { approve, approvals = '1', approval_life: life, why } = written;
-  if (approve === undefined) return [];
-  const asked = { kind: 'approve', policy, scope: approve, approvals: countOf(policy, approvals) } as const;
-  return [{ ...asked, ...(life !== undefined && { lifeMs: msOf(policy, life) }), ...(why !== undefined && { why }) }];
+  const { approve, approvals = '1', consent, approval_life: life, why } = written;
+  const told = { ...(life !== undefined && { lifeMs: msOf(policy, life) }), ...(why !== undefined && { why }) };
+  const people = approve !== undefined && { scope: approve, approvals: countOf(policy, approvals) };
+  return [
+    ...(people ? [{ kind: 'approve', policy, ...people, ...told } as const] : []),
+    ...(consent === undefined ? [] : [{ kind: 'consent', policy, ...told } as const]),
+  ];
 }
 
 function secondFactorOf(policy: string, { second_factor: age }: Written): readonly Obligation[] {

@@ -43,13 +43,13 @@ export interface RuleSubject {
 }
 
 const reserved: ReadonlySet<string> = new Set([
-  ...['allowed', 'permit', 'approval', 'windows', 'environment', 'purpose', 'audit', 'risk', 'secondFactor'],
+  ...['allowed', 'permit', 'approval', 'consent', 'windows', 'environment', 'purpose', 'audit', 'risk', 'secondFactor'],
   ...['limit', 'limitOfAll', 'redact', 'notify'],
 ]);
 
 /** Says a tool policy in Cedar for one tool: what has to hold refuses where it does not, and what is asked besides is asked of every call. */
 export function rulesOf(policy: ToolPolicyFile, subject: RuleSubject): ToolRules {
-  const found = [argumentRules(policy, subject), approvalRules(policy, subject)];
+  const found = [argumentRules(policy, subject), approvalRules(policy, subject), consentRules(policy, subject)];
   const rules = [
     ...callerRules(policy),
     ...found.flatMap((one) => one.rules),
@@ -140,20 +140,42 @@ function approvalRules(policy: ToolPolicyFile, subject: RuleSubject): ToolRules 
   for (const [index, approval] of (policy.approval ?? []).entries()) {
     const path = policy.approval?.length === 1 ? ['approval'] : ['approval', index];
     const name = index === 0 ? 'approval' : `approval-${index + 1}`;
-    const triggers: string[] = [];
-    for (const [argument, rule] of Object.entries(approval.when ?? {})) {
-      const condition = trigger(argument, rule, subject.arguments ?? { kind: 'record', members: {} });
-      if ('text' in condition) triggers.push(condition.text);
-      // What cannot be told of a tool that is only fit by a pattern counts as met: more is asked, not less.
-      else if (subject.isNamed && subject.capability === 'tool')
-        problems.push(problemOf(condition, [...path, 'when', argument]));
-    }
-    rules.push({
-      ...{ name, effect: 'permit', annotations: approvalAnnotations(approval), path },
-      ...(triggers.length > 0 && { when: all(triggers) }),
-    });
+    const asked = whenAsked(approval.when, subject, path);
+    problems.push(...asked.problems);
+    rules.push({ ...{ name, effect: 'permit', annotations: approvalAnnotations(approval), path }, ...asked.condition });
   }
   return { rules, problems };
+}
+
+function consentRules({ consent }: ToolPolicyFile, subject: RuleSubject): ToolRules {
+  if (consent === undefined) return { rules: [], problems: [] };
+  const { when, life, why } = consent;
+  const { condition, problems } = whenAsked(when, subject, ['consent']);
+  const annotations = {
+    consent: 'required',
+    ...(life !== undefined && { approval_life: spelled(life) }),
+    ...(why !== undefined && { why }),
+  };
+  return { rules: [{ name: 'consent', effect: 'permit', annotations, path: ['consent'], ...condition }], problems };
+}
+
+interface Asked {
+  readonly condition: Pick<ToolRule, 'when'>;
+  readonly problems: readonly ToolRuleProblem[];
+}
+
+/** For which arguments people are asked. */
+function whenAsked(when: ApprovalRule['when'], subject: RuleSubject, path: readonly PropertyKey[]): Asked {
+  const triggers: string[] = [];
+  const problems: ToolRuleProblem[] = [];
+  for (const [argument, rule] of Object.entries(when ?? {})) {
+    const condition = trigger(argument, rule, subject.arguments ?? { kind: 'record', members: {} });
+    if ('text' in condition) triggers.push(condition.text);
+    // What cannot be told of a tool that is only fit by a pattern counts as met: more is asked, not less.
+    else if (subject.isNamed && subject.capability === 'tool')
+      problems.push(problemOf(condition, [...path, 'when', argument]));
+  }
+  return { condition: triggers.length > 0 ? { when: all(triggers) } : {}, problems };
 }
 
 function approvalAnnotations({

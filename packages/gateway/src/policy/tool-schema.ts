@@ -120,6 +120,14 @@ const approval = z.strictObject(
   { error: 'expected an approval like { when: { amount: { over: 100 } }, scope: payments:approve }' },
 );
 
+const consent = z.union(
+  [
+    z.literal('required').transform((): Pick<z.output<typeof approval>, 'when' | 'life' | 'why'> => ({})),
+    approval.omit({ approvals: true, scope: true }),
+  ],
+  { error: 'expected required, or which calls need it, like { when: { amount: { over: 100 } } }' },
+);
+
 const limitText = 'expected a limit like 20 per 1h';
 const limit = z
   .string({ error: limitText })
@@ -201,6 +209,11 @@ export const toolPolicySchema = z
         .optional()
         .describe('What arguments have to be.'),
       approval: oneOrMore(approval, 'expected approvals').optional().describe('Which calls wait for people.'),
+      consent: consent
+        .optional()
+        .describe(
+          'The person on whose behalf an agent calls has to agree to the call: `required`, or `when`, `life` and `why` as in `approval`.',
+        ),
       windows: oneOrMore(timeWindow, 'expected windows')
         .optional()
         .describe('When it may be called. One of them is enough.'),

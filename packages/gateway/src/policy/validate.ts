@@ -48,7 +48,17 @@ export async function validatePolicies({ source, tools, settings }: PolicyCheck)
  */
 export function withoutAllowed({ tools }: PolicySource, settings: PolicySettings): readonly Problem[] {
   if (settings.default === 'scopes') return [];
-  const asking = ['approval', 'audit', 'secondFactor', 'limit', 'limitOfAll', 'redact', 'notify', 'risk'] as const;
+  const asking = [
+    'approval',
+    'consent',
+    'audit',
+    'secondFactor',
+    'limit',
+    'limitOfAll',
+    'redact',
+    'notify',
+    'risk',
+  ] as const;
   return tools.flatMap(({ policy, problem }) => {
     const asked = asking.find((key) => policy[key] !== undefined);
     if (policy.allowed !== undefined || asked === undefined) return [];

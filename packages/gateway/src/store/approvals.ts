@@ -62,11 +62,12 @@ export function createApprovalStore(database: StateDatabase): Approvals {
       const row = await query.selectFrom('approvals').selectAll().where('id', '=', id).executeTakeFirst();
       return row && toApproval(row);
     },
-    async list({ states, tenant, limit }) {
+    async list({ states, tenant, account, limit }) {
       const newestFirst = query.selectFrom('approvals').selectAll().orderBy('created_at_ms', 'desc').orderBy('id');
       const inStates = states === undefined ? newestFirst : newestFirst.where('state', 'in', states);
       const ofTenant = tenant === undefined ? inStates : inStates.where('tenant', '=', tenant);
-      return states?.length === 0 ? [] : (await ofTenant.limit(limit).execute()).map(toApproval);
+      const ofAccount = account === undefined ? ofTenant : ofTenant.where('account', '=', account);
+      return states?.length === 0 ? [] : (await ofAccount.limit(limit).execute()).map(toApproval);
     },
     async prune(beforeMs) {
       const pruning = query.deleteFrom('approvals').where('state', 'in', ended);

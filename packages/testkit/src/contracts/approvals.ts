@@ -1,5 +1,5 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { Approval, ApprovalAsked, Approvals, NewApproval } from '@sallyport/core';
+import type { Approval, ApprovalAsked, ApprovalNeed, Approvals, NewApproval } from '@sallyport/core';
 import {
   approvalTerms,
   approvalVote,
@@ -185,6 +185,40 @@ const votes: readonly ApprovalsLaw[] = [
       equal(await stateOf(approvals, wanted), 'pending');
       await approvals.vote(wanted.id, approvalVote('grace', { scopes: ['finance:approve', 'legal:approve'] }));
       equal(await stateOf(approvals, wanted), 'granted');
+    },
+  },
+  {
+    name: 'takes consent from the one whose call it is, besides those who approve; neither counts for the other',
+    async run(approvals) {
+      const consent: ApprovalNeed = { by: 'subject' };
+      const consents = { scopes: [], consents: true };
+      const alone = wantedApproval({ needs: [consent] });
+      await approvals.request(alone, approvalTerms());
+      await approvals.vote(alone.id, approvalVote('eve'));
+      equal(await stateOf(approvals, alone), 'pending');
+      await approvals.vote(alone.id, approvalVote('dana', consents));
+      equal(await stateOf(approvals, alone), 'granted');
+      deepEqual((await approvals.look(alone.id))?.votes.at(-1), approvalVote('dana', consents));
+      const both = wantedApproval({ needs: [consent, { scope: 'finance:approve', approvals: 1 }] });
+      await approvals.request(both, approvalTerms());
+      await approvals.vote(both.id, approvalVote('dana', { consents: true }));
+      equal(await stateOf(approvals, both), 'pending');
+      await approvals.vote(both.id, approvalVote('eve'));
+      equal(await stateOf(approvals, both), 'granted');
+      const more = wantedApproval({ callKey: 'call' });
+      await approvals.request(more, approvalTerms());
+      const next = wantedApproval({ callKey: 'call', needs: [consent, ...more.binding.needs] });
+      deepEqual(found(await approvals.request(next, approvalTerms())), [more.id, 'withdrawn', true]);
+    },
+  },
+  {
+    name: 'lists those of one account',
+    async run(approvals) {
+      for (const account of ['dana', 'erin', 'dana'])
+        await approvals.request(wantedApproval({ account }), approvalTerms());
+      const listed = async (account?: string) =>
+        (await approvals.list({ limit: 9, ...(account !== undefined && { account }) })).length;
+      deepEqual([await listed(), await listed('dana'), await listed('erin'), await listed('eve')], [3, 2, 1, 0]);
     },
   },
   {

@@ -28,10 +28,11 @@ export function memoryApprovals(): Approvals {
     ...createReserving(kept),
     ...createEnding(kept),
     look: async (id) => kept.get(id)?.approval,
-    async list({ states, tenant, limit }) {
+    async list({ states, tenant, account, limit }) {
       const found = [...kept.values()].flatMap(({ approval }) => {
         const isWanted = states === undefined || states.includes(approval.state);
-        return isWanted && (tenant === undefined || approval.binding.requester.tenant === tenant) ? [approval] : [];
+        const isWithin = tenant === undefined || approval.binding.requester.tenant === tenant;
+        return isWanted && isWithin && (account === undefined || approval.account === account) ? [approval] : [];
       });
       return found.sort(newestFirst).slice(0, limit);
     },
