@@ -43,6 +43,8 @@ export interface PostgresServer {
 export interface PostgresServerOptions {
   /** Settings of `postgresql.conf`, as `fsync: 'on'`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** A certificate and its key, PEM: then it speaks TLS with whoever asks for it. */
+  readonly tls?: { readonly cert: string; readonly key: string };
 }
 
 const programs = findPrograms();
@@ -65,7 +67,7 @@ function findPrograms(): string | undefined {
 }
 
 /** Starts a server. Skip the test when `noPostgres` says so. @throws Error with the server's own words when it does not start. */
-export async function startPostgres({ settings = {} }: PostgresServerOptions = {}): Promise<PostgresServer> {
+export async function startPostgres({ settings = {}, tls }: PostgresServerOptions = {}): Promise<PostgresServer> {
   if (programs === undefined) throw new Error(noPostgres);
   const place: Place = {
     ...{ programs, folder: mkdtempSync(join(tmpdir(), 'sallyport-pg-')), who: unprivileged() },
@@ -73,10 +75,11 @@ export async function startPostgres({ settings = {} }: PostgresServerOptions = {
   };
   const { folder, port, user, password } = place;
   initialize(place);
+  const withTls = tls === undefined ? {} : layTls(place, tls);
   let running: ChildProcess | undefined;
   const start = async (): Promise<void> => {
     running = await started({
-      command: withParent(join(programs, 'postgres'), wordsOf(place, settings)),
+      command: withParent(join(programs, 'postgres'), wordsOf(place, { ...settings, ...withTls })),
       ...{ who: place.who, folder, isReady: () => ask(place, 'pg_isready', '-d', 'postgres') },
     });
   };
@@ -128,6 +131,18 @@ function initialize({ programs: folderOfPrograms, folder, who, user, password }:
     ...{ ...who, cwd: folder, encoding: 'utf8' },
   });
   if (status !== 0) throw new Error(`initdb failed: ${stderr}`);
+}
+
+function layTls({ folder, who }: Place, tls: NonNullable<PostgresServerOptions['tls']>): Record<string, string> {
+  const [certFile, keyFile] = [join(folder, 'tls.pem'), join(folder, 'tls.key')];
+  for (const [path, text] of [
+    [certFile, tls.cert],
+    [keyFile, tls.key],
+  ] as const) {
+    writeFileSync(path, text, { mode: 0o600 });
+    if (who) chownSync(path, who.uid, who.gid);
+  }
+  return { ssl: 'on', ssl_cert_file: certFile, ssl_key_file: keyFile };
 }
 
 function wordsOf({ folder, port }: Place, settings: Readonly<Record<string, string>>): readonly string[] {

@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isIP } from 'node:net';
 import {
   CompiledQuery,
   type DatabaseConnection,
@@ -70,7 +71,8 @@ function toTlsOptions({ checkName, rootCertificate, certificate, key }: Postgres
     ...(certificate !== undefined && { cert: readFileSync(certificate, 'utf8') }),
     ...(key !== undefined && { key: readFileSync(key, 'utf8') }),
     ...(!checkName && { checkServerIdentity: () => undefined }),
-    servername: host,
+    // What the certificate has to be of; an address is no name to ask a server for.
+    ...(isIP(host) === 0 ? { servername: host } : { host }),
     minVersion: 'TLSv1.2' as const,
   };
 }
