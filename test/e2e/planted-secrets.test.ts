@@ -274,7 +274,7 @@ describe('of all secrets that were handed to a gateway', () => {
     const text = await metrics.text();
     expect(text).toContain('mcp_server_operation_duration_seconds_count');
     expect(alsoTokens(text)).toEqual([]);
-    for (const format of ['ndjson', 'ocsf', 'otlp', 'cef', 'syslog']) {
+    for (const format of ['ndjson', 'ocsf', 'otlp', 'cef', 'syslog', 'audit-record-contract']) {
       const words = ['audit', 'export', '--format', format, '--config', join(folder, 'sallyport.yaml')];
       const exported = startNode([...sallyport, ...words], { cwd: folder });
       await exported.ended;

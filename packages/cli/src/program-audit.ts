@@ -33,7 +33,9 @@ export function addAudit(program: Command, context: Context, shared: Shared): vo
   withSearch(withAdmin(audit.command('export')))
     .description('Print records for other programs, a line each.')
     .addOption(
-      new Option('--format <name>', 'how').choices(['ndjson', 'ocsf', 'otlp', 'cef', 'syslog']).default('ndjson'),
+      new Option('--format <name>', 'how')
+        .choices(['ndjson', 'ocsf', 'otlp', 'cef', 'syslog', 'audit-record-contract'])
+        .default('ndjson'),
     )
     .option('--after <seq>', 'only records after this one: where the last export ended', toSeq)
     .option('--evidence', 'all records of a time, without a gap, with what it takes to verify them elsewhere')

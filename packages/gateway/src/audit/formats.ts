@@ -1,8 +1,9 @@
 import type { AuditRow } from './reader.ts';
+import { createContractWriter } from './record-contract.ts';
 import type { StoredRecord } from './row.ts';
 
 /** How records are written for other programs. */
-export const exportFormats = ['ndjson', 'ocsf', 'otlp', 'cef', 'syslog'] as const;
+export const exportFormats = ['ndjson', 'ocsf', 'otlp', 'cef', 'syslog', 'audit-record-contract'] as const;
 
 /** One of them. */
 export type ExportFormat = (typeof exportFormats)[number];
@@ -14,6 +15,13 @@ export interface ExportSource {
   /** The machine, as syslog has it. */
   readonly host: string;
   readonly version: string;
+}
+
+/** Writes rows as lines of a format, one after the other: in some, each says which one was before it. */
+export function createFormatter(format: ExportFormat): (row: AuditRow, source: ExportSource) => string {
+  if (format !== 'audit-record-contract') return (row, source) => formatRow(row, format, source);
+  const write = createContractWriter();
+  return (row, { origin }) => `${escaped(write(row, origin))}\n`;
 }
 
 /** Writes one row as a line of a format, with its line feed. `sealed` parts only go into NDJSON, and stay encrypted there. */
@@ -29,6 +37,8 @@ export function formatRow(row: AuditRow, format: ExportFormat, source: ExportSou
       return `${cef(row, source)}\n`;
     case 'syslog':
       return `${syslog(row, source)}\n`;
+    case 'audit-record-contract':
+      return createFormatter(format)(row, source);
   }
 }
 
@@ -243,10 +253,11 @@ function syslog(row: AuditRow, source: ExportSource): string {
 
 /** JSON without the characters that JSON may leave as they are and terminals and line readers may not. */
 function jsonLine(value: object): string {
-  return JSON.stringify(value).replace(
-    /[\x7f-\x9f\u2028\u2029]/g,
-    (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`,
-  );
+  return escaped(JSON.stringify(value));
+}
+
+function escaped(json: string): string {
+  return json.replace(/[\x7f-\x9f\u2028\u2029]/g, (sign) => `\\u${sign.charCodeAt(0).toString(16).padStart(4, '0')}`);
 }
 
 /** Printable ASCII without spaces, as RFC 5424 §6 wants the fields of the header. */

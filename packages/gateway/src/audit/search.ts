@@ -2,7 +2,7 @@ import { setTimeout as delay } from 'node:timers/promises';
 import type { AuditFilter } from './filter.ts';
 import { matches } from './filter.ts';
 import { newestFirst } from './find.ts';
-import { type ExportFormat, type ExportSource, formatRow } from './formats.ts';
+import { createFormatter, type ExportFormat, type ExportSource } from './formats.ts';
 import { type AuditSource, type LogReader, openLogs, theOnly, withLogs } from './log-reader.ts';
 import { type AuditRow, toAuditRow } from './reader.ts';
 
@@ -163,8 +163,9 @@ export async function* exportAudit(from: AuditSource, options: ExportOptions): A
     const log = theOnly(logs);
     return { origin: log.origin, to: await log.lastSeq() };
   });
+  const write = createFormatter(format);
   for await (const row of rowsBetween(from, { filter, origin: undefined, after: afterSeq, to })) {
-    yield { seq: row.seq, line: formatRow(row, format, { ...source, origin }) };
+    yield { seq: row.seq, line: write(row, { ...source, origin }) };
   }
 }
 
