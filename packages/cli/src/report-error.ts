@@ -25,8 +25,20 @@ function toCliError(error: unknown): CliError {
     return new CliError('usage', `The configuration cannot be used.\n\n${error.message}`, { cause: error });
   }
   return (
-    fromSystem(error) ?? new CliError('failure', error.message, { hint: 'DEBUG=sallyport shows where.', cause: error })
+    fromSystem(error) ??
+    fromStore(error) ??
+    new CliError('failure', error.message, { hint: 'DEBUG=sallyport shows where.', cause: error })
   );
+}
+
+/** What is read here of a database that does not answer: why is for whoever runs it, and for nobody who calls. */
+function fromStore(error: Error): CliError | undefined {
+  if (!('reason' in error) || error.reason !== 'store_unavailable' || !(error.cause instanceof Error)) return undefined;
+  const words = error.cause.message;
+  return new CliError('unavailable', `${words.charAt(0).toUpperCase()}${words.slice(1)}.`, {
+    hint: '`store` in the configuration says where it is.',
+    cause: error,
+  });
 }
 
 function fromSystem(error: Error): CliError | undefined {

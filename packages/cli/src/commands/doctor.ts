@@ -123,7 +123,8 @@ async function checkLog(config: GatewayConfig, path: AuditSource): Promise<Findi
 }
 
 function wordsOf(error: unknown): string {
-  return error instanceof Error ? error.message : 'cannot be read';
+  if (!(error instanceof Error)) return 'cannot be read';
+  return error.cause instanceof Error ? error.cause.message : error.message;
 }
 
 const marks = { good: '✓', bad: '✗', unknown: '·' } as const;

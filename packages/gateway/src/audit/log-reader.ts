@@ -1,4 +1,5 @@
 import { Kysely, sql } from 'kysely';
+import { DatabaseError } from '../store/database-error.ts';
 import { createPostgresDialect, openPool, type PostgresAccess } from '../store/postgres-dialect.ts';
 import { createSqliteDialect } from '../store/sqlite-dialect.ts';
 import { readCheckpointFile } from './checkpoint-file.ts';
@@ -103,8 +104,13 @@ async function openPostgresLogs(
     return { logs: chosen.map((meta) => readerOf(query, meta)), close: () => pool.end() };
   } catch (error) {
     await pool.end();
-    throw error;
+    throw isMissing(error) ? new Error('there is no audit log in this database') : error;
   }
+}
+
+/** The tables are made by the first gateway that writes here. */
+function isMissing(error: unknown): boolean {
+  return error instanceof DatabaseError && (error.code === '42P01' || error.code === '3F000');
 }
 
 function readerOf(query: Kysely<AuditTables>, meta: PostgresMeta): LogReader {
