@@ -21,7 +21,8 @@ export interface StatePlace {
 /** Runs a suite for each kind of database. Tests with PostgreSQL are skipped, and say why, where there is none. */
 export function forEachStore(what: string, suite: (newPlace: () => Promise<StatePlace>) => void): void {
   describe(`${what}, in SQLite`, () => suite(sqlitePlaces()));
-  describe.skipIf(noPostgres !== undefined)(`${what}, in PostgreSQL`, () => suite(postgresPlaces()));
+  const why = noPostgres === undefined ? '' : ` (${noPostgres})`;
+  describe.skipIf(noPostgres !== undefined)(`${what}, in PostgreSQL${why}`, () => suite(postgresPlaces()));
 }
 
 function sqlitePlaces(): () => Promise<StatePlace> {
