@@ -134,7 +134,7 @@ function servicesOf(tools: readonly CaseTool[]) {
 
 function principalOf(one: PolicyCase | undefined): Principal {
   if (one === undefined) throw new GatewayError('credential_missing');
-  const { subject, kind, scopes, actor, client, app, tenant, intent, attributes } = one.caller;
+  const { subject, kind, scopes, actor, client, app, tenant, intent, purpose, attributes } = one.caller;
   const actors = actor === undefined ? [] : [actor].flat();
   const acting = actors.reduceRight<Principal['actor']>(
     (behind, name) => ({ subject: name, ...(behind && { actor: behind }) }),
@@ -145,12 +145,13 @@ function principalOf(one: PolicyCase | undefined): Principal {
     ...(acting && { actor: acting }),
     ...(app !== undefined && { app }),
     ...(tenant !== undefined && { tenant }),
-    ...(intent && { intent: intentOf(one) }),
+    ...((intent || purpose !== undefined) && { intent: intentOf(one) }),
   };
 }
 
-function intentOf({ at }: PolicyCase): Intent {
-  return { id: 'case', messageDigest: 'case', expiresAtMs: at + 60_000 };
+function intentOf({ at, caller: { purpose } }: PolicyCase): Intent {
+  const made = { id: 'case', messageDigest: 'case', expiresAtMs: at + 60_000 };
+  return { ...made, ...(purpose !== undefined && { purpose }) };
 }
 
 /** What happens to a call after it was decided on is not for policies: budgets, what an intent has left. */
