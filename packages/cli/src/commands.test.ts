@@ -293,8 +293,27 @@ describe('audit', () => {
     rmSync(away, { recursive: true });
   });
 
-  test('a word that is no outcome is refused', async () => {
+  test('search goes on page by page, and finds by what policies said', async () => {
+    const page = async (...words: string[]) =>
+      JSON.parse((await asOwner('audit', 'search', '--json', '--limit', '1', ...words)).out);
+    const first = await page('--since', '1h');
+    const second = await page('--since', '1h', '--before', first.next);
+    expect((await page('--policy', 'scopes')).records[0].policies).toContain('scopes');
+    expect(second.records[0].seq).toBeLessThan(first.records[0].seq);
+    expect(await page('--policy', 'nobodys')).toEqual({ records: [] });
+    expect(await page('--until', '1h')).toEqual({ records: [] });
+    const { err } = await asOwner('audit', 'search', '--limit', '1');
+    expect(err).toMatch(/go on with --before \d+/);
+  });
+
+  test('a word that is no outcome is refused, and so is a page that is none', async () => {
     expect(await asOwner('audit', 'search', '--outcome', 'maybe')).toMatchObject({ code: 2 });
+    expect(await asOwner('audit', 'search', '--shadow', 'maybe')).toMatchObject({ code: 2 });
+    expect(await asOwner('audit', 'search', '--log', 'north')).toMatchObject({ code: 2 });
+    expect(await asOwner('audit', 'search', '--before', 'now')).toMatchObject({
+      code: 1,
+      err: expect.stringContaining('not where a page ended'),
+    });
   });
 
   test('erase destroys the keys of a day for good, and the log verifies as before', async () => {
