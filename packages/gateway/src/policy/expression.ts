@@ -18,12 +18,21 @@ function escaped(text: string): string {
 
 /** All of these have to hold; nothing holds where there are none. */
 export function all(parts: readonly string[]): string {
-  return parts.length === 0 ? 'true' : parts.map(inBrackets).join(' && ');
+  return parts.length === 0 ? 'true' : joined(parts, ' && ');
 }
 
 /** One of these has to hold. */
 export function any(parts: readonly string[]): string {
-  return parts.length === 0 ? 'false' : parts.map(inBrackets).join(' || ');
+  return parts.length === 0 ? 'false' : joined(parts, ' || ');
+}
+
+/** A long chain is nested as deep as it is long: halves of halves are not. */
+const longestChain = 32;
+
+function joined(parts: readonly string[], operator: string): string {
+  if (parts.length <= longestChain) return parts.map(inBrackets).join(operator);
+  const half = Math.ceil(parts.length / 2);
+  return `(${joined(parts.slice(0, half), operator)})${operator}(${joined(parts.slice(half), operator)})`;
 }
 
 /** The opposite. */
