@@ -13,6 +13,24 @@ async function play({ policies = [], settings, tools = [], cases }: PolicySuite)
   return runPolicyCases({ policies: set, tools }, cases);
 }
 
+it('what docs/policy.md shows can be read', async () => {
+  const page = readFileSync(join(import.meta.dirname, '../../docs/policy.md'), 'utf8');
+  const blocks = [...page.matchAll(/^```(yaml|cedar)\n([\s\S]*?)^```$/gm)].map(([, kind, text = '']) => ({
+    kind,
+    text,
+  }));
+  const named = (name: string, text: string) => ({ name, text });
+  const policies = blocks.flatMap(({ kind, text }, index) => {
+    if (kind === 'cedar') return [named(`${index}.cedar`, text)];
+    return text.startsWith('tool:') ? [named(`${index}.policy.yaml`, text)] : [];
+  });
+  expect(policies.length).toBeGreaterThanOrEqual(2);
+  const read = await parsePolicies(policies);
+  expect(hasProblems(read) && read.problems).toBe(false);
+  const cases = blocks.filter(({ text }) => text.startsWith('cases:'));
+  expect(cases.map(({ text }) => readPolicyCases(text, 'policy.md').problems)).toEqual(cases.map(() => []));
+});
+
 describe('the library of policy cases', () => {
   it('has at least sixty', () => {
     const all = files.flatMap((name) => readPolicyCases(readFileSync(join(folder, name), 'utf8'), name).suites);
