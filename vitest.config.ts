@@ -21,6 +21,8 @@ export default defineConfig({
     hookTimeout: 20_000,
     // Child processes and worker threads started by tests resolve workspaces to their sources too.
     execArgv: ['--conditions=sallyport-source'],
+    // What needs a server of a database runs with vitest.ci.config.ts, whether or not this machine has one.
+    env: { TESTS_WITHOUT_SERVERS: 'yes' },
     pool: 'forks',
     // Most tests wait for programs, sockets and clocks: one file more than there are processors keeps them busy.
     maxWorkers: availableParallelism() + 1,
