@@ -13,7 +13,7 @@ export interface KeyOperationDeps {
   /** Looks after the keys of the gateway. Nothing it tells of is secret. */
   readonly keys: {
     list(): Promise<readonly JsonObject[]>;
-    /** @throws GatewayError `conflict` where that key cannot be followed by another one here. */
+    /** @throws GatewayError `invalid_input` where that key cannot be followed by another one here. */
     rotate(key: RotatingKey, options: { readonly now: boolean }): Promise<JsonObject>;
   };
 }

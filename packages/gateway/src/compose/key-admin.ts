@@ -36,7 +36,7 @@ export function createKeyAdmin(parts: KeyAdminParts): AdminDeps['keys'] {
   };
   const rotateSignIn = async (): Promise<JsonObject> => {
     const keys = builtIn?.signingKeys();
-    if (keys === undefined) throw conflict('there is no authorization server here: auth.server is not configured');
+    if (keys === undefined) throw impossible('there is no authorization server here: auth.server is not configured');
     await keys.rotate();
     const [signs] = await keys.facts();
     return { key: 'sign-in', next: signs?.kid ?? '' };
@@ -52,7 +52,7 @@ export function createKeyAdmin(parts: KeyAdminParts): AdminDeps['keys'] {
     master: async () => {
       const { master } = places;
       if (master.file === undefined)
-        throw conflict(`the master key is in ${placeText(master)}: it is rotated on the spot`);
+        throw impossible(`the master key is in ${placeText(master)}: it is rotated on the spot`);
       const previous = readKeys(places).masterId;
       return { key: 'master', previous, next: rotateMasterKey(places).masterId };
     },
@@ -89,6 +89,6 @@ function timeOf(ms: number): string {
   return new Date(ms).toISOString();
 }
 
-function conflict(why: string): GatewayError {
-  return new GatewayError('conflict', { issues: [why] });
+function impossible(why: string): GatewayError {
+  return new GatewayError('invalid_input', { issues: [why] });
 }
