@@ -1,6 +1,7 @@
 import { GatewayError, type PolicyRevision } from '@sallyport/core';
 import type { JsonObject } from '@sallyport/protocol';
 import { scopesSatisfy } from '../entitlement/scopes.ts';
+import { looksAtArguments } from '../policy/looks.ts';
 import { changing, type Operation, reading } from './operation.ts';
 import type { PolicyDesk } from './policy-desk.ts';
 import { explained, type Replay, replay, shadowReport } from './policy-reports.ts';
@@ -155,14 +156,17 @@ function explain(desk: PolicyDesk): Operation {
 function replayed(desk: PolicyDesk): Operation {
   return {
     tool: reading('policies.replay', scope, {
-      description:
-        'Decides recorded calls again, by a revision, by files, or (with neither) each by the revision that decided it, and tells which would have been allowed or denied differently.',
+      description: `Decides recorded calls again, by a revision, by files, or (with neither) each by the revision that decided it, and tells which would have been allowed or denied differently. Files that look at arguments take ${argumentScope}.`,
       inputSchema: schemas.strictObject({}, { ...during, revision: revisionId, files }),
       timeoutMs: 300_000,
     }),
-    handler: async (args, { signal }) => {
+    handler: async (args, { signal, principal }) => {
       const { revision, files: given, sinceMs, untilMs } = args as unknown as ReplayArguments;
       const against = given === undefined ? revision && (await setOf(desk, revision)) : await desk.read(given);
+      // Whoever may ask of every call whether an argument is above this, and then that, knows it soon.
+      const asksArguments = given !== undefined && against && looksAtArguments(against.source);
+      if (asksArguments && !scopesSatisfy(principal.scopes, [argumentScope]))
+        throw new GatewayError('insufficient_scope', { scopes: [argumentScope] });
       const span = { ...(sinceMs !== undefined && { sinceMs }), ...(untilMs !== undefined && { untilMs }) };
       const result: Replay = await replay(desk, { span, signal, ...(against && { against }) });
       return result as unknown as JsonObject;

@@ -1,3 +1,5 @@
+import { pathsOf, readTerm } from './engine/terms.ts';
+import type { PolicySource } from './source.ts';
 import type { CedarPolicy } from './types.ts';
 
 /** The time zones that policies name: `context.zones["Europe/Berlin"]`. */
@@ -8,6 +10,18 @@ export function zonesIn(policies: readonly Pick<CedarPolicy, 'json'>[]): readonl
 /** The arguments that policies read or ask for: `context.arguments.topic`. */
 export function argumentsIn(policies: readonly Pick<CedarPolicy, 'json'>[]): readonly string[] {
   return namesUnder('arguments', policies);
+}
+
+/** Whether what is decided by policies may depend on the arguments of calls. */
+export function looksAtArguments({ cedar, tools }: Pick<PolicySource, 'cedar' | 'tools'>): boolean {
+  const terms = cedar.flatMap(({ json }) => json.conditions.map(({ body }) => readTerm(body)));
+  const paths = terms.flatMap(pathsOf);
+  return (
+    paths.some(({ root, names: [first = 'arguments'] }) => root === 'context' && first === 'arguments') ||
+    tools.some(
+      ({ policy }) => policy.arguments !== undefined || policy.approval?.some(({ when }) => when !== undefined),
+    )
+  );
 }
 
 function namesUnder(what: string, policies: readonly Pick<CedarPolicy, 'json'>[]): readonly string[] {
