@@ -44,6 +44,7 @@ function addIntent(program: Command, context: Context, { withAdmin, withUrl, toC
     )
     .requiredOption('--message <text>', "the user's message, or - to read it from stdin")
     .option('--keep-message', 'let the gateway keep the message, sealed; without this it only learns its digest')
+    .option('--purpose <word>', 'what it is for, in one word that policies know, such as refund')
     .requiredOption('--tool <name...>', 'what may be called: names or patterns such as posts.*')
     .option('--bound <bound...>', "what an argument has to be: '/id=p-1', '/amount<=500', '/amount>=1'")
     .option('--calls <number>', 'how many calls (default: 1)', toCount)

@@ -42,8 +42,8 @@ export interface AuditRecord {
   readonly app?: string;
   readonly method?: string;
   readonly credentialId?: string;
-  /** What it was done for, where the credential was given for something: the intent's id and the user's message. */
-  readonly intent?: { readonly id: string; readonly messageDigest: string };
+  /** What it was done for, where the credential was given for something: the intent's id, the user's message, and the word for it. */
+  readonly intent?: { readonly id: string; readonly messageDigest: string; readonly purpose?: string };
   /** The target's name if it resolved, else what was asked for; `service` and the rest only if it resolved. */
   readonly tool?: string;
   /** The MCP method, where it is not `tools/call`. */

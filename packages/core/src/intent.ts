@@ -41,6 +41,8 @@ export interface Intent {
   readonly id: string;
   /** SHA-256 of the user's message in UTF-8, base64url without padding. */
   readonly messageDigest: string;
+  /** What it is for, in one word that policies know, as whoever made it said: `refund`. The same in all made from it. */
+  readonly purpose?: string;
   /** When nothing more may be done about it, in milliseconds since the epoch. */
   readonly expiresAtMs: number;
   /**
@@ -54,11 +56,15 @@ export interface Intent {
  * The intent as services have it that serve a call under it. It stays the same intent, with the same end; but what they have
  * to call is theirs to know, so it is held to what was allowed for that, and costs none of the calls.
  */
-export function intentOfServing({ id, messageDigest, expiresAtMs, allows = [] }: Intent): Intent {
+export function intentOfServing({ id, messageDigest, purpose, expiresAtMs, allows = [] }: Intent): Intent {
   const limits = allows.flatMap(({ intent, serving }): readonly Allowance[] =>
     serving === undefined ? [] : [{ intent, tools: serving, bounds: [], serving }],
   );
-  return { id, messageDigest, expiresAtMs, ...(limits.length > 0 && { allows: limits }) };
+  return {
+    ...{ id, messageDigest, expiresAtMs },
+    ...(purpose !== undefined && { purpose }),
+    ...(limits.length > 0 && { allows: limits }),
+  };
 }
 
 const matchers = new WeakMap<Allowance, (name: string) => boolean>();

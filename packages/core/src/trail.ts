@@ -2,6 +2,7 @@ import { type AuditRecord, auditSchemaVersion } from './audit-record.ts';
 import type { Call, Input, Origin } from './call.ts';
 import type { AccessRequest, Decision } from './decision.ts';
 import type { StageName } from './error.ts';
+import type { Intent } from './intent.ts';
 import type { Observation } from './observation.ts';
 import { type Answer, addRedactions, type Outcome, type Redactions } from './outcome.ts';
 import type { Fate } from './ports/hold.ts';
@@ -113,12 +114,16 @@ function identityFacts(principal: Principal): Partial<AuditRecord> {
     client: principal.client,
     method: principal.method,
     credentialId: principal.credentialId,
-    ...(principal.intent && { intent: { id: principal.intent.id, messageDigest: principal.intent.messageDigest } }),
+    ...(principal.intent && { intent: intentFacts(principal.intent) }),
     ...(principal.actor && { actor: principal.actor }),
     ...(principal.session !== undefined && { session: principal.session }),
     ...(principal.tenant !== undefined && { tenant: principal.tenant }),
     ...(principal.app !== undefined && { app: principal.app }),
   };
+}
+
+function intentFacts({ id, messageDigest, purpose }: Intent): NonNullable<AuditRecord['intent']> {
+  return { id, messageDigest, ...(purpose !== undefined && { purpose }) };
 }
 
 /** What the caller says of the call: which of its requests it is, and inside of what. */

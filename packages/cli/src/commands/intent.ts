@@ -12,6 +12,7 @@ export interface CreateIntentOptions {
   readonly url?: string;
   readonly message: string;
   readonly keepMessage?: boolean;
+  readonly purpose?: string;
   readonly tool: readonly string[];
   readonly bound?: readonly string[];
   readonly calls?: number;
@@ -46,11 +47,12 @@ export async function createIntent(options: CreateIntentOptions, context: Contex
 }
 
 function formOf(options: CreateIntentOptions, message: string, context: Context): URLSearchParams {
-  const { tool, bound = [], calls, expires, scope, keepMessage } = options;
+  const { tool, bound = [], calls, expires, scope, keepMessage, purpose } = options;
   const actor = context.env.SALLYPORT_ACTOR_TOKEN;
   const details = {
     type: 'intent',
     ...(keepMessage ? { message, seal_message: true } : { message_digest: hash('sha256', message, 'base64url') }),
+    ...(purpose !== undefined && { purpose: purposeIn(purpose) }),
     tools: tool,
     ...(bound.length > 0 && { bounds: bound.map(boundOf) }),
     ...(calls !== undefined && { calls }),
@@ -64,6 +66,11 @@ function formOf(options: CreateIntentOptions, message: string, context: Context)
     ...(scope && { scope: scope.flatMap((each) => each.split(',')).join(' ') }),
     authorization_details: JSON.stringify([details]),
   });
+}
+
+function purposeIn(text: string): string {
+  if (/^[a-z][a-z0-9-]{0,62}$/.test(text)) return text;
+  throw new CliError('usage', `"${text}" is not a purpose.`, { hint: 'One word of a-z, 0-9 and -, such as refund.' });
 }
 
 /** `/amount<=500`, `/amount>=1` or `/id=p-1`; what follows is JSON, or text that is none. */

@@ -35,6 +35,7 @@ interface Traced {
   readonly intent: {
     readonly id: string;
     readonly madeFrom?: string;
+    readonly purpose?: string;
     readonly state: string;
     readonly tools: readonly string[];
     readonly calls: { readonly granted: number; readonly left: number };
@@ -73,8 +74,9 @@ export function intentIdIn(text: string): string {
 function timelineText({ intent, timeline }: Traced, style: Style): string {
   const { granted, left } = intent.calls;
   const madeFrom = intent.madeFrom === undefined ? '' : `, made from ${intent.madeFrom}`;
+  const purpose = intent.purpose === undefined ? '' : `, for ${printableLine(intent.purpose)}`;
   return [
-    `${style.bold(`intent ${intent.id}`)} ${style.dim(`${intent.state}${madeFrom}`)}`,
+    `${style.bold(`intent ${intent.id}`)} ${style.dim(`${intent.state}${purpose}${madeFrom}`)}`,
     style.dim(
       `${intent.tools.map(printableLine).join(', ')} · ${granted - left} of ${granted} calls made · until ${intent.expiresAt}`,
     ),

@@ -49,6 +49,7 @@ export interface Shown extends Listed {
   readonly owner?: string;
   readonly why?: readonly string[];
   readonly environment?: string;
+  readonly purpose?: string;
   readonly risk?: { readonly score: number; readonly factors: Readonly<Record<string, number>> };
 }
 
@@ -106,6 +107,7 @@ function factsOf(shown: Shown): readonly (readonly [string, string])[] {
     ['effect', of(shown.sideEffect, shown.classification, shown.environment, named('owned by', shown.owner))],
     ...why.map((text) => ['why', text] as const),
     risk && ['risk', `${risk.score} of 100${factorsText(risk.factors)}`],
+    shown.purpose === undefined ? undefined : ['purpose', shown.purpose],
     requester.intent === undefined ? undefined : ['intent', `${requester.intent} (sallyport trace shows it)`],
     ...needs.map((need) => {
       const text =

@@ -78,6 +78,8 @@ export interface ApprovalContext {
   readonly risk?: Risk;
   readonly transport?: string;
   readonly messageDigest?: string;
+  /** Of the intent. */
+  readonly purpose?: string;
 }
 
 /** A request for an approval. */

@@ -22,7 +22,7 @@ export type IntentHolder = Pick<
 /** An intent as it is stored: everything but the secret of its token, of which there is only a keyed hash. */
 export interface StoredIntent {
   /** Whole: with the allowances of the intents it was made from. */
-  readonly intent: Required<Intent>;
+  readonly intent: Intent & Required<Pick<Intent, 'allows'>>;
   readonly holder: IntentHolder;
   /** HMAC-SHA-256 of the secret under the pepper, hex. */
   readonly secretHash: string;

@@ -128,6 +128,7 @@ function shown(listing: IntentListing, nowMs: number): JsonObject {
     tools: own?.tools ?? [],
     calls: { granted: own?.calls ?? 0, left: callsLeft },
     messageDigest: intent.messageDigest,
+    ...(intent.purpose !== undefined && { purpose: intent.purpose }),
     createdAt: new Date(createdAtMs).toISOString(),
     expiresAt: new Date(intent.expiresAtMs).toISOString(),
   };

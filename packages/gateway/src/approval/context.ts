@@ -42,5 +42,6 @@ export function contextOf(
     ...(context.risk && { risk: context.risk }),
     ...{ transport: context.transport },
     ...(principal.intent && { messageDigest: principal.intent.messageDigest }),
+    ...(principal.intent?.purpose !== undefined && { purpose: principal.intent.purpose }),
   };
 }

@@ -36,7 +36,10 @@ export function callClaims(permit: Permit, hop: Pick<Hop, 'trace'>): JWTPayload 
     scope: scopes.join(' '),
     ...(Object.keys(attributes).length > 0 && { attributes }),
     ...(intent && {
-      intent: { id: intent.id, message_digest: intent.messageDigest, exp: Math.floor(intent.expiresAtMs / 1000) },
+      intent: {
+        ...{ id: intent.id, message_digest: intent.messageDigest, exp: Math.floor(intent.expiresAtMs / 1000) },
+        ...(intent.purpose !== undefined && { purpose: intent.purpose }),
+      },
     }),
     call: callId,
     traceparent: formatTraceparent(hop.trace),

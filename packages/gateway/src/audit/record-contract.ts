@@ -80,12 +80,16 @@ function dispositionOf({ outcome, resultType, reason, policyErrors }: Call): str
   return outcome === 'suspended' || resultType === 'input_required' || resultType === 'task' ? 'deferred' : 'allowed';
 }
 
+function purposeOf({ id, messageDigest, purpose }: NonNullable<Call['intent']>): string {
+  const declared = `intent ${id}, message ${messageDigest}`;
+  return purpose === undefined ? declared : `${purpose}: ${declared}`;
+}
+
 /** §2.2. What a user said is sealed: its digest stands for it. */
 function governance({ call, did }: { readonly call?: Call; readonly did: string }): Protected {
   const { intent, session, actor, service, classification } = call ?? {};
   return {
-    purpose_declared:
-      intent === undefined ? 'none declared' : text(`intent ${intent.id}, message ${intent.messageDigest}`),
+    purpose_declared: intent === undefined ? 'none declared' : text(purposeOf(intent)),
     session_id: textOrNull(session),
     invoked_by_principal_id: textOrNull(actor?.subject),
     sources_touched: service === undefined ? null : JSON.stringify([text(service)]),

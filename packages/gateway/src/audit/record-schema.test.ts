@@ -28,7 +28,7 @@ const whole: Required<Omit<AuditRecord, 'kind'>> & { kind: 'outcome' } = {
   kind: 'outcome',
   ...{ parentSpanId: '00f067aa0ba902b7', parentCall: 'a call' as CallId, requestId: '7', environment: 'production' },
   ...{ actor: { subject: 'a', actor: { subject: 'b' } }, session: 's', tenant: 'acme', app: 'desk' },
-  intent: { id: 'i', messageDigest: 'd' },
+  intent: { id: 'i', messageDigest: 'd', purpose: 'refund' },
   ...{ operation: 'prompts/get', codeHash: 'sha256:ab', upstreamSpanId: '00f067aa0ba902b7' },
   ...{ sideEffect: 'read', classification: 'internal', toolRisk: 'low', dataCategories: ['health'] },
   ...{ auditRequired: true, effect: 'permit', risk: { score: 5, factors: { effect: 5 } } },

@@ -96,6 +96,7 @@ function answerOf({ intent, holder, binding, createdAtMs }: Narrowed): JsonObjec
     type: 'intent',
     identifier: intent.id,
     message_digest: intent.messageDigest,
+    ...(intent.purpose !== undefined && { purpose: intent.purpose }),
     tools,
     ...(bounds.length > 0 && { bounds: bounds as unknown as JsonObject[] }),
     ...(calls !== undefined && { calls }),

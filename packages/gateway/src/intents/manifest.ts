@@ -40,6 +40,11 @@ const details: JsonObject = {
       pattern: '^[A-Za-z0-9_-]{43}$',
       description: "SHA-256 of the user's message in UTF-8, base64url without padding.",
     },
+    purpose: {
+      type: 'string',
+      pattern: '^[a-z][a-z0-9-]{0,62}$',
+      description: 'What it is for, in one word that policies know.',
+    },
     tools: { ...patterns, description: 'Names or patterns of what may be called.' },
     bounds: { type: 'array', items: bound, maxItems: 64, description: 'What arguments have to be.' },
     calls: { type: 'integer', minimum: 1, maximum: 1_000_000, description: 'How many calls; one, if it is not said.' },
@@ -99,6 +104,7 @@ export interface ExchangeArguments {
 export interface IntentDetails {
   readonly type: 'intent';
   readonly message_digest?: string;
+  readonly purpose?: string;
   readonly tools: readonly string[];
   readonly bounds?: readonly ArgumentBound[];
   readonly calls?: number;

@@ -56,6 +56,21 @@ const scopes = fc.array(
   fc.constantFrom('posts:read', 'posts:*', 'users:read', 'users:*', '*', 'admin:read', 'admin:*'),
 );
 
+describe('the purpose of an intent', () => {
+  const wider = (asking: Asking) => attempt(asking) === undefined;
+
+  it('is what was said, and that of what it is made from', () => {
+    expect(make({}).intent.purpose).toBeUndefined();
+    const first = make({ details: { purpose: 'refund', calls: 9 } });
+    expect(first.intent.purpose).toBe('refund');
+    const source = sourceOf(first, 9);
+    expect(make({ source }).intent.purpose).toBe('refund');
+    expect(make({ source, details: { purpose: 'refund' } }).intent.purpose).toBe('refund');
+    expect(wider({ source, details: { purpose: 'audit' } })).toBe(true);
+    expect(wider({ source: sourceOf(make({ details: { calls: 9 } }), 9), details: { purpose: 'refund' } })).toBe(true);
+  });
+});
+
 describe('what an intent is made of', () => {
   it('without a word is one call, as long as may be, with all scopes but those of administration', () => {
     const { intent, holder } = make({});

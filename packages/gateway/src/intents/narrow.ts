@@ -55,6 +55,7 @@ export function narrow(narrowing: Narrowing): Narrowed {
     intent: {
       id,
       messageDigest: digestOf(details, source),
+      ...purposeOf(details, source),
       expiresAtMs: endOf(details, narrowing),
       allows: [allowanceOf(details, narrowing), ...parents],
     },
@@ -106,6 +107,15 @@ function digestOf({ message_digest: digest }: IntentDetails, { parent }: Source)
     throw inDetails('message_digest', 'is of another message than that of the token that is exchanged');
   }
   return known ?? digest ?? '';
+}
+
+/** One that is made from another is for the same, whatever that is: policies let more be done for one thing than for another. */
+function purposeOf({ purpose: asked }: IntentDetails, { parent }: Source): { readonly purpose?: string } {
+  const purpose = parent === undefined ? asked : parent.stored.intent.purpose;
+  if (asked !== undefined && asked !== purpose) {
+    throw inDetails('purpose', 'is another than that of the token that is exchanged');
+  }
+  return purpose === undefined ? {} : { purpose };
 }
 
 function endOf({ expires_in: seconds }: IntentDetails, { source, limits, nowMs }: Narrowing): number {

@@ -33,6 +33,7 @@ export function timelineOf(facts: TimelineFacts): JsonObject {
     intent: {
       id: intent.id,
       ...(parent && { madeFrom: parent.intent }),
+      ...(intent.purpose !== undefined && { purpose: intent.purpose }),
       state: stateOf(listing, nowMs),
       ...whoOf(holder),
       scopes: holder.scopes,

@@ -29,6 +29,7 @@ const caller = z.strictObject(
     app: text.optional().describe('The application.'),
     tenant: text.optional().describe('The tenant.'),
     intent: flag().optional().describe('Whether the credential was given for something.'),
+    purpose: text.optional().describe('For what it was given, in one word.'),
     attributes: z
       .record(z.string(), attribute, { error: 'expected attributes' })
       .prefault({})

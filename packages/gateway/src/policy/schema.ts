@@ -109,6 +109,7 @@ function contextMembers(args: CedarType, { environment, zones = [] }: PolicySett
     transport: text,
     method: optional(text),
     risk: optional(long),
+    purpose: optional(text),
     facts: record({ novel: optional(flag) }),
   };
 }

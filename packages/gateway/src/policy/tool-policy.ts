@@ -205,7 +205,11 @@ function placeRules({ windows, environment, purpose }: ToolPolicyFile): readonly
     const isHere = `[${environment.map(quoted).join(', ')}].contains(context.environment)`;
     rules.push(unless('environment', all([has('context', 'environment'), isHere]), ['environment']));
   }
-  if (purpose !== undefined) rules.push(unless('purpose', has('principal', 'intent'), ['purpose']));
+  if (purpose === 'required') rules.push(unless('purpose', has('principal', 'intent'), ['purpose']));
+  else if (purpose !== undefined) {
+    const isOne = `[${purpose.map(quoted).join(', ')}].contains(context.purpose)`;
+    rules.push(unless('purpose', all([has('context', 'purpose'), isOne]), ['purpose']));
+  }
   return rules;
 }
 

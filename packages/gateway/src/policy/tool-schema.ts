@@ -96,6 +96,11 @@ export const timeWindow = z.strictObject(
   { error: 'expected a window like { days: mon-fri, from: "08:00", to: "18:00", zone: Europe/Berlin }' },
 );
 
+const purposes = 'expected required, or a list of purposes like [refund, audit]';
+const purposeWord = z
+  .string({ error: 'expected a purpose like refund' })
+  .regex(/^[a-z][a-z0-9-]{0,62}$/, { error: 'expected a purpose like refund: lower-case letters, digits and -' });
+
 const score = z
   .int({ error: 'expected a score from 0 to 100' })
   .min(0, { error: 'expected a score from 0 to 100' })
@@ -221,9 +226,9 @@ export const toolPolicySchema = z
         .optional()
         .describe('Where it may be called: `policy.environment` of the configuration.'),
       purpose: z
-        .literal('required', { error: 'expected required' })
+        .union([z.literal('required'), listOf(purposeWord, purposes).min(1, { error: purposes })], { error: purposes })
         .optional()
-        .describe("The caller's credential was given for something a user asked for."),
+        .describe("The caller's credential was given for something a user asked for; with a list, for one of these."),
       audit: z
         .literal('required', { error: 'expected required' })
         .optional()

@@ -1,7 +1,11 @@
-import type { Principal } from '@sallyport/core';
+import type { Intent, Principal } from '@sallyport/core';
 import type { HopPrincipal } from '@sallyport/protocol';
 
 const shown = new WeakMap<Principal, HopPrincipal>();
+
+function shownIntent({ id, messageDigest, purpose, expiresAtMs }: Intent): NonNullable<HopPrincipal['intent']> {
+  return { ...{ id, messageDigest, expiresAtMs }, ...(purpose !== undefined && { purpose }) };
+}
 
 /**
  * What of a principal a service gets to see: who, for whom, with which scopes; never how it was authenticated. The same
@@ -18,9 +22,7 @@ export function toHopPrincipal(principal: Principal): HopPrincipal {
     ...(session !== undefined && { session }),
     ...(tenant !== undefined && { tenant }),
     ...(app !== undefined && { app }),
-    ...(intent && {
-      intent: { id: intent.id, messageDigest: intent.messageDigest, expiresAtMs: intent.expiresAtMs },
-    }),
+    ...(intent && { intent: shownIntent(intent) }),
     kind,
     scopes,
     attributes,

@@ -38,7 +38,8 @@ function readActor(act: JsonValue, depth: number): NonNullable<Principal['actor'
 
 function intentIn(intent: JsonValue | undefined): Pick<Principal, 'intent'> {
   if (!isJsonObject(intent)) return {};
-  const { id, message_digest: messageDigest, exp } = intent;
+  const { id, message_digest: messageDigest, purpose, exp } = intent;
   if (typeof id !== 'string' || typeof messageDigest !== 'string' || typeof exp !== 'number') return {};
-  return { intent: { id, messageDigest, expiresAtMs: exp * 1000 } };
+  const known = { id, messageDigest, expiresAtMs: exp * 1000 };
+  return { intent: { ...known, ...(typeof purpose === 'string' && { purpose }) } };
 }

@@ -16,8 +16,13 @@ export interface HopPrincipal {
   readonly tenant?: string;
   /** The application that the client runs in, where its credential says so. */
   readonly app?: string;
-  /** What the user said that this is done for: its id, and SHA-256 of the message, base64url. */
-  readonly intent?: { readonly id: string; readonly messageDigest: string; readonly expiresAtMs: number };
+  /** What the user said that this is done for: its id, SHA-256 of the message (base64url), and the word for it, if it has one. */
+  readonly intent?: {
+    readonly id: string;
+    readonly messageDigest: string;
+    readonly purpose?: string;
+    readonly expiresAtMs: number;
+  };
   readonly kind: 'person' | 'agent' | 'service' | 'owner';
   readonly scopes: readonly string[];
   readonly attributes: Readonly<Record<string, string | number | boolean | readonly string[]>>;

@@ -207,7 +207,7 @@ function principalJson({ subject }: AccessRequest, bad: ReadonlySet<string>): Ca
   return { uid: { type: 'Principal', id: subject.subject }, attrs, parents };
 }
 
-function contextJson({ context }: AccessRequest, bad: ReadonlySet<string>): Call['context'] {
+function contextJson({ context, subject }: AccessRequest, bad: ReadonlySet<string>): Call['context'] {
   const extension = (fn: string, arg: string) => ({ __extn: { fn, arg } });
   const facts = context.facts as { isNew: boolean; calls?: number; ratio?: number } | undefined;
   const ratio = facts?.ratio === undefined ? undefined : extension('decimal', facts.ratio.toFixed(2));
@@ -215,6 +215,7 @@ function contextJson({ context }: AccessRequest, bad: ReadonlySet<string>): Call
     ...{ transport: context.transport, method: context.method, environment: context.environment },
     now: extension('datetime', new Date(context.timeMs).toISOString()),
     zones: { 'Europe/Berlin': { ...zoneTime('Europe/Berlin', context.timeMs) } },
+    purpose: subject.intent?.purpose,
     risk: bad.has('risk') ? 'there' : context.risk?.score,
     facts: defined({ ...facts, ratio }),
     arguments: argumentsJson(context.arguments ?? {}, bad, ''),

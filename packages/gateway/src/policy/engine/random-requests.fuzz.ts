@@ -126,7 +126,9 @@ function requestWith(random: Random, given: JsonObject, bad: Set<string>): Acces
       ...(random.chance(0.5) && { actor: { subject: 'planner', actor: { subject: 'tool' } } }),
       ...(random.chance(0.4) && { tenant: random.pick(['t1', 't2']) }),
       ...(random.chance(0.3) && { app: 'office' }),
-      ...(random.chance(0.3) && { intent: { id: 'i1', messageDigest: '', expiresAtMs: 1 } }),
+      ...(random.chance(0.3) && {
+        intent: { id: 'i1', messageDigest: '', expiresAtMs: 1, ...(random.chance(0.5) && { purpose: 'refund' }) },
+      }),
     },
     action: 'invoke',
     resource: {

@@ -198,6 +198,8 @@ function contextMember(name: string, { environment }: PolicySettings): Member {
       return ({ request }) => unlessAsked(request, request.context.method);
     case 'risk':
       return ({ request }) => riskOf(request);
+    case 'purpose':
+      return ({ request }) => textOrNone(request.subject.intent?.purpose);
     case 'facts':
       return ({ request }) => factsOf(request);
     default:
