@@ -298,6 +298,7 @@ describe('audit', () => {
       JSON.parse((await asOwner('audit', 'search', '--json', '--limit', '1', ...words)).out);
     const first = await page('--since', '1h');
     const second = await page('--since', '1h', '--before', first.next);
+    expect(second.records[0].seq).toBeLessThan(first.records[0].seq);
     expect(await page('--policy', 'nobodys')).toEqual({ records: [] });
     expect(await page('--until', '1h')).toEqual({ records: [] });
     const { err } = await asOwner('audit', 'search', '--limit', '1');
