@@ -166,7 +166,10 @@ describe('a tool that is for some purposes', () => {
     await expect.poll(() => program.stderr() + program.stdout(), { timeout: 10_000 }).toContain('is in force');
     const call = async (token: string) => refund(refunds.gateway, token, { order: 'p1', amount: 10 });
     const forRefunds = await acting({ purpose: 'refund' });
-    expect(await call(forRefunds)).toMatchObject({ status: 200 });
+    const done = await call(forRefunds);
+    expect(done).toMatchObject({ status: 200 });
+    // The service is told, too.
+    expect(JSON.stringify(done.result)).toContain('"purpose":"refund"');
     for (const token of [dana, await acting(), await acting({ purpose: 'marketing' })]) {
       expect(await call(token)).toMatchObject({ status: 404, reason: 'unknown_tool' });
     }

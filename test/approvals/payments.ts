@@ -12,9 +12,9 @@ payments.tool(
     ...{ description: 'Pays back.', scopes: ['payments:refund'], sideEffect: 'write', classification: 'confidential' },
     input: z.object({ order: z.string(), amount: z.number(), note: z.string().optional() }),
   },
-  ({ order, amount }) => {
+  ({ order, amount }, { principal: { intent } }) => {
     appendFileSync(ledger, `${order} ${amount}\n`);
-    return { refunded: amount };
+    return { refunded: amount, ...(intent?.purpose !== undefined && { purpose: intent.purpose }) };
   },
 );
 await payments.listen();

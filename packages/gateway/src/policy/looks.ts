@@ -19,7 +19,8 @@ export function looksAtArguments({ cedar, tools }: Pick<PolicySource, 'cedar' | 
   return (
     paths.some(({ root, names: [first = 'arguments'] }) => root === 'context' && first === 'arguments') ||
     tools.some(
-      ({ policy }) => policy.arguments !== undefined || policy.approval?.some(({ when }) => when !== undefined),
+      ({ policy: { arguments: rules, approval = [], consent } }) =>
+        rules !== undefined || [...approval, consent].some((asked) => asked?.when !== undefined),
     )
   );
 }

@@ -150,6 +150,7 @@ describe('what a tool policy says of an argument', () => {
             allowed: ['agent:a*', 'app:b', 'group:c', 'scope:d:e', 'service:f', 'tenant:*', 'client:g', 'kind:owner'],
           },
           ...{ windows: { zone: 'Asia/Tokyo', days: 'mon-fri', from: '22:00', to: '02:00' }, environment: 'x' },
+          ...{ consent: { when: { it: rule }, life: '5m', why: 'x' } },
           ...{ purpose: 'required', risk: { max: 9, approval: { over: 2, scope: 'a:b' }, secondFactor: { over: 1 } } },
         };
         const { policies, tool } = await policiesFor(policy, { kind, isRequired });
