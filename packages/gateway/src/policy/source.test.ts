@@ -1,4 +1,5 @@
-import { mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { chmodSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import fc from 'fast-check';
@@ -306,5 +307,49 @@ describe('loading', () => {
       }),
       { numRuns: 300 },
     );
+  });
+});
+
+describe('a folder of policies that cannot be seen whole', () => {
+  const good = '@id("a") forbid(principal, action, resource);';
+
+  it.runIf(process.getuid?.() !== 0)('is a problem, and never a folder without policies', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-policies-'));
+    mkdirSync(join(folder, 'policies/team'), { recursive: true });
+    writeFileSync(join(folder, 'policies/a.cedar'), good);
+    chmodSync(join(folder, 'policies/team'), 0);
+    const loaded = await loadPolicies({ paths: ['policies'], folder });
+    chmodSync(join(folder, 'policies/team'), 0o700);
+    rmSync(folder, { recursive: true });
+    expect(loaded).toMatchObject({
+      problems: [{ file: 'policies', message: expect.stringContaining('cannot be read') }],
+    });
+  });
+
+  it('is a problem where a part of it is a link to elsewhere', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-policies-'));
+    mkdirSync(join(folder, 'policies'));
+    mkdirSync(join(folder, 'team'));
+    writeFileSync(join(folder, 'team/a.cedar'), good);
+    symlinkSync('../team', join(folder, 'policies/team'));
+    const loaded = await loadPolicies({ paths: ['policies'], folder });
+    rmSync(folder, { recursive: true });
+    expect(loaded).toMatchObject({ problems: [{ message: expect.stringContaining('team is a link to a folder') }] });
+  });
+
+  it('is read to its end although something in it has none', async () => {
+    const folder = mkdtempSync(join(tmpdir(), 'sallyport-policies-'));
+    symlinkSync('/dev/zero', join(folder, 'zero.cedar'));
+    symlinkSync('nowhere', join(folder, 'gone.cedar'));
+    execFileSync('mkfifo', [join(folder, 'pipe.policy.yaml')]);
+    const loaded = await loadPolicies({ paths: ['.'], folder });
+    rmSync(folder, { recursive: true });
+    expect(loaded).toMatchObject({
+      problems: [
+        { file: 'gone.cedar', message: expect.stringContaining('cannot be read') },
+        { file: 'pipe.policy.yaml', message: 'it is no file' },
+        { file: 'zero.cedar', message: 'it is no file' },
+      ],
+    });
   });
 });

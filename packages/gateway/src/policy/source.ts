@@ -164,7 +164,9 @@ async function findFiles({ paths, folder }: PolicyPaths): Promise<Found> {
     const refuse = (message: string) => problems.push({ file, line: 1, column: 1, message, frame: '' });
     if (there?.isDirectory()) {
       folders.push(absolute);
-      for (const name of await filesIn(absolute)) found.add(name);
+      const inside = await filesIn(absolute);
+      if (typeof inside === 'string') refuse(inside);
+      else for (const name of inside) found.add(name);
     } else if (there === undefined) {
       refuse('there is no such file or folder');
       folders.push(absolute);
@@ -176,24 +178,31 @@ async function findFiles({ paths, folder }: PolicyPaths): Promise<Found> {
   return { found: [...found].sort().slice(0, mostFiles), folders, problems };
 }
 
-async function filesIn(folder: string): Promise<readonly string[]> {
-  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => []);
-  return (
-    entries
-      .filter((entry) => !entry.isDirectory() && isPolicyFile(entry.name))
-      .map((entry) => join(entry.parentPath, entry.name))
-      // Hidden folders hold what others keep there: Kubernetes, the files that its links point at.
-      .filter(
-        (path) =>
-          !relative(folder, path)
-            .split(sep)
-            .some((part) => part.startsWith('.') || part === 'node_modules'),
-      )
-  );
+/** What is in a folder; or why that cannot be known: policies that nobody sees must not be taken for none. */
+async function filesIn(folder: string): Promise<readonly string[] | string> {
+  const entries = await readdir(folder, { recursive: true, withFileTypes: true }).catch(() => undefined);
+  if (entries === undefined) return 'the folder, or one in it, cannot be read';
+  const visible = entries
+    .map((entry) => ({ entry, path: join(entry.parentPath, entry.name) }))
+    .filter(({ path }) => !isHidden(relative(folder, path)));
+  for (const { entry, path } of visible) {
+    if (!entry.isSymbolicLink() || !(await stat(path).catch(() => undefined))?.isDirectory()) continue;
+    return `${relative(folder, path)} is a link to a folder, which is not followed: name that folder beside this one`;
+  }
+  return visible.flatMap(({ entry, path }) => (!entry.isDirectory() && isPolicyFile(entry.name) ? [path] : []));
+}
+
+/** Hidden folders hold what others keep there: Kubernetes, the files that its links point at. */
+function isHidden(path: string): boolean {
+  return path.split(sep).some((part) => part.startsWith('.') || part === 'node_modules');
 }
 
 async function readText(path: string): Promise<string | { readonly problem: string }> {
   try {
+    // A pipe would be waited for, and a device read without end.
+    const there = await stat(path);
+    if (!there.isFile()) return { problem: 'it is no file' };
+    if (there.size > largestFile) return { problem: 'the file is larger than 1 MiB' };
     const content = await readFile(path);
     if (content.length > largestFile) return { problem: 'the file is larger than 1 MiB' };
     return new TextDecoder('utf-8', { fatal: true }).decode(content);
