@@ -35,6 +35,8 @@ interface Question extends Pick<Subject, 'action' | 'resource' | 'argumentType'>
 
 /** So many tools and other things that are asked for are kept ready. */
 const mostKept = 20_000;
+/** Of names that are longer, which callers make up (URIs of a template), nothing is kept: 20,000 of them would be a gigabyte. */
+const longestKept = 500;
 
 /** Policies, evaluated one by one. */
 export interface Engine {
@@ -114,7 +116,7 @@ function createQuestionOf(policies: readonly ReadyPolicy[], tools: ToolTyping): 
     const argumentType = schema && typeOfSchema(schema);
     const question = { action, resource: target, argumentType, slices: slices.of(action, target) };
     if (known.size >= mostKept) known.clear();
-    known.set(key, question);
+    if (id.length <= longestKept) known.set(key, question);
     return question;
   };
 }
