@@ -152,7 +152,10 @@ function rowQueries(
     },
     span: async (sinceMs, untilMs) => {
       const ends = [sql<number | null>`min(seq)`.as('first'), sql<number | null>`max(seq)`.as('last')] as const;
-      const rows = from('audit').select(ends).where('time_ms', '>=', sinceMs).where('time_ms', '<', untilMs);
+      const rows = from('audit')
+        .select(ends)
+        .where('time_ms', '>=', Math.ceil(sinceMs))
+        .where('time_ms', '<', Math.ceil(untilMs));
       const found = await rows.executeTakeFirst();
       return found?.first == null || found.last == null ? undefined : [found.first, found.last];
     },
