@@ -1,4 +1,4 @@
-import { mkdirSync } from 'node:fs';
+import { mkdirSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import fc from 'fast-check';
 import { afterAll, expect, test } from 'vitest';
@@ -297,6 +297,20 @@ test('policies are read with the configuration, all or nothing, and can be left 
     other.write('tool: [', 'policies/a.policy.yaml');
     await expect(loadConfig(path)).rejects.toThrow(join(other.path, 'policies/a.policy.yaml:1:8'));
     expect((await loadConfig(path, { withoutPolicies: true })).config.policy.source.files).toEqual([]);
+  } finally {
+    other.remove();
+  }
+});
+
+test('a folder of policies that is a link to nowhere is a problem, not a configuration without policies', async () => {
+  const other = makeConfigFolder();
+  try {
+    symlinkSync('mounted-later', join(other.path, 'policies'));
+    const path = other.write('version: 1\n');
+    await expect(loadConfig(path)).rejects.toThrow('there is no such file or folder');
+    mkdirSync(join(other.path, 'mounted-later'));
+    other.write('tool: a.B\nlimit: 5 per 1h\n', 'mounted-later/a.policy.yaml');
+    expect((await loadConfig(path)).config.policy.source.tools).toHaveLength(1);
   } finally {
     other.remove();
   }

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { readFile, stat } from 'node:fs/promises';
+import { lstat, readFile, stat } from 'node:fs/promises';
 import { dirname, join, resolve } from 'node:path';
 import { hasProblems, loadPolicies } from '../policy/source.ts';
 import { withoutAllowed } from '../policy/validate.ts';
@@ -88,7 +88,7 @@ async function readPolicies(
   { file, folder, shown }: PolicyPlaces,
 ) {
   const usual = join(folder, 'policies');
-  const isThere = files !== undefined || (await stat(usual).catch(() => undefined))?.isDirectory() === true;
+  const isThere = files !== undefined || (await mayBeFolder(usual));
   const loaded = await loadPolicies({ paths: files ?? (isThere ? [usual] : []), folder });
   // What is not there now may come.
   const watched = isThere ? loaded.watched : [usual];
@@ -96,6 +96,16 @@ async function readPolicies(
   if (!hasProblems(loaded) && found.length === 0) return { ...loaded, watched };
   const problems = found.map((problem) => ({ ...problem, file: join(shown, problem.file) }));
   throw new ConfigError(problems, [file, ...watched]);
+}
+
+/** Whether there is a folder, or something that may be one: a link that leads nowhere now, or what nobody may look at. */
+async function mayBeFolder(path: string): Promise<boolean> {
+  try {
+    const there = await lstat(path);
+    return there.isDirectory() || there.isSymbolicLink();
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code !== 'ENOENT';
+  }
 }
 
 async function readText(file: string, name: string): Promise<string> {
