@@ -17,6 +17,8 @@ const classifications: readonly Classification[] = ['public', 'internal', 'confi
 /** Puts together what all tool policies say of a tool that they are for: the strictest word, and the last owner. */
 export function saidOfTools({ tools }: Pick<PolicySource, 'tools'>): (name: string) => SaidOfTool {
   const saying = tools.flatMap(({ policy }) => {
+    // What is only tried makes no tool another one, by which others decide.
+    if (policy.shadow === true) return [];
     const { owner, sideEffect, classification } = policy;
     if (owner === undefined && sideEffect === undefined && classification === undefined) return [];
     return [{ policy, matches: policy.tool.map(compilePattern) }];
