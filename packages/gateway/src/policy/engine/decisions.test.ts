@@ -286,3 +286,33 @@ describe('what is no tool', () => {
     expect(policies.decide(call({ resource: secret })).policies).toEqual(['o']);
   });
 });
+
+describe('an argument that is there twice for services that do not tell upper from lower case', () => {
+  const optional = '@id("o") forbid(principal, action, resource) when { context.arguments has amount };';
+  const nested = `@id("n") forbid(principal, action, resource)
+    when { context.arguments has customer.country && context.arguments.customer.country == "US" };`;
+
+  it.each([
+    ['beside the one that was looked at', over500, { amount: 1, Amount: 9000 }],
+    ['instead of it', optional, { AMOUNT: 9000 }],
+    [
+      'with a letter that is another small one of the same',
+      '@id("t") forbid(principal, action, resource) when { context.arguments has tags };',
+      { tagſ: ['a'] },
+    ],
+    ['further in', nested, { customer: { country: 'DE', Country: 'US' } }],
+    ['further out', nested, { Customer: { country: 'US' } }],
+  ])('denies: %s', (_where, text, args) => {
+    const verdict = compile(text).decide(call({ args }));
+    expect(verdict).toMatchObject({ effect: 'deny' });
+    expect(verdict.errors).toHaveLength(1);
+  });
+
+  it.each([
+    ['is called otherwise', { currency: 'EUR', amount: 1 }],
+    ['is another word of the same length', { amount: 1, faktor: 2 }],
+    ['is one that no policy looks at', { amount: 1, Currency: 'EUR' }],
+  ])('is none that %s', (_what, args) => {
+    expect(compile(over500).decide(call({ args })).effect).toBe('permit');
+  });
+});

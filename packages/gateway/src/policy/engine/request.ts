@@ -289,6 +289,7 @@ function follow(
   for (let at = 1; at < names.length; at++) {
     if (!isMembers(value)) return insteadOfRecord(value, type, at);
     const name = names[at] ?? '';
+    if (hasTwin(value, name, type)) return refused;
     value = Object.hasOwn(value, name) ? value[name] : undefined;
     if (value === undefined || value === null) return new Missing(at);
     type = memberType(type, name);
@@ -298,6 +299,23 @@ function follow(
 }
 
 const noMembers = new CedarRecord(new Map());
+
+/**
+ * Whether a member that nobody declared is called like another one but for upper and lower case. Services that take such names
+ * for the same (Go's `encoding/json` does, and the last one counts) would go by what no policy looked at.
+ */
+function hasTwin(values: Readonly<Record<string, JsonValue>>, name: string, type: ArgumentType | undefined): boolean {
+  for (const other of Object.keys(values)) {
+    if (other.length !== name.length || other === name || folded(other) !== folded(name)) continue;
+    if (type?.kind !== 'record' || !Object.hasOwn(type.members, other)) return true;
+  }
+  return false;
+}
+
+/** Upper case first: there are more small letters than one for some (ſ and s). */
+function folded(name: string): string {
+  return name.toUpperCase().toLowerCase();
+}
 
 function insteadOfRecord(value: JsonValue, type: ArgumentType | undefined, at: number): Found {
   const instead = encode(value, type);
