@@ -10,6 +10,7 @@ describe.skipIf(noPostgres !== undefined)('two gateways that keep their audit lo
   let server: PostgresServer;
   let url = '';
   let gateways: readonly TestGateway[] = [];
+  let token = '';
   const calls: string[] = [];
 
   beforeAll(async () => {
@@ -17,12 +18,12 @@ describe.skipIf(noPostgres !== undefined)('two gateways that keep their audit lo
     url = await server.createDatabase();
     const keys = join(temporaryFolder(), 'master.key');
     const start = (name: string) => {
-      const place = `store: { kind: postgres, url: { env: STATE } }\naudit: { name: ${name} }\nmasterKeyFile: ${keys}\n`;
+      const place = `store: { kind: postgres, url: { env: STATE } }\naudit: { name: ${name}, durability: { reads: disk } }\nmasterKeyFile: ${keys}\n`;
       const config = writeConfig(temporaryFolder(), `${place}services:\n${trialService('trials')}\n`);
       return startGateway('run', config, { env: { STATE: url } });
     };
     gateways = [await start('north'), await start('south')];
-    const token = await gateways[0]!.mint('reader', ['trials:use']);
+    token = await gateways[0]!.mint('reader', ['trials:use']);
     for (let at = 0; at < 6; at++) {
       const { callId } = await callOnce({ mcp: gateways[at % 2]!.mcp, token, tool: 'trials.Trial.Limited' });
       if (callId !== undefined) calls.push(callId);
@@ -88,10 +89,29 @@ describe.skipIf(noPostgres !== undefined)('two gateways that keep their audit lo
     const south = gateways[1]!;
     south.program.child.kill('SIGTERM');
     await south.program.ended;
-    await startGateway('run', join(south.folder, 'sallyport.yaml'), { env: { STATE: url } });
+    const again = await startGateway('run', join(south.folder, 'sallyport.yaml'), { env: { STATE: url } });
+    gateways = [gateways[0]!, again];
     const after = await audit(['verify']);
     expect(after, after.err).toMatchObject({ code: 0 });
     expect(after.err.match(/another key took over once/g)).toHaveLength(2);
+  });
+
+  it('refuse calls while the server is away, and lose no record of those that were answered', async () => {
+    const answered: string[] = [];
+    const call = async (at: number) => {
+      const { end, callId } = await callOnce({ mcp: gateways[at]!.mcp, token, tool: 'trials.Trial.Limited' });
+      if (end === 'answered' && callId !== undefined) answered.push(callId);
+      return end;
+    };
+    await Promise.all([call(0), call(1)]);
+    await server.stop('immediate');
+    for (const at of [0, 1]) expect(await call(at)).not.toBe('answered');
+    await server.start();
+    for (const at of [0, 1]) await expect.poll(() => call(at), { timeout: 20_000 }).toBe('answered');
+    for (const callId of answered) {
+      expect(JSON.parse((await audit(['search', '--trace', callId, '--json'])).out).records).toHaveLength(1);
+    }
+    expect((await audit(['verify'])).code).toBe(0);
   });
 
   it('refuse to be two of one name', async () => {
