@@ -5,7 +5,7 @@ import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { type Database, openDatabase, ping } from '../../packages/gateway/src/store/database.ts';
 import { openState } from '../../packages/gateway/src/store/index.ts';
-import { postgresLimits } from '../../packages/gateway/src/store/postgres-dialect.ts';
+import { postgresLimits } from '../../packages/gateway/src/store/postgres-access.ts';
 import { readPostgresUrl } from '../../packages/gateway/src/store/postgres-url.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './server.ts';
 

@@ -1,7 +1,7 @@
 import { sql } from 'kysely';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
 import { openPostgres } from '../../packages/gateway/src/store/database.ts';
-import { postgresLimits } from '../../packages/gateway/src/store/postgres-dialect.ts';
+import { postgresLimits } from '../../packages/gateway/src/store/postgres-access.ts';
 import { readPostgresUrl } from '../../packages/gateway/src/store/postgres-url.ts';
 import { openPki, type Pki } from '../identity/pki.ts';
 import { noPostgres, type PostgresServer, startPostgres } from './server.ts';

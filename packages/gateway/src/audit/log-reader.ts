@@ -1,6 +1,7 @@
 import { Kysely, sql } from 'kysely';
 import { DatabaseError } from '../store/database-error.ts';
-import { createPostgresDialect, openPool, type PostgresAccess } from '../store/postgres-dialect.ts';
+import type { PostgresAccess } from '../store/postgres-access.ts';
+import { createPostgresDialect, openPool } from '../store/postgres-dialect.ts';
 import { createSqliteDialect } from '../store/sqlite-dialect.ts';
 import { readCheckpointFile } from './checkpoint-file.ts';
 import { type AuditTables, createLogReader, type LogReader, postgresSchema } from './log-queries.ts';

@@ -1,7 +1,8 @@
 import { randomUUID } from 'node:crypto';
 import type { Client } from 'pg';
 import { isConnectionLost } from '../store/database-error.ts';
-import { clientConfig, type PostgresAccess } from '../store/postgres-dialect.ts';
+import type { PostgresAccess } from '../store/postgres-access.ts';
+import { clientConfig } from '../store/postgres-dialect.ts';
 import { checkEnd, createRowChecker, type Finding } from './check.ts';
 import { type Checkpoint, checkpointText } from './checkpoint.ts';
 import { AuditLogDamaged } from './damaged.ts';

@@ -1,5 +1,5 @@
 import pg from 'pg';
-import { postgresLimits } from '../store/postgres-dialect.ts';
+import { postgresLimits } from '../store/postgres-access.ts';
 import { readPostgresUrl } from '../store/postgres-url.ts';
 import type { LogPlace } from './contract.fuzz.ts';
 import { type PostgresAuditSource, postgresSchema } from './log-reader.ts';

@@ -1,7 +1,7 @@
 import { getCompileCacheDir } from 'node:module';
 import { Worker } from 'node:worker_threads';
 import type { Logger } from 'pino';
-import type { PostgresAccess } from '../store/postgres-dialect.ts';
+import type { PostgresAccess } from '../store/postgres-access.ts';
 import type { ChainSettings } from './chain.ts';
 import { AuditLogDamaged } from './damaged.ts';
 import type { PostgresChainSettings } from './postgres-chain.ts';

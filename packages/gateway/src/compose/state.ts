@@ -3,7 +3,7 @@ import { createReadSecret, type SecretPlace } from '../credentials/index.ts';
 import { readPrivateFile } from '../secrets/private-file.ts';
 import { openPostgres, ping } from '../store/database.ts';
 import { openState, type PostgresPlace, type State } from '../store/index.ts';
-import { postgresLimits } from '../store/postgres-dialect.ts';
+import { postgresLimits } from '../store/postgres-access.ts';
 import { readPostgresUrl } from '../store/postgres-url.ts';
 
 /** What of a configuration says where the state is. */

@@ -2,10 +2,10 @@ import { chmodSync, closeSync, mkdirSync, openSync, realpathSync } from 'node:fs
 import { dirname } from 'node:path';
 import { DatabaseSync } from 'node:sqlite';
 import { Kysely, sql, type Transaction } from 'kysely';
-import type { Pool } from 'pg';
 import { DatabaseError } from './database-error.ts';
 import { openGate } from './gate.ts';
-import { createPostgresDialect, openPool, type PostgresAccess } from './postgres-dialect.ts';
+import type { PostgresAccess } from './postgres-access.ts';
+import { createPostgresDialect, openPool } from './postgres-dialect.ts';
 import { createSqliteDialect } from './sqlite-dialect.ts';
 
 /** Where a database is. */
@@ -42,7 +42,6 @@ export interface SqliteDatabase<Schema> extends OpenDatabase<Schema> {
 /** A database of a PostgreSQL server, open: connections are made when they are needed, and again when they were lost. */
 export interface PostgresDatabase<Schema> extends OpenDatabase<Schema> {
   readonly kind: 'postgres';
-  readonly pool: Pool;
   readonly access: PostgresAccess;
 }
 
@@ -96,7 +95,7 @@ export async function openPostgres<Schema>(place: PostgresAccess): Promise<Postg
   const pool = await openPool(place);
   const query = new Kysely<Schema>({ dialect: createPostgresDialect(pool) });
   return {
-    ...{ kind: 'postgres', pool, access: place, query },
+    ...{ kind: 'postgres', access: place, query },
     async transact(body) {
       for (let attempt = 1; ; attempt++) {
         try {

@@ -3,7 +3,7 @@ export type { Answered, AnsweredStore } from './answered.ts';
 export type { ToolDefinition, ToolDefinitions } from './definitions.ts';
 export type { IntentStore } from './intents.ts';
 export type { KeptRecord, OAuthKey, OAuthRecord, OAuthStore } from './oauth.ts';
-export { type PostgresAccess, postgresLimits } from './postgres-dialect.ts';
+export { type PostgresAccess, postgresLimits } from './postgres-access.ts';
 export { readPostgresUrl } from './postgres-url.ts';
 export type { Revocation, RevocationKind, RevocationStore } from './revocations.ts';
 export { openState, type PostgresPlace, type State, type StateOptions } from './state.ts';

@@ -1,6 +1,6 @@
 import type { Client } from 'pg';
 import type { Changes } from './changes.ts';
-import type { PostgresAccess } from './postgres-dialect.ts';
+import type { PostgresAccess } from './postgres-access.ts';
 import { clientConfig, notWaitedFor } from './postgres-dialect.ts';
 import { changesChannel } from './schema-words.ts';
 

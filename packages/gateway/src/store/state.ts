@@ -14,8 +14,8 @@ import { createIntentStore, endUncertainIntents, type IntentStore } from './inte
 import { migrate } from './migrate.ts';
 import { steps } from './migrations.ts';
 import { createOAuthStore, type OAuthStore } from './oauth.ts';
+import { type PostgresLimits, postgresLimits } from './postgres-access.ts';
 import { openPostgresChanges } from './postgres-changes.ts';
-import { type PostgresLimits, postgresLimits } from './postgres-dialect.ts';
 import { readPostgresUrl } from './postgres-url.ts';
 import { createRevisions } from './revisions.ts';
 import { createRevocations, type RevocationStore } from './revocations.ts';
