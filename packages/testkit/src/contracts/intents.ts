@@ -31,7 +31,7 @@ export interface WantedIntent {
 export function wantedIntent({ id, calls, above = [], tokenIds = [] }: WantedIntent): NewIntent {
   const own = { intent: id, tools: ['posts.*'], bounds: [], calls };
   return {
-    intent: { id, messageDigest: 'd', expiresAtMs: endMs, allows: [own, ...above] },
+    intent: { id, messageDigest: 'd', purpose: 'refund', expiresAtMs: endMs, allows: [own, ...above] },
     holder: { subject: 'dana', client: 'c', kind: 'person', scopes: ['x'], attributes: {} },
     ...{ secretHash: 'h', createdAtMs: nowMs, createdBy: 'call', credentialId: 't1', vouchers: [], tokenIds },
   };
