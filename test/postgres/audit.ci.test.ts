@@ -57,6 +57,7 @@ describe.skipIf(noPostgres !== undefined)('two gateways that keep their audit lo
       (await audit(['search', '--log', 'south', '--tool', 'trials.Trial.Limited', '--json'])).out,
     );
     expect(south.records).toHaveLength(3);
+    expect((await audit(['search', '--tool', 'trials.Trial.Limited'])).out).toMatch(/^south#\d+ .*\n^north#\d+ /m);
     expect(await audit(['search', '--log', 'west'])).toMatchObject({ code: 2, err: expect.stringContaining('north') });
   });
 

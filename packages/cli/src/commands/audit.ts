@@ -147,14 +147,28 @@ function lineOf([
   return `${pad(seq, 6)}  ${pad(time, 23)}  ${pad(outcome, 28)}  ${pad(who, 18)}  ${pad(what, 32)}  ${pad(took, 9)}  ${id}`;
 }
 
-function cells({ seq, record }: FoundRow, style: Style): readonly string[] {
+/** The number of a row; with the log's name where there are several. */
+function numberText({ seq, origin }: FoundRow): string {
+  return origin === undefined ? String(seq) : `${origin.replace(/^sallyport\/audit\//, '')}#${seq}`;
+}
+
+function cells(row: FoundRow, style: Style): readonly string[] {
+  const { record } = row;
   if (record.kind === 'refusals') {
     const { count, reason, peer, fromMs } = record;
-    return [String(seq), timeText(fromMs), style.red(`${count} × ${reason}`), printableLine(peer), '(counted)', '', ''];
+    return [
+      numberText(row),
+      timeText(fromMs),
+      style.red(`${count} × ${reason}`),
+      printableLine(peer),
+      '(counted)',
+      '',
+      '',
+    ];
   }
   const { timeMs, durationMs, verb, tool, callId } = record;
   return [
-    String(seq),
+    numberText(row),
     timeText(timeMs),
     outcomeText(record, style),
     printableLine(whoText(record)),
