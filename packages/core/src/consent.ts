@@ -15,7 +15,7 @@ export function hasPersonBehind({ kind, serving }: Pick<Principal, 'kind' | 'ser
   return serving === undefined ? kind === 'person' : hasPersonBehind(serving);
 }
 
-/** What of a permit's obligations is for people to fulfil. A person who calls itself has agreed by that. */
+/** What of a permit's obligations is for people to fulfil. A person who calls itself has agreed by that, if that is enough. */
 export function obligationsForPeople({
   obligations,
   principal,
@@ -23,5 +23,5 @@ export function obligationsForPeople({
   const isOwn = actsItself(principal) && (principal.kind === 'person' || principal.kind === 'owner');
   return obligations
     .filter((one) => one.kind === 'approve' || one.kind === 'consent')
-    .filter(({ kind }) => kind === 'approve' || !isOwn);
+    .filter((one) => one.kind === 'approve' || one.always === true || !isOwn);
 }

@@ -61,8 +61,15 @@ export type Obligation =
       /** What the people are told: why they are asked. */
       readonly why?: string;
     }
-  /** The person on whose behalf an agent calls agrees to this very call. Who calls itself has. */
-  | { readonly kind: 'consent'; readonly policy: string; readonly lifeMs?: number; readonly why?: string }
+  /** The person on whose behalf an agent calls agrees to this very call. */
+  | {
+      readonly kind: 'consent';
+      readonly policy: string;
+      /** Of who calls itself, too. Default: that says enough. */
+      readonly always?: boolean;
+      readonly lifeMs?: number;
+      readonly why?: string;
+    }
   /** The caller has proved itself twice: `acr`, `amr` of its credential say so (RFC 9470). */
   | { readonly kind: 'second-factor'; readonly policy: string; readonly maxAgeMs?: number }
   /** JSON pointers into the result, `*` for every member: what is there does not leave. */

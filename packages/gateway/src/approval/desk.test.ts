@@ -347,6 +347,17 @@ describe('a call that the person has to consent to for whom it is made', () => {
     else expect(await call()).toMatchObject({ kind: ending });
   });
 
+  it('waits where the person calls itself, too, if a policy wants that; another program has to say so', async () => {
+    obligations = [{ ...byItself, always: true }];
+    requester = fakePrincipal({ subject: 'dana', kind: 'person', client: 'assistant' });
+    const { question } = await waiting();
+    await expect(approve(question, own('dana', { client: 'assistant' }))).rejects.toMatchObject({
+      reason: 'not_found',
+    });
+    expect(await approve(question, own('dana'))).toMatchObject({ approval: { state: 'granted' } });
+    expect(await call()).toMatchObject({ kind: 'answered' });
+  });
+
   it('is withdrawn when consent is asked for that was not before', async () => {
     obligations = [finance];
     const { question } = await waiting();

@@ -107,6 +107,9 @@ describe('a message for Slack', () => {
       expect(text.length).toBeLessThanOrEqual(3_000);
     }
     expect(JSON.stringify(message)).toContain('2 × pay:approve');
+    const needs = [{ by: 'subject' }] as const;
+    const consent = { ...event, approval: { ...approval, binding: { ...approval.binding, needs } } };
+    expect(JSON.stringify(slackMessage(consent, { isWhole: true }))).toContain("Needs: <!channel> bot's own consent");
   });
 
   it('tells without buttons what was decided', () => {

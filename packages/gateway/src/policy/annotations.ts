@@ -44,7 +44,7 @@ const annotationRules: Readonly<Record<string, AnnotationRule>> = {
     expected: 'a number from 1 to 20',
     holds: (value) => /^([1-9]|1\d|20)$/.test(value),
   },
-  consent: { on: 'permit', expected: 'required', holds: (value) => value === 'required' },
+  consent: { on: 'permit', expected: 'required or always', holds: (value) => /^(?:required|always)$/.test(value) },
   approval_life: { on: 'permit', with: ['approve', 'consent'], ...duration },
   why: { on: 'permit', with: ['approve', 'consent'], ...text },
   second_factor: {

@@ -36,7 +36,9 @@ function approvalOf(policy: string, written: Written): readonly Obligation[] {
   const people = approve !== undefined && { scope: approve, approvals: countOf(policy, approvals) };
   return [
     ...(people ? [{ kind: 'approve', policy, ...people, ...told } as const] : []),
-    ...(consent === undefined ? [] : [{ kind: 'consent', policy, ...told } as const]),
+    ...(consent === undefined
+      ? []
+      : [{ kind: 'consent', policy, ...(consent === 'always' && { always: true }), ...told } as const]),
   ];
 }
 

@@ -149,10 +149,10 @@ function approvalRules(policy: ToolPolicyFile, subject: RuleSubject): ToolRules 
 
 function consentRules({ consent }: ToolPolicyFile, subject: RuleSubject): ToolRules {
   if (consent === undefined) return { rules: [], problems: [] };
-  const { when, life, why } = consent;
+  const { when, life, why, always } = consent;
   const { condition, problems } = whenAsked(when, subject, ['consent']);
   const annotations = {
-    consent: 'required',
+    consent: always === true ? 'always' : 'required',
     ...(life !== undefined && { approval_life: spelled(life) }),
     ...(why !== undefined && { why }),
   };

@@ -125,12 +125,16 @@ const approval = z.strictObject(
   { error: 'expected an approval like { when: { amount: { over: 100 } }, scope: payments:approve }' },
 );
 
+type Consent = Pick<z.output<typeof approval>, 'when' | 'life' | 'why'> & { readonly always?: boolean | undefined };
 const consent = z.union(
   [
-    z.literal('required').transform((): Pick<z.output<typeof approval>, 'when' | 'life' | 'why'> => ({})),
-    approval.omit({ approvals: true, scope: true }),
+    z.literal('required').transform((): Consent => ({})),
+    z.literal('always').transform((): Consent => ({ always: true })),
+    approval.omit({ approvals: true, scope: true }).extend({
+      always: flag().optional().describe('Whether a call that a person makes itself needs it as well.'),
+    }),
   ],
-  { error: 'expected required, or which calls need it, like { when: { amount: { over: 100 } } }' },
+  { error: 'expected required, always, or which calls need it, like { when: { amount: { over: 100 } } }' },
 );
 
 const limitText = 'expected a limit like 20 per 1h';
@@ -217,7 +221,7 @@ export const toolPolicySchema = z
       consent: consent
         .optional()
         .describe(
-          'The person on whose behalf an agent calls has to agree to the call: `required`, or `when`, `life` and `why` as in `approval`.',
+          'The person on whose behalf an agent calls has to agree to the call: `required`; `always`, where that person calls itself as well; or `when`, `life` and `why` as in `approval`, and `always: true`.',
         ),
       windows: oneOrMore(timeWindow, 'expected windows')
         .optional()
