@@ -122,6 +122,9 @@ export function createPolicyDesk(parts: PolicyDeskParts): PolicyDesk {
 }
 
 async function findRevision(revisions: Revisions, id: string): Promise<PolicyRevision> {
+  // A whole id takes no look at all the others, of which a list asks for hundreds.
+  const exact = id.length === wholeId ? await revisions.find(id) : undefined;
+  if (exact !== undefined) return exact;
   const known = new Set((await revisions.history(mostRevisions)).map(({ revision }) => revision));
   const fitting = [...known].filter((one) => one.startsWith(id));
   const [only] = fitting;
@@ -132,6 +135,8 @@ async function findRevision(revisions: Revisions, id: string): Promise<PolicyRev
 }
 
 const mostRevisions = 10_000;
+/** SHA-256, hex. */
+const wholeId = 64;
 
 async function readable(revision: PolicyRevision): Promise<PolicySet> {
   try {

@@ -1,6 +1,7 @@
 import { type AuditRecord, type Authenticator, GatewayError, notResponsible, type RefusalCount } from '@sallyport/core';
 import { fakePrincipal } from '@sallyport/testkit';
 import { afterEach, describe, expect, it } from 'vitest';
+import { hasProblems, parsePolicies } from '../policy/source.ts';
 import { fixedRegistry, inProcessService } from '../registry/in-process.ts';
 import { callbackAuditLog, createGateway, type Gateway, type GatewayOptions } from './embed.ts';
 
@@ -52,6 +53,15 @@ describe('a gateway inside a program', () => {
       { subject: 'writer', tool: 'tasks.TaskService.Create', outcome: 'answered', origin: { transport: 'embedded' } },
       { subject: 'reader', verb: 'list', outcome: 'answered' },
     ]);
+  });
+
+  it('is not made with a tool policy that would let everybody in by asking for something', async () => {
+    const source = await parsePolicies([{ name: 'a.policy.yaml', text: 'tool: tasks.*\nlimit: 5 per 1h\n' }]);
+    if (hasProblems(source)) throw new Error(source.problems[0]?.message);
+    const settings = { default: 'deny', attributes: {} } as const;
+    expect(() => embedded({ policies: { source, settings } })).toThrow('a.policy.yaml:2:1 limit goes with allowed');
+    const { gateway } = embedded({ policies: { source, settings: { ...settings, default: 'scopes' } } });
+    expect(await gateway.listTools({ token: 'reader' })).toHaveLength(1);
   });
 
   it('lets nobody in when it was given no authenticator', async () => {

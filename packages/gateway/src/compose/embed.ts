@@ -16,6 +16,7 @@ import {
 import { defaultRedaction, type RedactionSettings } from '../output/index.ts';
 import { saidOfTools } from '../policy/declared.ts';
 import type { PolicySet } from '../policy/revision.ts';
+import { withoutAllowed } from '../policy/validate.ts';
 import { createSealer } from '../secrets/index.ts';
 import { createLogger, createProvidedTracing } from '../telemetry/index.ts';
 import { createEmbedded, type Embedded } from '../transport/embedded.ts';
@@ -126,6 +127,8 @@ function kindsOf(
   parts: Pick<PolicyParts, 'catalog' | 'log'>,
 ): Pick<ExtraKinds, 'policyEngines' | 'attributeSources'> {
   if (policies === undefined) return { policyEngines, attributeSources };
+  const [open] = withoutAllowed(policies.source, policies.settings);
+  if (open !== undefined) throw new Error(`${open.file}:${open.line}:${open.column} ${open.message}`);
   const { kinds } = createPolicies({ ...parts, policies, sources: attributeSources });
   return { ...kinds, policyEngines: [...policyEngines, ...(kinds.policyEngines ?? [])] };
 }
