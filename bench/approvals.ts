@@ -23,7 +23,7 @@ const { desk } = openTestDesk(state.approvals, Date.now, {
   channels: () => [],
 });
 const obligation = { kind: 'approve', policy: 'p', approvals: 1, scope: 'x:approve' } as const;
-const eve = fakePrincipal({ subject: 'eve', kind: 'person', scopes: ['x:approve'] });
+const eve = fakePrincipal({ subject: 'eve', kind: 'person', scopes: ['admin:approvals', 'x:approve'] });
 
 function pipelineWith(obligations: readonly (typeof obligation)[], withDesk: boolean) {
   const { stages } = fakeStages({
