@@ -1,4 +1,4 @@
-import type { JsonValue } from '@sallyport/protocol';
+import { hasTwin, type JsonValue } from '@sallyport/protocol';
 import { compilePattern } from './pattern.ts';
 
 /** What one argument has to be, for calls under an intent. At least one of the last four is there; all that are must hold. */
@@ -116,7 +116,7 @@ function issueOf(bound: ArgumentBound, args: JsonValue): string | undefined {
   return undefined;
 }
 
-/** What a JSON pointer (RFC 6901) points at; `undefined` if there is nothing. Own members only. */
+/** What a JSON pointer (RFC 6901) points at; `undefined` if there is nothing, or what a service may take for it as well. Own members only. */
 function valueAt(root: JsonValue, pointer: string): JsonValue | undefined {
   let value: JsonValue | undefined = root;
   if (pointer === '') return value;
@@ -127,7 +127,8 @@ function valueAt(root: JsonValue, pointer: string): JsonValue | undefined {
       if (!/^(0|[1-9]\d*)$/.test(name)) return undefined;
       value = (value as readonly JsonValue[])[Number(name)];
     } else {
-      value = Object.hasOwn(value, name) ? (value as Readonly<Record<string, JsonValue>>)[name] : undefined;
+      const members = value as Readonly<Record<string, JsonValue>>;
+      value = Object.hasOwn(members, name) && !hasTwin(members, name) ? members[name] : undefined;
     }
   }
   return value;

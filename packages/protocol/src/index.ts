@@ -12,7 +12,7 @@ export * from './names.ts';
 export * from './relay/index.ts';
 export { isDeeperThan, schemaFault } from './schema-bounds.ts';
 export * from './scopes.ts';
-export { suspiciousKeys } from './similar.ts';
+export { hasTwin, suspiciousKeys } from './similar.ts';
 export * from './splice.ts';
 export * from './sse.ts';
 export {

@@ -17,3 +17,18 @@ export function foldName(name: string): string {
   const end = name.indexOf('\0');
   return (end < 0 ? name : name.slice(0, end)).toUpperCase().toLowerCase();
 }
+
+/**
+ * Whether an object has another member that some reader may take for the one of this name, such as Go's `encoding/json`, to
+ * which case is nothing and the last one counts. `isMeant`: those that are declared beside it.
+ */
+export function hasTwin(
+  members: Readonly<Record<string, unknown>>,
+  name: string,
+  isMeant: (other: string) => boolean = () => false,
+): boolean {
+  // Of one length: folding changes none of those letters that fold into another one.
+  return Object.keys(members).some(
+    (other) => other.length === name.length && other !== name && foldName(other) === foldName(name) && !isMeant(other),
+  );
+}

@@ -50,6 +50,11 @@ describe('the amount', () => {
     expect(riskOf({ amounts }, requestOf({ money: [{ amount }] })).score).toBe(points);
   });
 
+  it('that is there twice but for case adds as much as any', () => {
+    expect(riskOf({ amounts }, requestOf({ money: [{ amount: 1, Amount: 5_000 }] })).score).toBe(40);
+    expect(riskOf({ amounts }, requestOf({ Money: [{ amount: 5_000 }] })).score).toBe(40);
+  });
+
   it('of another tool, or elsewhere, adds nothing', () => {
     expect(riskOf({ amounts }, requestOf({ money: [{ amount: 5_000 }] }, { id: 'shop.Pay' })).score).toBe(0);
     expect(riskOf({ amounts }, requestOf({ amount: 5_000 })).score).toBe(0);

@@ -1,5 +1,5 @@
 import { type AccessRequest, type AttributeSource, accountKey, compilePattern, type Risk } from '@sallyport/core';
-import { isJsonObject, type JsonValue } from '@sallyport/protocol';
+import { hasTwin, isJsonObject, type JsonValue } from '@sallyport/protocol';
 import type { AmountRule, RiskSettings, WorkingHours } from './risk-settings.ts';
 
 /** Who has had an answer of which tool before. */
@@ -99,6 +99,8 @@ function pathOf(pointer: string): readonly string[] {
 function valueAt(value: JsonValue | undefined, path: readonly string[]): JsonValue | undefined {
   let at = value;
   for (const name of path) {
+    // Nobody knows which of the two the service takes: as good as no amount.
+    if (isJsonObject(at) && hasTwin(at, name)) return '';
     if (Array.isArray(at)) at = /^\d+$/.test(name) ? at[Number(name)] : undefined;
     else if (isJsonObject(at) && Object.hasOwn(at, name)) at = at[name];
     else return undefined;

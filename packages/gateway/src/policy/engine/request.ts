@@ -1,5 +1,5 @@
 import type { AccessRequest, AttributeValue } from '@sallyport/core';
-import type { JsonValue } from '@sallyport/protocol';
+import { hasTwin, type JsonValue } from '@sallyport/protocol';
 import type { ArgumentType, AttributeType, PolicySettings } from '../types.ts';
 import { encode, isMembers, memberType, recordOf, reserved, setOf, textOf, untyped } from './encoding.ts';
 import { decimalOfNumber } from './extensions.ts';
@@ -289,7 +289,9 @@ function follow(
   for (let at = 1; at < names.length; at++) {
     if (!isMembers(value)) return insteadOfRecord(value, type, at);
     const name = names[at] ?? '';
-    if (hasTwin(value, name, type)) return refused;
+    const { members } = type?.kind === 'record' ? type : noType;
+    // A service may go by what no policy looked at.
+    if (hasTwin(value, name, (other) => Object.hasOwn(members, other))) return refused;
     value = Object.hasOwn(value, name) ? value[name] : undefined;
     if (value === undefined || value === null) return new Missing(at);
     type = memberType(type, name);
@@ -299,23 +301,7 @@ function follow(
 }
 
 const noMembers = new CedarRecord(new Map());
-
-/**
- * Whether a member that nobody declared is called like another one but for upper and lower case. Services that take such names
- * for the same (Go's `encoding/json` does, and the last one counts) would go by what no policy looked at.
- */
-function hasTwin(values: Readonly<Record<string, JsonValue>>, name: string, type: ArgumentType | undefined): boolean {
-  for (const other of Object.keys(values)) {
-    if (other.length !== name.length || other === name || folded(other) !== folded(name)) continue;
-    if (type?.kind !== 'record' || !Object.hasOwn(type.members, other)) return true;
-  }
-  return false;
-}
-
-/** Upper case first: there are more small letters than one for some (ſ and s). */
-function folded(name: string): string {
-  return name.toUpperCase().toLowerCase();
-}
+const noType = { members: {} };
 
 function insteadOfRecord(value: JsonValue, type: ArgumentType | undefined, at: number): Found {
   const instead = encode(value, type);
