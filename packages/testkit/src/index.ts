@@ -1,4 +1,10 @@
-export { approvalTerms, approvalVote, type WantedApproval, wantedApproval } from './contracts/approval-requests.ts';
+export {
+  type ApprovalsLaw,
+  approvalTerms,
+  approvalVote,
+  type WantedApproval,
+  wantedApproval,
+} from './contracts/approval-requests.ts';
 export * from './contracts/approvals.ts';
 export * from './contracts/containments.ts';
 export * from './contracts/intents.ts';

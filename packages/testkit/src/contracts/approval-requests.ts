@@ -1,4 +1,10 @@
-import type { ApprovalNeed, ApprovalTerms, ApprovalVote, CallId, NewApproval } from '@sallyport/core';
+import type { ApprovalNeed, Approvals, ApprovalTerms, ApprovalVote, CallId, NewApproval } from '@sallyport/core';
+
+/** One thing that every kind of approvals has to do; `run` throws where one does not. The store is empty. */
+export interface ApprovalsLaw {
+  readonly name: string;
+  run(approvals: Approvals): Promise<void>;
+}
 
 /** When requests of these tests are made, in milliseconds since the epoch. */
 export const nowMs = 1_000_000;

@@ -1,6 +1,8 @@
 import { deepEqual, equal, ok } from 'node:assert/strict';
-import type { Approval, ApprovalAsked, ApprovalNeed, Approvals, NewApproval } from '@sallyport/core';
+import type { Approval, ApprovalAsked, Approvals, NewApproval } from '@sallyport/core';
+import { consentLaws } from './approval-consent.ts';
 import {
+  type ApprovalsLaw,
   approvalTerms,
   approvalVote,
   lifeMs,
@@ -8,12 +10,6 @@ import {
   type WantedApproval,
   wantedApproval,
 } from './approval-requests.ts';
-
-/** One thing that every kind of approvals has to do; `run` throws where one does not. The store is empty. */
-export interface ApprovalsLaw {
-  readonly name: string;
-  run(approvals: Approvals): Promise<void>;
-}
 
 const free = { nowMs, goesOn: false };
 const going = { nowMs, goesOn: true };
@@ -185,30 +181,6 @@ const votes: readonly ApprovalsLaw[] = [
       equal(await stateOf(approvals, wanted), 'pending');
       await approvals.vote(wanted.id, approvalVote('grace', { scopes: ['finance:approve', 'legal:approve'] }));
       equal(await stateOf(approvals, wanted), 'granted');
-    },
-  },
-  {
-    name: 'takes consent from the one whose call it is, besides those who approve; neither counts for the other',
-    async run(approvals) {
-      const consent: ApprovalNeed = { by: 'subject' };
-      const consents = { scopes: [], consents: true };
-      const alone = wantedApproval({ needs: [consent] });
-      await approvals.request(alone, approvalTerms());
-      await approvals.vote(alone.id, approvalVote('eve'));
-      equal(await stateOf(approvals, alone), 'pending');
-      await approvals.vote(alone.id, approvalVote('dana', consents));
-      equal(await stateOf(approvals, alone), 'granted');
-      deepEqual((await approvals.look(alone.id))?.votes.at(-1), approvalVote('dana', consents));
-      const both = wantedApproval({ needs: [consent, { scope: 'finance:approve', approvals: 1 }] });
-      await approvals.request(both, approvalTerms());
-      await approvals.vote(both.id, approvalVote('dana', { consents: true }));
-      equal(await stateOf(approvals, both), 'pending');
-      await approvals.vote(both.id, approvalVote('eve'));
-      equal(await stateOf(approvals, both), 'granted');
-      const more = wantedApproval({ callKey: 'call' });
-      await approvals.request(more, approvalTerms());
-      const next = wantedApproval({ callKey: 'call', needs: [consent, ...more.binding.needs] });
-      deepEqual(found(await approvals.request(next, approvalTerms())), [more.id, 'withdrawn', true]);
     },
   },
   {
@@ -411,4 +383,4 @@ const ends: readonly ApprovalsLaw[] = [
 ];
 
 /** What every kind of approvals has to do, each over an empty store. */
-export const approvalsLaws: readonly ApprovalsLaw[] = [...requests, ...votes, ...reservations, ...ends];
+export const approvalsLaws: readonly ApprovalsLaw[] = [...requests, ...votes, ...consentLaws, ...reservations, ...ends];
