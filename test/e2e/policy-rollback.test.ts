@@ -140,4 +140,19 @@ describe('a bad policy that was rolled back', () => {
     });
     expect(await asReader.json()).toMatchObject({ result: { attributes: { 'context.arguments.amount': '(sealed)' } } });
   }, 60_000);
+
+  it('takes what it says of tools with it: a tool is as confidential as the revision in force says', async () => {
+    writeFileSync(
+      join(folder, 'policies/restricted.cedar'),
+      '@id("restricted") forbid(principal, action, resource) when { resource.classification == "restricted" };\n',
+    );
+    const confidential = (word: string) => writeFileSync(policyFile(), `tool: ${tool}\nclassification: ${word}\n`);
+    confidential('restricted');
+    await expect.poll(async () => (await refund(1)).ok, { timeout: 15_000, interval: 100 }).toBe(false);
+    const { revision } = await gateway.operate('policies.list');
+    confidential('internal');
+    await expect.poll(async () => (await refund(1)).ok, { timeout: 15_000, interval: 100 }).toBe(true);
+    expect((await cli('policy', 'rollback', revision)).code).toBe(0);
+    expect((await refund(1)).ok).toBe(false);
+  }, 60_000);
 });

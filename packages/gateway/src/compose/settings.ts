@@ -3,6 +3,7 @@ import type { ToolOverride } from '../catalog/targets.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { type BucketLimiter, compileOverrides, createRate } from '../limits/index.ts';
 import { saidOfTools } from '../policy/declared.ts';
+import type { PolicySet } from '../policy/revision.ts';
 import type { PlaneSettings } from './plane.ts';
 import { compileViews } from './views.ts';
 
@@ -10,13 +11,16 @@ import { compileViews } from './views.ts';
 export interface SettingsParts {
   readonly limiter: BucketLimiter;
   readonly boundHosts: () => readonly string[];
+  /** Policies in force, once they are not those of the configuration: what they say of tools counts. */
+  readonly policies?: () => PolicySet | undefined;
 }
 
 /** The settings of the plane that agents see. */
 export function agentSettings(config: GatewayConfig, parts: SettingsParts): PlaneSettings {
   const { limits, tools } = config;
   const overrideFor = compileOverrides(tools);
-  const saidOf = saidOfTools(config.policy.source);
+  const { source } = parts.policies?.() ?? config.policy;
+  const saidOf = saidOfTools(source);
   return {
     admit: createAdmit([
       peerFlood({ limiter: parts.limiter, limit: limits.peer }),

@@ -7,6 +7,7 @@ import type { PasswordCost } from '../authserver/index.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import type { GuardedConnectorOptions } from '../egress/index.ts';
 import { createMemoryLimiter } from '../limits/index.ts';
+import type { PolicySet } from '../policy/revision.ts';
 import { createSealer, type Sealer } from '../secrets/index.ts';
 import { newCallId, newTrace, openTracing, type Tracing, withBaggage } from '../telemetry/index.ts';
 import { createSealing } from '../upstream/sealing.ts';
@@ -120,6 +121,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const settingsParts: SettingsParts = {
     limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
     boundHosts: () => live.boundHosts,
+    policies: () => live.policies,
   };
   const { assertions, credentials, open, agents, desk, policies } = await openAgents({
     ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer, webhooks },
@@ -127,6 +129,10 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   });
   const { registry } = open;
   metrics.watch(agents.catalog.current);
+  policies.engine.onChange?.(() => {
+    live.policies = policies.engine.current();
+    agents.apply(agentSettings(live.config, settingsParts));
+  });
   const revisions = await openRevisions(stores, policies, { ...facts, catalog: agents.catalog });
 
   const isReady = () => !registry.settling;
@@ -260,6 +266,8 @@ interface Live {
   config: GatewayConfig;
   boundHosts: readonly string[];
   url: URL | undefined;
+  /** Those in force, once they have changed: somebody may have gone back to others than the configuration has. */
+  policies?: PolicySet;
   /** Why the configuration on the disk is not the one in force. */
   trouble?: Trouble | undefined;
 }
