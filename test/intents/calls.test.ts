@@ -195,14 +195,14 @@ describe('services that serve a call under an intent', () => {
 });
 
 describe('the end of an intent', () => {
-  it('cuts off a call that is running', async () => {
+  it.concurrent('cuts off a call that is running', async () => {
     const made = await exchange(gateway, token, details({ tools: ['desk.Desk.Wait'], expires_in: 2 }));
     expect(await call(gateway, made.token, 'desk.Desk.Wait')).toMatchObject({ came: 'upstream_timeout' });
     expect(await call(gateway, made.token, 'desk.Desk.Wait')).toMatchObject({ came: 'credential_expired' });
     await until(() => noted('cut off') === 1, 'its service heard of it');
   });
 
-  it('ends what goes on in the background for it', async () => {
+  it.concurrent('ends what goes on in the background for it', async () => {
     const name = 'desk.Desk.Endless';
     const made = await exchange(gateway, token, details({ tools: [name], expires_in: 2 }));
     const { result } = await modern(gateway.mcp, made.token, 'tools/call', { name, arguments: {} }, tasks);

@@ -32,6 +32,8 @@ export interface Holder {
 export interface Operation {
   readonly name: string;
   readonly scope: string;
+  /** Another scope that opens it. */
+  readonly or?: string;
   readonly changes: boolean;
   readonly args: (world: AdminWorld) => Promise<JsonObject>;
   /** What it ends with for who may, where what it is about is not there in these tests. */
@@ -64,6 +66,8 @@ const noContainment = async (): Promise<JsonObject> => ({ id: `ctn_${'a'.repeat(
 const noApproval = async (): Promise<JsonObject> => ({ id: `apr_${'a'.repeat(16)}` });
 const noRevision = async (): Promise<JsonObject> => ({ revision: 'a'.repeat(64) });
 const noService = async (): Promise<JsonObject> => ({ service: 'nowhere' });
+
+const approvals = { scope: 'admin:approvals', or: 'admin:consent' };
 
 /** All of them. A test compares this list with what the gateway offers, so that none can be forgotten. */
 export const operations: readonly Operation[] = [
@@ -113,12 +117,12 @@ export const operations: readonly Operation[] = [
     args: async () => ({ kind: 'tool', value: 'nowhere.*' }),
   },
   { name: 'containment.restore', scope: 'admin:contain', changes: true, args: noContainment, ends: 'not_found' },
-  { name: 'approvals.list', scope: 'admin:approvals', changes: false, args: none },
-  { name: 'approvals.watch', scope: 'admin:approvals', changes: false, args: none },
-  { name: 'approvals.show', scope: 'admin:approvals', changes: false, args: noApproval, ends: 'not_found' },
-  { name: 'approvals.approve', scope: 'admin:approvals', changes: true, args: noApproval, ends: 'not_found' },
+  { name: 'approvals.list', ...approvals, changes: false, args: none },
+  { name: 'approvals.watch', ...approvals, changes: false, args: none },
+  { name: 'approvals.show', ...approvals, changes: false, args: noApproval, ends: 'not_found' },
+  { name: 'approvals.approve', ...approvals, changes: true, args: noApproval, ends: 'not_found' },
   {
-    ...{ name: 'approvals.reject', scope: 'admin:approvals', changes: true, ends: 'not_found' },
+    ...{ name: 'approvals.reject', ...approvals, changes: true, ends: 'not_found' },
     args: async () => ({ ...(await noApproval()), reason: 'No.' }),
   },
   { name: 'policies.list', scope: 'admin:policies', changes: false, args: none },

@@ -49,6 +49,8 @@ export interface GatewayEnd {
   /** What an `invoke` is answered with; by default nothing. */
   onInvoke: (id: string | number, params: any) => void;
   takesAnnouncements: boolean;
+  /** Whether pings are answered, as the last one of a service that drains: it waits a second for an answer. */
+  answersPings: boolean;
   readonly socket: Socket;
 }
 
@@ -127,6 +129,7 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
     next: inbox.next,
     onInvoke: () => undefined,
     takesAnnouncements: true,
+    answersPings: true,
     socket,
   };
   const splitter = createLineSplitter(maxLineLength, (line) => {
@@ -147,6 +150,7 @@ export function createEnd(socket: Socket, prove: 'accept' | 'dial', credential: 
       end.send(end.takesAnnouncements ? resultFrame(0, '{}') : refusal);
       return;
     }
+    if (frame.kind === 'request' && frame.method === 'ping' && end.answersPings) end.send(resultFrame(frame.id, '{}'));
     if (frame.kind === 'request' && frame.method === 'invoke') end.onInvoke(frame.id, frame.params);
     inbox.put(frame);
   };

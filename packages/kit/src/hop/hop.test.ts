@@ -254,6 +254,7 @@ test('cancelling a call cancels what it called', async () => {
 
 test('draining says so, takes what crossed that notice, refuses what comes later, and closes when all is done', async () => {
   const { gateway, tasks } = await connectTasks();
+  gateway.answersPings = false;
   const running = gateway.call('TaskService.Wait', {}, { timeoutMs: 400 });
   await gateway.call('TaskService.Who', {});
   const closed = tasks.close();
