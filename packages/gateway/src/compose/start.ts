@@ -28,7 +28,7 @@ import { createMetrics } from './metrics.ts';
 import { logNotices, toAll } from './notices.ts';
 import { createOwnerPlane, type OwnerParts } from './owner.ts';
 import { createPlane, type Plane, type PlaneParts, type PlaneSettings } from './plane.ts';
-import { createPolicies, policySetOf } from './policies.ts';
+import { createPolicies, type Policies, policySetOf } from './policies.ts';
 import { createPolicyPoints } from './policy-points.ts';
 import { createRecheck } from './recheck.ts';
 import { type OpenRegistry, openRegistry } from './registries.ts';
@@ -118,21 +118,14 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   });
   const identity = createIdentity({ ...facts, builtIn });
   const { shared, metrics, containment, webhooks } = await openShared({ options, facts, identity, sealer });
-  const settingsParts: SettingsParts = {
-    limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
-    boundHosts: () => live.boundHosts,
-    policies: () => live.policies,
-  };
+  const settingsParts = settingsPartsOf(live);
   const { assertions, credentials, open, agents, desk, policies } = await openAgents({
     ...{ options, facts: { ...facts, builtIn }, shared: { ...shared, containment }, sealer, webhooks },
     settings: agentSettings(config, settingsParts),
   });
   const { registry } = open;
   metrics.watch(agents.catalog.current);
-  policies.engine.onChange?.(() => {
-    live.policies = policies.engine.current();
-    agents.apply(agentSettings(live.config, settingsParts));
-  });
+  followPolicies(policies, { live, agents, settingsParts });
   const revisions = await openRevisions(stores, policies, { ...facts, catalog: agents.catalog });
 
   const isReady = () => !registry.settling;
@@ -168,6 +161,25 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   return toRunning({
     ...{ options, live, life, stores, agents, owner, exchange, revisions, open, settingsParts, maxTokenLifeMs },
     ...listening,
+  });
+}
+
+function settingsPartsOf(live: Live): SettingsParts {
+  return {
+    limiter: createMemoryLimiter({ nowMs: () => performance.now() }),
+    boundHosts: () => live.boundHosts,
+    policies: () => live.policies,
+  };
+}
+
+/** What policies say of tools comes and goes with them. */
+function followPolicies(
+  { engine }: Policies,
+  { live, agents, settingsParts }: Pick<RunningParts, 'live' | 'agents' | 'settingsParts'>,
+): void {
+  engine.onChange?.(() => {
+    live.policies = engine.current();
+    agents.apply(agentSettings(live.config, settingsParts));
   });
 }
 
