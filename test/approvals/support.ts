@@ -2,8 +2,9 @@ import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { adminCall } from '@sallyport/gateway';
 import type { JsonObject } from '@sallyport/protocol';
-import { sallyport, startGateway, type TestGateway, writeConfig } from '../e2e/support/gateway.ts';
-import { repository, startNode, temporaryFolder } from '../e2e/support/program.ts';
+import type { CliResult } from '../../packages/cli/src/cli.fixture.ts';
+import { startGateway, type TestGateway, writeConfig } from '../e2e/support/gateway.ts';
+import { repository, temporaryFolder } from '../e2e/support/program.ts';
 
 /** The tool that has to be approved over 100. */
 export const refundTool = 'payments.Payments.Refund';
@@ -90,8 +91,7 @@ export async function command(
   { folder }: Pick<TestGateway, 'folder'>,
   words: readonly string[],
   env: Readonly<Record<string, string>> = {},
-): Promise<{ readonly code: number | null; readonly out: string; readonly err: string }> {
-  const program = startNode([...sallyport, ...words], { cwd: folder, env: { NO_COLOR: '1', ...env } });
-  const code = await program.ended;
-  return { code, out: program.stdout(), err: program.stderr() };
+): Promise<CliResult> {
+  const { cli } = await import('../../packages/cli/src/cli.fixture.ts');
+  return cli(words, { cwd: folder, env });
 }

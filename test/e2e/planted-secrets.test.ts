@@ -2,6 +2,7 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { WebSocket } from 'ws';
+import { cli } from '../../packages/cli/src/cli.fixture.ts';
 import {
   type FakeHttpServer,
   startFakeHttpServer,
@@ -276,10 +277,9 @@ describe('of all secrets that were handed to a gateway', () => {
     expect(alsoTokens(text)).toEqual([]);
     for (const format of ['ndjson', 'ocsf', 'otlp', 'cef', 'syslog', 'audit-record-contract']) {
       const words = ['audit', 'export', '--format', format, '--config', join(folder, 'sallyport.yaml')];
-      const exported = startNode([...sallyport, ...words], { cwd: folder });
-      await exported.ended;
-      expect(exported.stdout().split('\n').length, format).toBeGreaterThan(20);
-      expect(alsoTokens(exported.stdout()), format).toEqual([]);
+      const { out } = await cli(words, { cwd: folder });
+      expect(out.split('\n').length, format).toBeGreaterThan(20);
+      expect(alsoTokens(out), format).toEqual([]);
     }
   });
 

@@ -1,8 +1,9 @@
 import { mkdirSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, it } from 'vitest';
-import { sallyport, startGateway, type TestGateway, writeConfig } from './support/gateway.ts';
-import { endAll, repository, startNode, temporaryFolder } from './support/program.ts';
+import { cli as runCommand } from '../../packages/cli/src/cli.fixture.ts';
+import { startGateway, type TestGateway, writeConfig } from './support/gateway.ts';
+import { endAll, repository, temporaryFolder } from './support/program.ts';
 
 /** A bad policy is deployed, calls run, it is rolled back, and what was wrongly allowed is named, call by call. */
 let folder: string;
@@ -13,10 +14,7 @@ const tool = 'payments.Payments.Refund';
 const policyFile = () => join(folder, 'policies/payments.policy.yaml');
 const limitedTo = (most: number) => `tool: ${tool}\narguments:\n  amount: { max: ${most} }\nreason: Too much.\n`;
 
-async function cli(...words: readonly string[]) {
-  const program = startNode([...sallyport, ...words, '--config', config], { env: { NO_COLOR: '1' } });
-  return { code: await program.ended, out: program.stdout(), err: program.stderr() };
-}
+const cli = (...words: readonly string[]) => runCommand([...words, '--config', config]);
 
 async function refund(amount: number) {
   const response = await fetch(new URL('/mcp/call', gateway.mcp), {

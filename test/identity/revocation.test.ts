@@ -2,8 +2,9 @@ import { execFile } from 'node:child_process';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, describe, expect, it } from 'vitest';
-import { sallyport, startGateway, writeConfig } from '../e2e/support/gateway.ts';
-import { endAll, startNode, temporaryFolder } from '../e2e/support/program.ts';
+import { cli } from '../../packages/cli/src/cli.fixture.ts';
+import { startGateway, writeConfig } from '../e2e/support/gateway.ts';
+import { endAll, temporaryFolder } from '../e2e/support/program.ts';
 import { drawKey, startIssuer } from './issuer.ts';
 
 afterAll(endAll);
@@ -35,8 +36,8 @@ describe('a token that was good a moment ago', { timeout: 60_000 }, () => {
     const { gateway, config, list } = await start();
     const [token, other] = [await gateway.mint('alice', []), await gateway.mint('alice', [])];
     for (let calls = 0; calls < 3; calls++) expect([await list(token), await list(other)]).toEqual([200, 200]);
-    const program = startNode([...sallyport, 'token', 'revoke', idOf(token), '--config', config]);
-    expect(await program.ended, program.stderr()).toBe(0);
+    const { code, err } = await cli(['token', 'revoke', idOf(token), '--config', config]);
+    expect(code, err).toBe(0);
     expect([await list(token), await list(other)]).toEqual([401, 200]);
   });
 
@@ -52,8 +53,8 @@ auth: { issuers: { company: { issuer: '${company.url}' } } }
     ];
     expect([await list(alice), await list(bob)]).toEqual([200, 200]);
     const command = async (...words: readonly string[]) => {
-      const program = startNode([...sallyport, 'token', ...words, '--config', config]);
-      return { code: await program.ended, text: program.stdout() + program.stderr() };
+      const { code, out, err } = await cli(['token', ...words, '--config', config]);
+      return { code, text: out + err };
     };
     const revoked = await command('revoke', '--issuer', 'company', '--subject', 'company:alice');
     expect(revoked).toMatchObject({ code: 0, text: expect.stringContaining('company:alice') });
