@@ -10,6 +10,7 @@ import {
   verifyEvidence,
 } from '@sallyport/gateway';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { cli as runCommand } from '../../packages/cli/src/cli.fixture.ts';
 import { deriveKey, keyPurposes, loadMasterKey } from '../../packages/gateway/src/secrets/index.ts';
 import { sallyport, startGateway, type TestGateway, trialService, writeConfig } from './support/gateway.ts';
 import { createPlants } from './support/plants.ts';
@@ -25,10 +26,7 @@ const path = () => join(folder, 'data/audit.db');
 const keyFolder = () => join(folder, 'data-keys');
 const argument = plant('an argument');
 
-async function cli(...words: readonly string[]) {
-  const program = startNode([...sallyport, ...words, '--config', config], { env: { NO_COLOR: '1' } });
-  return { code: await program.ended, out: program.stdout(), err: program.stderr() };
-}
+const cli = (...words: readonly string[]) => runCommand([...words, '--config', config]);
 
 async function call(input: object = {}, as = token): Promise<string> {
   const response = await fetch(new URL('/mcp/call', gateway.mcp), {
@@ -109,6 +107,8 @@ test('the signing key of a running gateway is rotated, on record, and auditors f
   expect((await cli('audit', 'key')).out.trim()).toBe(second);
   expect(second).not.toBe(first);
   await call();
+  // Evidence reaches as far as what is signed, which each record is soon, and not at once.
+  await expect.poll(async () => (await verifyEvidence(await evidence(), { keys: [first] })).handovers).toBe(1);
   const after = await evidence();
   await expect(verifyEvidence(before, { keys: [first] })).resolves.toMatchObject({ ok: true });
   for (const key of [first, second]) {
@@ -186,8 +186,8 @@ test('while no gateway runs, a signing key waits for the next start, and the mas
   gateway.program.child.kill('SIGTERM');
   await gateway.program.ended;
   const text = Buffer.alloc(32, 7).toString('base64');
-  const words = [...sallyport, 'keys', 'rotate', 'master', '--to', 'env:NEXT_KEY', '--config', config];
-  const moved = startNode(words, { env: { NEXT_KEY: text, NO_COLOR: '1' } });
+  const words = ['keys', 'rotate', 'master', '--to', 'env:NEXT_KEY', '--config', config];
+  const moved = startNode([...sallyport, ...words], { env: { NEXT_KEY: text, NO_COLOR: '1' } });
   expect(await moved.ended, moved.stderr()).toBe(0);
   const inFile = readFileSync(config, 'utf8');
   writeFileSync(config, `${inFile}masterKey: { env: NEXT_KEY }\n`);
