@@ -13,7 +13,7 @@ import { toolFindings } from '../check/tools.ts';
 import { type AdminOptions, administer } from '../client/admin-client.ts';
 import { type Context, configPath, print, printJson } from '../context.ts';
 import { CliError } from '../exit.ts';
-import { printable, type Style } from '../terminal/style.ts';
+import { printableLine, type Style } from '../terminal/style.ts';
 import { version } from '../version.ts';
 
 /** Options of `sallyport check`. */
@@ -184,8 +184,8 @@ function reportText(
   const paint = { error: style.red, warning: style.yellow, note: style.dim } as const;
   const lines = findings.map(({ rule, level, message, suggestion, place }) => {
     const where = place === undefined ? '' : `${place.file}:${place.line}:${place.column} `;
-    const line = `${where}${paint[level](level)} ${printable(message)} ${style.dim(`[${rule}]`)}`;
-    return suggestion === undefined ? line : `${line}\n    ${style.dim(`→ ${printable(suggestion)}`)}`;
+    const line = `${where}${paint[level](level)} ${printableLine(message)} ${style.dim(`[${rule}]`)}`;
+    return suggestion === undefined ? line : `${line}\n    ${style.dim(`→ ${printableLine(suggestion)}`)}`;
   });
   const nothing = findings.length === 0 ? [style.green('✓ Nothing was found.')] : [];
   return [...lines, ...nothing, ...notRun.map((what) => style.dim(`not run: ${what}`))].join('\n');

@@ -123,14 +123,18 @@ export function createGateway(options: GatewayOptions): Gateway {
 
 /** Its own kinds, and those of its policies. */
 function kindsOf(
-  { policies, policyEngines = [], attributeSources = [] }: GatewayOptions,
+  { policies, policyEngines = [], attributeSources = [], outputFilters = [] }: GatewayOptions,
   parts: Pick<PolicyParts, 'catalog' | 'log'>,
-): Pick<ExtraKinds, 'policyEngines' | 'attributeSources'> {
-  if (policies === undefined) return { policyEngines, attributeSources };
+): Pick<ExtraKinds, 'policyEngines' | 'attributeSources' | 'outputFilters'> {
+  if (policies === undefined) return { policyEngines, attributeSources, outputFilters };
   const [open] = withoutAllowed(policies.source, policies.settings);
   if (open !== undefined) throw new Error(`${open.file}:${open.line}:${open.column} ${open.message}`);
   const { kinds } = createPolicies({ ...parts, policies, sources: attributeSources });
-  return { ...kinds, policyEngines: [...policyEngines, ...(kinds.policyEngines ?? [])] };
+  return {
+    ...kinds,
+    policyEngines: [...policyEngines, ...(kinds.policyEngines ?? [])],
+    outputFilters: [...(kinds.outputFilters ?? []), ...outputFilters],
+  };
 }
 
 /** An audit log that only tells: for programs that keep records themselves. Nothing is durable. */

@@ -1,7 +1,9 @@
-import type { AttributeSource, Catalog, PolicyEngine } from '@sallyport/core';
+import type { AttributeSource, Catalog, Obligation, PolicyEngine } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { type CedarEngine, createCedarEngine } from '../authorization/cedar.ts';
 import type { GatewayConfig } from '../config/index.ts';
+import { createNewsRedaction } from '../output/index.ts';
+import { obligationsOf } from '../policy/obligations.ts';
 import type { PolicySet } from '../policy/revision.ts';
 import type { PolicyProblem } from '../policy/types.ts';
 import type { ExtraKinds } from './stages.ts';
@@ -10,7 +12,7 @@ import type { ExtraKinds } from './stages.ts';
 export interface Policies {
   readonly engine: CedarEngine;
   /** For the plane of agents. */
-  readonly kinds: Pick<ExtraKinds, 'policyEngines' | 'attributeSources'>;
+  readonly kinds: Pick<ExtraKinds, 'policyEngines' | 'attributeSources' | 'outputFilters'>;
   /** What cannot be said of the tools there are now. */
   problems(): readonly PolicyProblem[];
 }
@@ -47,9 +49,22 @@ export function createPolicies({ policies, catalog, log, sources = [], engines =
   };
   return {
     engine,
-    kinds: { policyEngines: [engine, ...engines], attributeSources: [surroundings, ...sources] },
+    kinds: {
+      policyEngines: [engine, ...engines],
+      attributeSources: [surroundings, ...sources],
+      outputFilters: [createNewsRedaction((tool) => redactionsOf(engine, tool))],
+    },
     problems: () => problems,
   };
+}
+
+/** What policies in force may want taken from answers of a tool, for some caller. */
+function redactionsOf(engine: CedarEngine, tool: string): readonly Obligation[] {
+  return engine
+    .policies()
+    .filter(({ annotations, shadow }) => !shadow && Object.hasOwn(annotations, 'redact'))
+    .filter(({ json: { action } }) => action.op !== '==' || JSON.stringify(action).includes(JSON.stringify(tool)))
+    .flatMap(obligationsOf);
 }
 
 /** What of a configuration decides. */

@@ -3,6 +3,7 @@ import type { Catalog, Revisions } from '@sallyport/core';
 import type { Logger } from 'pino';
 import { createPolicyDesk, type PolicyDesk } from '../admin/index.ts';
 import type { CedarEngine } from '../authorization/cedar.ts';
+import type { GatewayConfig } from '../config/index.ts';
 import { fromRevision, type PolicySet, toRevision } from '../policy/revision.ts';
 import type { ToolDefinitions } from '../store/index.ts';
 import type { Lifetime } from './lifetime.ts';
@@ -15,12 +16,17 @@ export interface RevisionKeeper {
    * Takes in what a configuration says. A set of policies that somebody went back from is not taken in again: what is in
    * force stays. Everything that can fail has failed when this returns; what it returns puts it in force.
    */
-  prepare(set: PolicySet): () => void;
+  prepare(set: LoadedPolicies): () => void;
 }
+
+/** Policies as a configuration has them. */
+export type LoadedPolicies = Pick<GatewayConfig['policy'], 'source' | 'settings' | 'isNamed'>;
 
 /** What keeping revisions leans on. */
 export interface RevisionKeeperParts {
   readonly engine: CedarEngine;
+  /** What the configuration says at the start. */
+  readonly first: LoadedPolicies;
   readonly revisions: Revisions;
   readonly definitions: ToolDefinitions;
   readonly catalog: { current(): Catalog; onChange(listener: () => void): () => void };
@@ -43,12 +49,16 @@ export async function keepRevisions(parts: RevisionKeeperParts): Promise<Revisio
   const { engine, log } = parts;
   const book = openBook(parts);
   const set = engine.current();
+  const before = await parts.revisions.current();
+  const inForce = before === undefined ? undefined : await parts.revisions.find(before);
+  refuseLost(parts.first, inForce?.files.length ?? 0);
   await book.adopt(toRevision(set).id, await book.load(set));
   await book.learn();
   rememberDefinitions(parts);
   followOthers(parts, book);
   return {
     prepare(next) {
+      refuseLost(next, engine.current().source.files.length);
       const { id } = toRevision(next);
       if (book.isRetired(id)) {
         log.warn({ files: id }, 'the policies of the files are not taken in: somebody went back from them');
@@ -64,6 +74,15 @@ export async function keepRevisions(parts: RevisionKeeperParts): Promise<Revisio
       };
     },
   };
+}
+
+/** A folder that is not there, as in the middle of a deployment, is no wish to let everybody do everything. */
+function refuseLost({ source, isNamed }: LoadedPolicies, filesBefore: number): void {
+  if (isNamed || source.files.length > 0 || filesBefore === 0) return;
+  throw new Error(
+    'there were policies, and now there is no folder policies beside the configuration: ' +
+      'bring it back, or write policy: { files: [] } to go without policies',
+  );
 }
 
 /** What the store says of revisions, for this process. */
@@ -166,7 +185,7 @@ interface OpenedRevisions {
 export async function openRevisions(
   stores: Stores,
   { engine, problems }: Policies,
-  parts: Pick<RevisionKeeperParts, 'catalog' | 'nowMs' | 'log' | 'life'>,
+  parts: Pick<RevisionKeeperParts, 'first' | 'catalog' | 'nowMs' | 'log' | 'life'>,
 ): Promise<OpenedRevisions> {
   const { revisions, definitions } = stores.state;
   const keeper = await keepRevisions({ ...parts, engine, revisions, definitions, by: userInfo().username });

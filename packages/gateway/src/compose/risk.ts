@@ -19,7 +19,7 @@ export interface Risk {
   learning<Record extends Stages['record']>(record: Record): Stages['record'];
 }
 
-type Kinds = Pick<ExtraKinds, 'policyEngines' | 'attributeSources'>;
+type Kinds = Pick<ExtraKinds, 'policyEngines' | 'attributeSources' | 'outputFilters'>;
 
 interface RiskParts {
   readonly answered: AnsweredStore;

@@ -126,7 +126,7 @@ async function start(options: StartOptions, life: Lifetime): Promise<RunningGate
   const { registry } = open;
   metrics.watch(agents.catalog.current);
   followPolicies(policies, { live, agents, settingsParts });
-  const revisions = await openRevisions(stores, policies, { ...facts, catalog: agents.catalog });
+  const revisions = await openRevisions(stores, policies, { ...facts, first: config.policy, catalog: agents.catalog });
 
   const isReady = () => !registry.settling;
   const owner = ownerPlane(
@@ -317,7 +317,7 @@ function toRunning(parts: RunningParts): RunningGateway {
     reload(next, { runCredentials = options.runCredentials ?? [] } = {}) {
       // Everything that can fail comes before the first thing that counts.
       const useCredentials = open.prepareCredentials(next, runCredentials);
-      const usePolicies = revisions.keeper.prepare(policySetOf(next));
+      const usePolicies = revisions.keeper.prepare(next.policy);
       const settings = {
         agents: agentSettings(next, settingsParts),
         owner: adminSettings(next, settingsParts),

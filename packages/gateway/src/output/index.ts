@@ -5,6 +5,7 @@ import { createRedaction, type RedactionSettings } from './redaction.ts';
 export { customRule } from './custom-rule.ts';
 export { withDataCategories } from './data-categories.ts';
 export { type FoundSecret, findSecrets } from './find-secrets.ts';
+export { createNewsRedaction } from './policy-redaction.ts';
 export { defaultRedaction, type RedactionSettings } from './redaction.ts';
 export { type RedactionRule, type RuleGroup, ruleGroups } from './rules.ts';
 

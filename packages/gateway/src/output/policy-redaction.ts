@@ -40,6 +40,22 @@ export function createPolicyRedaction(): OutputFilter {
   };
 }
 
+/**
+ * The same for news of tasks of tools that were not answered yet since the start: what policies in force may want taken from a
+ * tool is taken, whoever calls it.
+ *
+ * @param wantedOf obligations that some policy may ask for of this tool; asked for each of its news that has a result in it.
+ */
+export function createNewsRedaction(wantedOf: (tool: string) => readonly Obligation[]): OutputFilter {
+  return {
+    filter: (_permit, answer) => answer,
+    notification(target, text) {
+      const places = text.includes('"result"') ? placesOf(wantedOf(target.name)) : [];
+      return places.length === 0 ? { text } : redact(text, places, ofTask);
+    },
+  };
+}
+
 function placesOf(obligations: readonly Obligation[]): readonly Place[] {
   return obligations.flatMap((one) =>
     one.kind === 'redact' ? one.pointers.map((pointer) => ({ policy: one.policy, path: pointerPath(pointer) })) : [],

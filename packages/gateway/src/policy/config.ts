@@ -30,6 +30,8 @@ export interface PolicyConfig {
   /** The policies of the files. */
   readonly source: PolicySource;
   readonly settings: PolicySettings;
+  /** The file says where policies are. Else they are in the usual folder, and none at all may mean that it was lost. */
+  readonly isNamed: boolean;
   readonly external: readonly ExternalPoint[];
 }
 
@@ -127,6 +129,7 @@ export function toPolicyConfig(section: PolicySection, source: PolicySource, fol
   const { default: byDefault, attributes, environment } = section;
   return {
     source,
+    isNamed: section.files !== undefined,
     settings: { default: byDefault, attributes, ...(environment !== undefined && { environment }) },
     external: section.external.map(({ kind, name = kind, url, timeout, token, ...rest }) => ({
       ...{ kind, name, timeoutMs: timeout, ...rest },
