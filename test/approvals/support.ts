@@ -39,7 +39,7 @@ export async function startRefunds(
   const env = { LEDGER: ledger, ...(compileCache && { NODE_COMPILE_CACHE: compileCache }) };
   const config = writeConfig(
     folder,
-    `services:\n  payments: { command: [node, ${service}], cwd: ${repository}, env: ${JSON.stringify(env)} }\n${more}`,
+    `services:\n  payments: { command: [node, ${service}], cwd: ${repository}, watch: [], env: ${JSON.stringify(env)} }\n${more}`,
   );
   const gateway = await startGateway('run', config, { watch: true, env: own });
   const paid = () => (existsSync(ledger) ? readFileSync(ledger, 'utf8').trimEnd().split('\n') : []);

@@ -10,7 +10,7 @@ it('a service that calls what has to be approved is refused, on record too, and 
   const compileCache = process.env.NODE_COMPILE_CACHE;
   const env = JSON.stringify(compileCache ? { NODE_COMPILE_CACHE: compileCache } : {});
   const { gateway, paid } = await startRefunds(
-    `  orders: { command: [node, ${file}], cwd: ${repository}, env: ${env}, scopes: ['payments:refund'] }\n`,
+    `  orders: { command: [node, ${file}], cwd: ${repository}, watch: [], env: ${env}, scopes: ['payments:refund'] }\n`,
   );
   const agent = await gateway.mint('bot', ['orders:cancel']);
   const eve = await gateway.mint('eve', ['admin:approvals', 'payments:approve'], 'person');

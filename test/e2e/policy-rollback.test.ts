@@ -41,7 +41,7 @@ beforeAll(async () => {
   folder = temporaryFolder();
   mkdirSync(join(folder, 'policies'));
   writeFileSync(policyFile(), limitedTo(500));
-  const service = `  payments: { command: [node, payments.ts], cwd: ${repository}/examples/refund }`;
+  const service = `  payments: { command: [node, payments.ts], cwd: ${repository}/examples/refund, watch: [] }`;
   const limits = `limits: { denied: ${much}, peer: ${much} }\ntools: { '*': { limit: ${much} } }\naudit: { durability: { writes: process } }`;
   config = writeConfig(folder, `services:\n${service}\n${limits}\n`);
   gateway = await startGateway('run', config, { watch: true });

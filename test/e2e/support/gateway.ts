@@ -67,7 +67,7 @@ export const blogServices = ['users', 'posts', 'comments']
 export function trialService(name: string, { instances = 1, more = '' } = {}): string {
   const file = join(import.meta.dirname, 'trials.ts');
   const env = more.includes('env:') ? '' : compileCache;
-  return `  ${name}: { command: [node, ${file}, ${name}], cwd: ${repository}, instances: ${instances}${env}${more} }`;
+  return `  ${name}: { command: [node, ${file}, ${name}], cwd: ${repository}, watch: [], instances: ${instances}${env}${more} }`;
 }
 
 /** Writes a configuration into a folder: what is always the same, and what is given. */
