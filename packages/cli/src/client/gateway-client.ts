@@ -155,6 +155,8 @@ interface ErrorBody {
   readonly issues?: readonly string[];
   readonly retry_after_ms?: number;
   readonly trace_id?: string;
+  /** What a policy, or the person who rejected the call, wants the caller to know; `message` says it, too. */
+  readonly reasons?: readonly string[];
   /** The id of the approval that the call waits for, or that nothing came of. */
   readonly question?: string;
   readonly approval?: string;
@@ -168,6 +170,7 @@ function refusal(response: Response, value: Readonly<Record<string, unknown>> | 
     message = `The gateway answered with HTTP ${response.status}.`,
     scopes,
     issues,
+    reasons,
     retry_after_ms: retryAfterMs,
     question,
     approval = question,
@@ -179,6 +182,7 @@ function refusal(response: Response, value: Readonly<Record<string, unknown>> | 
     ...(response.status === 404 && reason === undefined
       ? ['SALLYPORT_URL is the address of everything (…/mcp), not of one service or view: those speak MCP only.']
       : []),
+    ...onRecord(error),
   ];
   return new CliError(exitKind(response.status), message, {
     ...(hints.length > 0 && { hint: hints.join('\n') }),
@@ -188,10 +192,19 @@ function refusal(response: Response, value: Readonly<Record<string, unknown>> | 
       ...(scopes && { scopes }),
       ...(approval !== undefined && { approval }),
       ...(issues && { issues }),
+      ...(reasons && { reasons }),
       ...(retryAfterMs !== undefined && { retryAfterMs }),
       traceId: error.trace_id,
     },
   });
+}
+
+/** How to find out more: what refused callers are not told is on record for those who run the gateway. */
+function onRecord({ reason, trace_id: call }: ErrorBody): readonly string[] {
+  if (call === undefined) return [];
+  return [
+    reason === 'policy_denied' ? `Who runs the gateway sees why: sallyport policy explain ${call}` : `trace ${call}`,
+  ];
 }
 
 /** Refused: the caller may not. Failed: the call is wrong. Unavailable: nobody could answer. */

@@ -67,7 +67,7 @@ export function intentIdIn(text: string): string {
   const id = text.replace(/^intent:/, '');
   if (/^[0-9A-Za-z]{16}$/.test(id)) return id;
   throw new CliError('usage', `"${text}" is not the id of an intent.`, {
-    hint: 'It has 16 letters and digits; `sallyport intent list` shows those there are.',
+    hint: 'It has 16 letters and digits; `sallyport intent list` shows those there are.\n`sallyport trace` takes a trace (32 hexadecimal digits) or a call (last column of `sallyport audit search`) as well.',
   });
 }
 
