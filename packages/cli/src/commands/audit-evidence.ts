@@ -148,6 +148,7 @@ function reportProof(
   if (!ok) {
     const [first] = findings;
     throw new CliError('failure', `This proves nothing: ${first?.detail ?? 'there is no record in it'}.`, {
+      hint: 'A proof verifies with the key that the log had when it was made. Has the key been rotated since, make the proof again.',
       facts: { findings },
     });
   }
