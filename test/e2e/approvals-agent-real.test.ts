@@ -4,7 +4,7 @@ import { StreamableHTTPClientTransport as LegacyTransport } from '@modelcontextp
 import { afterAll, beforeAll, expect, it } from 'vitest';
 import { as, command, policy, type Refunds, refundTool, startRefunds } from '../approvals/support.ts';
 import { byHand, endOf, revision, tasksExtension } from './support/approval-world.ts';
-import { endAll } from './support/program.ts';
+import { endAll, pause } from './support/program.ts';
 
 let refunds: Refunds;
 let agent: string;
@@ -30,6 +30,7 @@ async function asked(order: string): Promise<string> {
       const shown = await as(refunds.gateway, eve)('approvals.show', { id });
       if (JSON.parse(shown.argumentsText).order === order) return id;
     }
+    await pause(10);
   }
 }
 
