@@ -74,12 +74,15 @@ function asCliError(error: unknown, socket: string): unknown {
   if (error instanceof GatewayError) {
     const { code, reason, details } = error;
     const kind = error.http === 401 || error.http === 403 || error.http === 429 ? 'refused' : 'failure';
+    const [issue, ...issues] = details.issues ?? [];
+    // One thing that is wrong is the headline, in the words of who knows.
+    const said = issues.length === 0 && issue !== undefined ? sentenceOf(issue) : undefined;
     const hints = [
-      ...(details.issues ?? []),
+      ...(said === undefined ? (details.issues ?? []) : []),
       ...(details.reasons ?? []),
       ...(details.scopes ? [`It takes the scope ${details.scopes.join(' or ')}.`] : []),
     ];
-    return new CliError(kind, forPeople[reason] ?? error.message, {
+    return new CliError(kind, said ?? forPeople[reason] ?? error.message, {
       ...(hints.length > 0 && { hint: hints.join('\n') }),
       facts: { code, reason },
       cause: error,
@@ -89,4 +92,10 @@ function asCliError(error: unknown, socket: string): unknown {
     hint: 'Start it with `sallyport run` or `sallyport serve`, or name its configuration with --config (and its --data).',
     cause: error,
   });
+}
+
+/** `/revision: there is no such revision` → `There is no such revision.` What is about a value keeps its place. */
+function sentenceOf(issue: string): string | undefined {
+  const [, text] = /^\/\w+: ((?:there is no|no|several)\b[^\n]*)$/.exec(issue) ?? [];
+  return text === undefined ? undefined : `${text.charAt(0).toUpperCase()}${text.slice(1)}.`;
 }

@@ -125,6 +125,7 @@ export async function explain(call: string, options: AdminOptions, context: Cont
 }
 
 function shown(value: unknown): string {
+  if (Array.isArray(value) && value.every((one) => typeof one === 'string')) return value.join(', ');
   return typeof value === 'string' ? value : printableJson(value);
 }
 
