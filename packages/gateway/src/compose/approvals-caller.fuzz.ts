@@ -46,7 +46,7 @@ async function call(n: number) {
   return createPipeline(stages).invoke(fakeCall({ argumentsText: `{"n":${n}}` as JsonText }));
 }
 
-const eve = fakePrincipal({ subject: 'eve', kind: 'person', scopes: ['x:approve'] });
+const eve = fakePrincipal({ subject: 'eve', kind: 'person', scopes: ['admin:approvals', 'x:approve'] });
 for (let n = Number(first); ; n++) {
   const asked = await call(n);
   if (asked.kind === 'suspended' && (n > Number(first) || how !== 'resumed')) {
