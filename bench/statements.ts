@@ -21,7 +21,7 @@ const kept: KeptKey[] = [];
 const store = { keys: () => kept, addKey: (key: KeptKey) => void kept.push(key), removeKey: () => undefined };
 const ring = createKeyRing({ store, sealer: createSealer(randomBytes(32), Date.now), nowMs: Date.now });
 const statements = createStatements({ ring, issuer: () => 'https://gate.example', nowMs: Date.now });
-const server = createServer((_request, response) => response.end(JSON.stringify(ring.published())));
+const server = createServer(async (_request, response) => response.end(JSON.stringify(await ring.published())));
 await new Promise<void>((resolve) => {
   server.listen(0, '127.0.0.1', resolve);
 });
