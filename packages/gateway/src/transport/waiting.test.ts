@@ -52,6 +52,16 @@ describe('a call that is kept', () => {
     expect(made.length).toBeLessThanOrEqual(1);
   });
 
+  it('is let go of although who knows when it is time never says, whenever its time is over', async () => {
+    const deaf = { ...waiting, settled: () => new Promise<void>(() => undefined) };
+    const { made, again } = calls();
+    expect(await hold({ waiting: deaf, again, ms: 1, signal: never })).toBe(deaf);
+    // Over while it pauses between two looks.
+    const { again: deafAgain } = calls(deaf);
+    expect(await hold({ waiting: { ...waiting, ...atOnce }, again: deafAgain, ms: 20, signal: never })).toBe(deaf);
+    expect(made).toEqual([]);
+  });
+
   it('ends when nobody can tell any more when it is time', async () => {
     const { made, again } = calls();
     const settled = () => Promise.reject(new GatewayError('approval_unavailable'));

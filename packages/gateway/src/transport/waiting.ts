@@ -87,14 +87,23 @@ interface Standing {
 /** Resolves when it is time to make the call again, or when the signal fires. */
 async function timeFor({ settled }: Suspended, { round, signal }: Standing): Promise<void> {
   if (round > 0) await pause(Math.min(250 * 2 ** round, longestPauseMs), signal);
+  if (signal.aborted) return;
   if (settled === undefined) return pause(pollMs, signal);
   try {
-    await settled(signal);
+    // Whoever knows may forget to look at the signal: a caller must not be kept for that.
+    await Promise.race([settled(signal), untilAborted(signal)]);
   } catch (thrown) {
     if (thrown instanceof GatewayError && !signal.aborted) throw thrown;
     // Whatever was wrong there is said when the call is made again; but not in a hurry.
     await pause(longestPauseMs, signal);
   }
+}
+
+function untilAborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    signal.addEventListener('abort', () => resolve(), { once: true });
+    if (signal.aborted) resolve();
+  });
 }
 
 function pause(ms: number, signal: AbortSignal): Promise<void> {
