@@ -11,10 +11,10 @@ import { type AnswerReader, createAnswerReader } from '../approval/webhook-answe
 import type { ApprovalWebhook } from '../config/approval-webhooks.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createReadSecret, type SecretPlace, secretPlaces } from '../credentials/index.ts';
-import { createGuardedFetch, type Guarded, type GuardedConnectorOptions } from '../egress/index.ts';
+import type { GuardedConnectorOptions } from '../egress/index.ts';
 import { readPrivateFile } from '../secrets/private-file.ts';
 import type { Accounts } from '../store/accounts.ts';
-import { isOfThisMachine } from './issuer-fetch.ts';
+import { createGuards, isOfThisMachine } from './guarded.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { OnNotice } from './notices.ts';
 
@@ -130,17 +130,8 @@ async function principalOf(
 }
 
 /** How a message is sent: to the internet, the networks that the configuration names, and this machine where the address says so. */
-function createPost({ life, egress }: Pick<WebhooksParts, 'life' | 'egress'>) {
-  const made = new Map<string, Guarded>();
-  const guardedFor = (allow: { readonly loopback: boolean; readonly ranges: readonly string[] }): Guarded => {
-    const key = JSON.stringify(allow);
-    const guarded = made.get(key) ?? createGuardedFetch({ ...egress, allow });
-    made.set(key, guarded);
-    return guarded;
-  };
-  life.onClose(async () => {
-    await Promise.all([...made.values()].map((guarded) => guarded.close()));
-  });
+function createPost(parts: Pick<WebhooksParts, 'life' | 'egress'>) {
+  const guardFor = createGuards(parts);
   return (ranges: readonly string[]) => (url: string, request: WebhookPost) =>
-    guardedFor({ loopback: isOfThisMachine(url), ranges }).fetch(url, { method: 'POST', ...request });
+    guardFor({ allow: { loopback: isOfThisMachine(url), ranges } }).fetch(url, { method: 'POST', ...request });
 }

@@ -22,7 +22,7 @@ import { readPrivateFile } from '../secrets/private-file.ts';
 import { endpointAt } from '../transport/http-endpoint.ts';
 import { originOf } from '../transport/http-facts.ts';
 import type { SignIn } from './credentials.ts';
-import { isOfThisMachine } from './issuer-fetch.ts';
+import { isOfThisMachine } from './guarded.ts';
 import type { Lifetime } from './lifetime.ts';
 import type { Plane } from './plane.ts';
 import type { Stores } from './stores.ts';

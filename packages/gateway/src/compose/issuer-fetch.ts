@@ -1,6 +1,7 @@
 import type { AuthenticationDeps } from '../authentication/kind.ts';
 import type { GatewayConfig } from '../config/index.ts';
-import { createGuardedFetch, type Guarded, type GuardedConnectorOptions } from '../egress/index.ts';
+import type { GuardedConnectorOptions } from '../egress/index.ts';
+import { createGuards, isOfThisMachine } from './guarded.ts';
 import type { Lifetime } from './lifetime.ts';
 
 type IssuerFetch = NonNullable<AuthenticationDeps['fetch']>;
@@ -14,24 +15,9 @@ export function createIssuerFetch(
   life: Lifetime,
   egress: Pick<GuardedConnectorOptions, 'resolve' | 'connect'> = {},
 ): IssuerFetch {
-  const made = new Map<string, Guarded>();
-  const guardedFor = (allow: { readonly loopback: boolean; readonly ranges: readonly string[] }): Guarded => {
-    const key = JSON.stringify(allow);
-    const guarded = made.get(key) ?? createGuardedFetch({ ...egress, allow });
-    made.set(key, guarded);
-    return guarded;
-  };
-  life.onClose(async () => {
-    await Promise.all([...made.values()].map((guarded) => guarded.close()));
-  });
+  const guardFor = createGuards({ life, egress });
   return (url, { issuer, ...request }) => {
     const ranges = config().auth.issuerNetworks;
-    return guardedFor({ loopback: isOfThisMachine(issuer), ranges }).fetch(url, request);
+    return guardFor({ allow: { loopback: isOfThisMachine(issuer), ranges } }).fetch(url, request);
   };
-}
-
-/** Whether an issuer, by its address alone, is on this machine. */
-export function isOfThisMachine(issuer: string): boolean {
-  const { hostname } = new URL(issuer);
-  return /^(localhost|127(\.\d{1,3}){3}|\[::1\])$/.test(hostname);
 }

@@ -3,10 +3,10 @@ import type { Logger } from 'pino';
 import { createExternalEngine } from '../authorization/external.ts';
 import type { GatewayConfig } from '../config/index.ts';
 import { createReadSecret } from '../credentials/index.ts';
-import { createGuardedFetch, type Guarded, type GuardedConnectorOptions } from '../egress/index.ts';
+import type { Guarded, GuardedConnectorOptions } from '../egress/index.ts';
 import type { ExternalPoint } from '../policy/config.ts';
 import { readPrivateFile } from '../secrets/private-file.ts';
-import { isOfThisMachine } from './issuer-fetch.ts';
+import { createGuards, isOfThisMachine } from './guarded.ts';
 import type { Lifetime } from './lifetime.ts';
 
 interface PointParts {
@@ -27,17 +27,9 @@ export function createPolicyPoints({ config, egress, log, life }: PointParts): P
   const readSecret = createReadSecret({ readFile: readPrivateFile, env: process.env });
   const tokenOf = ({ token }: ExternalPoint): string | undefined => token && readSecret(token);
   for (const point of config().policy.external) tokenOf(point);
-  const made = new Map<string, Guarded>();
-  const guardedFor = ({ url, networks, timeoutMs }: ExternalPoint): Guarded => {
-    const allow = { loopback: isOfThisMachine(url), ranges: networks };
-    const key = JSON.stringify([allow, timeoutMs]);
-    const guarded = made.get(key) ?? createGuardedFetch({ ...egress, allow, timeoutMs, maxBytes: 64 * 1024 });
-    made.set(key, guarded);
-    return guarded;
-  };
-  life.onClose(async () => {
-    await Promise.all([...made.values()].map((guarded) => guarded.close()));
-  });
+  const guardFor = createGuards({ life, egress });
+  const guardedFor = ({ url, networks, timeoutMs }: ExternalPoint): Guarded =>
+    guardFor({ allow: { loopback: isOfThisMachine(url), ranges: networks }, timeoutMs, maxBytes: 64 * 1024 });
   return createExternalEngine({
     points: () => config().policy.external,
     tokenOf,

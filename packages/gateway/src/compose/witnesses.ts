@@ -5,7 +5,7 @@ import type { GatewayConfig } from '../config/index.ts';
 import { createReadSecret } from '../credentials/secret.ts';
 import { createGuardedFetch, type GuardedConnectorOptions, type GuardedFetch } from '../egress/index.ts';
 import { readPrivateFile } from '../secrets/private-file.ts';
-import { isOfThisMachine } from './issuer-fetch.ts';
+import { isOfThisMachine } from './guarded.ts';
 
 /** Those who are sent checkpoints of the audit log, so that they can tell later whether it was cut or written anew. */
 export interface Witnesses {

@@ -3,7 +3,7 @@ import type { JsonObject } from '@sallyport/protocol';
 import { loadCedar } from './cedar.ts';
 import { createCompileForTools } from './compile.ts';
 import { compilePolicies } from './engine/compile.ts';
-import { type PolicySet, toRevision } from './revision.ts';
+import type { PolicySet } from './revision.ts';
 import type { CompiledPolicies } from './types.ts';
 
 /** A decision that was recorded, with the whole question it answered. */
@@ -86,11 +86,6 @@ function compared(before: Decision['effect'], verdicts: readonly Verdict[]): Red
     policies: deciding.flatMap(({ policies }) => policies),
     ...(explanation !== undefined && { explanation }),
   };
-}
-
-/** How records name the revision of a set of policies. */
-export function revisionNameOf(set: PolicySet): string {
-  return `cedar/${toRevision(set).id}`;
 }
 
 /** The id of the policy revision in the revisions that a record names. */
